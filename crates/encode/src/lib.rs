@@ -1,0 +1,1 @@
+//! Stage 1: posts through frozen encoders (ONNX Runtime) into the feature store.

@@ -1,0 +1,1 @@
+//! The feature store: content-addressed Parquet, written once.

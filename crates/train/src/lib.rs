@@ -1,0 +1,1 @@
+//! Stage 2: heads trained over the feature store with Burn.
