@@ -1,0 +1,35 @@
+# Recipes only call cargo and python; `cargo run` and `cargo test` need none of them.
+
+python := env("PYTHON", "python3")
+
+# The whole method on a generated world: posts, features, head, table.
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# Everything that CI tests.
+test *ARGS:
+    cargo test --release {{ARGS}}
+
+# Formatting, lints and documentation, as CI checks them.
+lint:
+    cargo fmt --all --check
+    cargo clippy --release --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
+
+# Make the golden files again (needs tests/golden/requirements.txt installed).
+golden:
+    {{python}} tests/golden/export.py
+    {{python}} tests/golden/pixels.py
+
+# Train the demo encoders again and rewrite the preset's checksums (needs models/demo/requirements.txt installed).
+demo-encoders:
+    cargo build --release
+    {{python}} models/demo/train.py
+
+# The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
+test-wgpu:
+    cargo test --release -p mmfnd-train --features wgpu wgpu
+
+# What CI runs.
+ci:
+    bash .ci/run
