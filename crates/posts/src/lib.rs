@@ -1,5 +1,13 @@
 //! Posts, dataset readers, the leak audit and the demo world.
 
+pub mod atomic;
+mod columns;
+mod error;
+mod file;
 mod post;
+mod table;
 
+pub use error::Error;
+pub use file::{read_posts, write_posts};
 pub use post::{Label, Post, Split, UnknownSplit};
+pub use table::{TableColumn, check_table_path, write_table};

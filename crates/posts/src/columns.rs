@@ -1,0 +1,172 @@
+//! Columns of a Parquet file as plain vectors; what pandas and polars make of our types is understood too.
+
+use std::fs::File;
+use std::path::Path;
+
+use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
+use arrow::compute::{cast, concat_batches};
+use arrow::datatypes::{DataType, Int64Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use crate::Error;
+
+/// A whole Parquet file in memory.
+pub(crate) struct Columns<'a> {
+    path: &'a Path,
+    batch: RecordBatch,
+}
+
+impl<'a> Columns<'a> {
+    /// Reads `path`; `expected` says what the file should be when it is missing or empty.
+    pub(crate) fn read(path: &'a Path, expected: &str) -> Result<Self, Error> {
+        let file = open(path, expected)?;
+        let damaged = |source| Error::Parquet {
+            path: path.to_owned(),
+            source,
+        };
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
+        let schema = builder.schema().clone();
+        let reader = builder.build().map_err(damaged)?;
+        let batches: Vec<_> = reader
+            .collect::<Result<_, _>>()
+            .map_err(|error| damaged(error.into()))?;
+        let batch = concat_batches(&schema, &batches).map_err(|error| damaged(error.into()))?;
+        Ok(Self { path, batch })
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.batch.num_rows()
+    }
+
+    /// The first of `names` that is a column, or `None`.
+    pub(crate) fn find(&self, names: &[&str]) -> Option<String> {
+        let has = |name: &&str| self.batch.column_by_name(name).is_some();
+        names.iter().copied().find(has).map(str::to_owned)
+    }
+
+    /// Strings; with `numbers`, numbers and truth values are taken as they are written.
+    pub(crate) fn strings(&self, name: &str, numbers: bool) -> Result<Vec<Option<String>>, Error> {
+        let column = self.column(name, "string")?;
+        let kind = value_type(column.data_type());
+        let is_number = kind.is_numeric() || *kind == DataType::Boolean;
+        if !(is_string(kind) || *kind == DataType::Null || numbers && is_number) {
+            return Err(self.wrong(name, column.data_type(), "string"));
+        }
+        let column = self.cast(name, column, &DataType::Utf8, "string")?;
+        let strings = column.as_string::<i32>();
+        Ok(strings.iter().map(|s| s.map(str::to_owned)).collect())
+    }
+
+    /// Whole numbers of any width.
+    pub(crate) fn integers(&self, name: &str) -> Result<Vec<Option<i64>>, Error> {
+        let column = self.column(name, "int8")?;
+        let kind = column.data_type();
+        if !(kind.is_integer() || *kind == DataType::Null) {
+            return Err(self.wrong(name, kind, "int8"));
+        }
+        let column = self.cast(name, column, &DataType::Int64, "int8")?;
+        Ok(column.as_primitive::<Int64Type>().iter().collect())
+    }
+
+    /// Lists of strings; a null list is an empty one, a null in a list is `None`.
+    pub(crate) fn string_lists(&self, name: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
+        const EXPECTED: &str = "list<string>";
+        let column = self.column(name, EXPECTED)?;
+        if *column.data_type() == DataType::Null {
+            return Ok(vec![Vec::new(); column.len()]);
+        }
+        if !self.is_list(name) {
+            return Err(self.wrong(name, column.data_type(), EXPECTED));
+        }
+        let wanted = DataType::new_list(DataType::Utf8, true);
+        let column = self.cast(name, column, &wanted, EXPECTED)?;
+        let lists = column.as_list::<i32>().iter().map(|list| match list {
+            Some(list) => {
+                let strings = list.as_string::<i32>().iter();
+                strings.map(|s| s.map(str::to_owned)).collect()
+            }
+            None => Vec::new(),
+        });
+        Ok(lists.collect())
+    }
+
+    /// Whether the column is a list of strings.
+    pub(crate) fn is_list(&self, name: &str) -> bool {
+        self.batch
+            .column_by_name(name)
+            .is_some_and(|column| match column.data_type() {
+                DataType::List(item) | DataType::LargeList(item) => {
+                    let kind = value_type(item.data_type());
+                    is_string(kind) || *kind == DataType::Null
+                }
+                _ => false,
+            })
+    }
+
+    fn column(&self, name: &str, expected: &'static str) -> Result<&ArrayRef, Error> {
+        self.batch
+            .column_by_name(name)
+            .ok_or_else(|| Error::Column {
+                path: self.path.to_owned(),
+                column: name.to_owned(),
+                found: "nothing".to_owned(),
+                expected,
+            })
+    }
+
+    fn cast(
+        &self,
+        name: &str,
+        column: &ArrayRef,
+        wanted: &DataType,
+        expected: &'static str,
+    ) -> Result<ArrayRef, Error> {
+        cast(column, wanted).map_err(|_| self.wrong(name, column.data_type(), expected))
+    }
+
+    fn wrong(&self, name: &str, found: &DataType, expected: &'static str) -> Error {
+        Error::Column {
+            path: self.path.to_owned(),
+            column: name.to_owned(),
+            found: found.to_string(),
+            expected,
+        }
+    }
+}
+
+/// Opens a file that must exist and hold something.
+fn open(path: &Path, expected: &str) -> Result<File, Error> {
+    let read = |source| Error::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => Error::Missing {
+            path: path.to_owned(),
+            expected: expected.to_owned(),
+        },
+        _ => read(source),
+    })?;
+    if file.metadata().map_err(read)?.len() == 0 {
+        return Err(Error::Empty {
+            path: path.to_owned(),
+            expected: expected.to_owned(),
+        });
+    }
+    Ok(file)
+}
+
+/// The type of the values behind a dictionary encoding.
+fn value_type(kind: &DataType) -> &DataType {
+    match kind {
+        DataType::Dictionary(_, value) => value,
+        other => other,
+    }
+}
+
+fn is_string(kind: &DataType) -> bool {
+    matches!(
+        kind,
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
+    )
+}

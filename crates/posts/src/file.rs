@@ -1,0 +1,410 @@
+//! `posts.parquet`: the one form in which posts are kept; its columns are listed in `docs/formats.md`.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int8Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
+use arrow::datatypes::{DataType, Field, Schema};
+
+use crate::columns::Columns;
+use crate::{Error, Label, Post, Split, atomic};
+
+const EXPECTED: &str = "posts.parquet as `mmfnd import` or `mmfnd demo` writes it";
+
+/// Reads `posts.parquet`; relative picture paths are joined to its folder.
+pub fn read_posts(path: &Path) -> Result<Vec<Post>, Error> {
+    let columns = Columns::read(path, EXPECTED)?;
+    let mut ids = columns.strings("post_id", false)?.into_iter();
+    let mut texts = columns.strings("text", false)?.into_iter();
+    let mut images = columns.string_lists("images")?.into_iter();
+    let mut labels = columns.integers("label")?.into_iter();
+    let mut splits = columns.strings("split", false)?.into_iter();
+    let mut events = optional(&columns, "event")?.into_iter();
+    let mut ocr_texts = optional(&columns, "ocr_text")?.into_iter();
+    let mut causes = optional(&columns, "cause")?.into_iter();
+
+    let folder = folder_of(path)?;
+    let mut seen = HashSet::new();
+    let mut posts = Vec::with_capacity(columns.rows());
+    for row in 1..=columns.rows() {
+        let check = Row { path, row };
+        let id = check.id(ids.next().flatten(), &mut seen)?;
+        posts.push(Post {
+            id,
+            text: check.text(texts.next().flatten())?,
+            images: check.images(images.next().unwrap_or_default(), &folder)?,
+            label: check.label(labels.next().flatten())?,
+            split: check.split(splits.next().flatten())?,
+            event: events.next().flatten(),
+            ocr_text: ocr_texts.next().flatten(),
+            cause: causes.next().flatten(),
+        });
+    }
+    Ok(posts)
+}
+
+/// Writes `posts.parquet`, whole or not at all; pictures below its folder are written as relative paths.
+pub fn write_posts(path: &Path, posts: &[Post]) -> Result<(), Error> {
+    let batch = to_batch(path, posts)?;
+    write_batch(path, &batch)
+}
+
+/// Writes one record batch as a Parquet file, whole or not at all.
+pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), Error> {
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::{Compression, ZstdLevel};
+    use parquet::file::properties::WriterProperties;
+
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    atomic::write(path, |file| {
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))
+            .map_err(io::Error::other)?;
+        writer.write(batch).map_err(io::Error::other)?;
+        writer.close().map_err(io::Error::other)?;
+        Ok(())
+    })
+}
+
+fn optional(columns: &Columns, name: &str) -> Result<Vec<Option<String>>, Error> {
+    match columns.find(&[name]) {
+        Some(name) => columns.strings(&name, false),
+        None => Ok(vec![None; columns.rows()]),
+    }
+}
+
+/// The absolute folder of a file.
+fn folder_of(path: &Path) -> Result<PathBuf, Error> {
+    let absolute = std::path::absolute(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(absolute.parent().map(Path::to_owned).unwrap_or_default())
+}
+
+/// One row being checked, to name it in errors.
+struct Row<'a> {
+    path: &'a Path,
+    row: usize,
+}
+
+impl Row<'_> {
+    fn id(&self, id: Option<String>, seen: &mut HashSet<String>) -> Result<String, Error> {
+        let id = id.ok_or_else(|| self.wrong("post_id", "null", "a string"))?;
+        if !seen.insert(id.clone()) {
+            let expected = "every id once: an earlier row has this one";
+            return Err(self.wrong("post_id", &id, expected));
+        }
+        Ok(id)
+    }
+
+    fn text(&self, text: Option<String>) -> Result<String, Error> {
+        text.ok_or_else(|| self.wrong("text", "null", "an empty string where there is no text"))
+    }
+
+    fn images(&self, images: Vec<Option<String>>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
+        let image = |image: Option<String>| match image {
+            Some(image) => Ok(folder.join(image)),
+            None => Err(self.wrong("images", "null", "an empty list where there is no picture")),
+        };
+        images.into_iter().map(image).collect()
+    }
+
+    fn label(&self, label: Option<i64>) -> Result<Option<Label>, Error> {
+        let Some(index) = label else { return Ok(None) };
+        let expected = "0 (real), 1 (fake) or null (unknown)";
+        match Label::from_index(index) {
+            Some(label) => Ok(Some(label)),
+            None => Err(self.wrong("label", &index.to_string(), expected)),
+        }
+    }
+
+    fn split(&self, split: Option<String>) -> Result<Split, Error> {
+        let split = split.as_deref().unwrap_or("null");
+        let expected = "`train`, `validation` or `test`";
+        split
+            .parse()
+            .map_err(|_| self.wrong("split", split, expected))
+    }
+
+    fn wrong(&self, column: &'static str, value: &str, expected: &'static str) -> Error {
+        Error::Value {
+            path: self.path.to_owned(),
+            row: self.row,
+            column,
+            value: value.to_owned(),
+            expected,
+        }
+    }
+}
+
+fn to_batch(path: &Path, posts: &[Post]) -> Result<RecordBatch, Error> {
+    check_unique(path, posts)?;
+    let strings = |get: fn(&Post) -> Option<&str>| -> ArrayRef {
+        Arc::new(posts.iter().map(get).collect::<StringArray>())
+    };
+    let splits: StringArray = posts.iter().map(|p| Some(p.split.to_string())).collect();
+    let labels: Int8Array = posts.iter().map(|p| p.label.map(|l| l as i8)).collect();
+    let columns: Vec<ArrayRef> = vec![
+        strings(|p| Some(&p.id)),
+        strings(|p| Some(&p.text)),
+        image_column(path, posts)?,
+        Arc::new(labels),
+        Arc::new(splits),
+        strings(|p| p.event.as_deref()),
+        strings(|p| p.ocr_text.as_deref()),
+        strings(|p| p.cause.as_deref()),
+    ];
+    Ok(RecordBatch::try_new(Arc::new(schema()), columns).expect("the columns follow the schema"))
+}
+
+fn schema() -> Schema {
+    let string = |name, nullable| Field::new(name, DataType::Utf8, nullable);
+    Schema::new(vec![
+        string("post_id", false),
+        string("text", false),
+        Field::new("images", DataType::List(Arc::new(list_item())), false),
+        Field::new("label", DataType::Int8, true),
+        string("split", false),
+        string("event", true),
+        string("ocr_text", true),
+        string("cause", true),
+    ])
+}
+
+fn list_item() -> Field {
+    Field::new("item", DataType::Utf8, false)
+}
+
+fn check_unique(path: &Path, posts: &[Post]) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    for (index, post) in posts.iter().enumerate() {
+        let row = Row {
+            path,
+            row: index + 1,
+        };
+        if !seen.insert(post.id.as_str()) {
+            let expected = "every id once: an earlier row has this one";
+            return Err(row.wrong("post_id", &post.id, expected));
+        }
+    }
+    Ok(())
+}
+
+fn image_column(path: &Path, posts: &[Post]) -> Result<ArrayRef, Error> {
+    let folder = folder_of(path)?;
+    let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(list_item());
+    for (index, post) in posts.iter().enumerate() {
+        for image in &post.images {
+            let below = image
+                .strip_prefix(&folder)
+                .or_else(|_| image.strip_prefix(&canonical))
+                .unwrap_or(image);
+            let text = below.to_str().ok_or_else(|| {
+                let row = Row {
+                    path,
+                    row: index + 1,
+                };
+                let expected = "a path that is valid UTF-8";
+                row.wrong("images", &image.to_string_lossy(), expected)
+            })?;
+            lists.values().append_value(text);
+        }
+        lists.append(true);
+    }
+    Ok(Arc::new(lists.finish()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn post(id: &str) -> Post {
+        Post {
+            id: id.to_owned(),
+            text: "text".to_owned(),
+            images: Vec::new(),
+            label: Some(Label::Fake),
+            split: Split::Train,
+            event: None,
+            ocr_text: None,
+            cause: None,
+        }
+    }
+
+    fn message(path: &Path) -> String {
+        let error = read_posts(path).unwrap_err();
+        let source = std::error::Error::source(&error).map(ToString::to_string);
+        format!("{error}: {}", source.unwrap_or_default())
+    }
+
+    /// A table with the columns of posts.parquet and one row, after a change.
+    fn damaged(change: impl FnOnce(&mut Vec<(&'static str, ArrayRef)>)) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        let batch = to_batch(&path, &[post("a")]).unwrap();
+        let names = ["post_id", "text", "images", "label", "split"];
+        let mut columns: Vec<_> = names
+            .into_iter()
+            .map(|name| (name, batch.column_by_name(name).unwrap().clone()))
+            .collect();
+        change(&mut columns);
+        write_batch(&path, &RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+        message(&path)
+    }
+
+    fn string(value: Option<&str>) -> ArrayRef {
+        Arc::new(StringArray::from(vec![value]))
+    }
+
+    #[test]
+    fn pictures_below_the_folder_move_with_it() {
+        let parent = tempfile::tempdir().unwrap();
+        let (old, new) = (parent.path().join("old"), parent.path().join("new"));
+        std::fs::create_dir(&old).unwrap();
+        let outside = parent.path().join("outside.png");
+        let images = vec![old.join("pictures/1.png"), outside.clone()];
+        let posts = [Post {
+            images,
+            ..post("a")
+        }];
+        write_posts(&old.join("posts.parquet"), &posts).unwrap();
+        std::fs::rename(&old, &new).unwrap();
+        let read = read_posts(&new.join("posts.parquet")).unwrap();
+        assert_eq!(read[0].images, [new.join("pictures/1.png"), outside]);
+    }
+
+    #[test]
+    fn the_same_posts_give_the_same_bytes() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a.parquet", "b.parquet"].map(|name| folder.path().join(name));
+        for path in &paths {
+            write_posts(path, &[post("1"), post("2")]).unwrap();
+        }
+        let bytes = paths.map(|path| std::fs::read(path).unwrap());
+        assert_eq!(bytes[0], bytes[1]);
+    }
+
+    #[test]
+    fn a_file_without_optional_columns_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        let batch = to_batch(&path, &[post("a")]).unwrap();
+        write_batch(&path, &batch.project(&[0, 1, 2, 3, 4]).unwrap()).unwrap();
+        assert_eq!(read_posts(&path).unwrap(), [post("a")]);
+    }
+
+    #[test]
+    fn a_missing_file_is_named_with_the_remedy() {
+        let message = message(Path::new("nowhere/posts.parquet"));
+        assert!(message.contains("nowhere/posts.parquet"), "{message}");
+        assert!(message.contains("mmfnd import"), "{message}");
+    }
+
+    #[test]
+    fn empty_files_and_other_formats_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        std::fs::write(&path, b"").unwrap();
+        assert!(message(&path).contains("is empty"), "{}", message(&path));
+        std::fs::write(&path, b"id,text\n1,a text that is long enough\n").unwrap();
+        assert!(message(&path).contains("as Parquet"), "{}", message(&path));
+    }
+
+    #[test]
+    fn a_truncated_file_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        write_posts(&path, &[post("a")]).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        std::fs::write(&path, &bytes[..bytes.len() - 10]).unwrap();
+        assert!(message(&path).contains("as Parquet"), "{}", message(&path));
+    }
+
+    #[test]
+    fn a_missing_column_is_named() {
+        let message = damaged(|columns| columns.retain(|column| column.0 != "split"));
+        assert!(message.contains("column `split`"), "{message}");
+        assert!(
+            message.contains("found nothing, expected string"),
+            "{message}"
+        );
+    }
+
+    #[test]
+    fn a_column_of_a_wrong_type_is_named_with_both_types() {
+        let message = damaged(|columns| columns[3].1 = string(Some("fake")));
+        assert!(message.contains("column `label`"), "{message}");
+        assert!(message.contains("found Utf8, expected int8"), "{message}");
+    }
+
+    #[test]
+    fn values_that_are_not_allowed_are_named_with_their_row() {
+        let label = damaged(|columns| columns[3].1 = Arc::new(Int8Array::from(vec![7])));
+        assert!(label.contains("row 1 of"), "{label}");
+        assert!(label.contains("`7` in column `label`"), "{label}");
+        let split = damaged(|columns| columns[4].1 = string(Some("half")));
+        assert!(split.contains("`half` in column `split`"), "{split}");
+        let id = damaged(|columns| columns[0].1 = string(None));
+        assert!(id.contains("`null` in column `post_id`"), "{id}");
+    }
+
+    #[test]
+    fn duplicate_ids_are_neither_written_nor_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        let error = write_posts(&path, &[post("a"), post("a")]).unwrap_err();
+        assert!(error.to_string().contains("row 2"), "{error}");
+        let batch = to_batch(&path, &[post("a"), post("b")]).unwrap();
+        let mut columns = batch.columns().to_vec();
+        columns[0] = Arc::new(StringArray::from(vec!["a", "a"]));
+        write_batch(
+            &path,
+            &RecordBatch::try_new(batch.schema(), columns).unwrap(),
+        )
+        .unwrap();
+        assert!(
+            message(&path).contains("every id once"),
+            "{}",
+            message(&path)
+        );
+    }
+
+    prop_compose! {
+        fn any_post()(
+            text in ".{0,40}",
+            images in prop::collection::vec("[a-zA-Z0-9é _.-]{1,12}", 0..4),
+            label in prop::option::of(0..2i64),
+            split in prop::sample::select(vec![Split::Train, Split::Validation, Split::Test]),
+            event in prop::option::of(".{0,8}"),
+            ocr_text in prop::option::of(".{0,8}"),
+            cause in prop::option::of("mismatch|style"),
+        ) -> Post {
+            let images = images.iter().map(|name| Path::new("/pictures").join(name)).collect();
+            let label = label.and_then(Label::from_index);
+            Post { id: String::new(), text, images, label, split, event, ocr_text, cause }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn posts_survive_a_round_trip(posts in prop::collection::vec(any_post(), 0..6)) {
+            let mut posts = posts;
+            for (index, post) in posts.iter_mut().enumerate() {
+                post.id = index.to_string();
+            }
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("posts.parquet");
+            write_posts(&path, &posts).unwrap();
+            prop_assert_eq!(read_posts(&path).unwrap(), posts);
+        }
+    }
+}
