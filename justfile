@@ -26,6 +26,10 @@ demo-encoders:
     cargo build --release
     {{python}} models/demo/train.py
 
+# Export the real encoders (needs models/requirements.txt installed): `just export twitter`, `just export twitter --random-init --vocab DIR`.
+export PRESET *ARGS:
+    {{python}} models/export.py {{PRESET}} {{ARGS}}
+
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
     cargo test --release -p mmfnd-train --features wgpu wgpu
