@@ -1,0 +1,190 @@
+"""Writes the golden files: for each part of the head and for the whole of it, what PyTorch computes.
+
+    python3 -m pip install -r tests/golden/requirements.txt
+    python3 tests/golden/export.py
+
+A file holds `input.*`, `weight.*` (before the step), `loss_weightN` (a part's loss is the sum of loss_weightN * outputN; the whole head's is its cross-entropy), `train.*` (outputs in
+training mode), `grad.input.*` and `grad.weight.*` of that loss, `after.*` (running statistics after the one training step) and `eval.*` (outputs at inference with `weight.*`).
+A weight without a gradient in PyTorch has none in the file. Versions and seed, and of a whole head its sizes and options, are in `__metadata__`.
+"""
+
+import json
+import platform
+from dataclasses import asdict
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from reference import (
+    Classifier, Config, Expert, LayerPool, LearnedSimilarity, Level, Mapping, Mmfnd, ModalityAttention, Ple, Projection, ReleasedClassifier, SimilarityWeight, mix, weights,
+)
+
+SEED = 20261124
+HERE = Path(__file__).resolve().parent
+B = 8
+SMALL = dict(layers=3, d_bert=6, d_resnet=10, d_clip=5, d_logits=7, d_hidden=8, d_projection=6, d_fusion=5, d_branch=4, experts=2, shared_experts=3, levels=2, dropout=0.0)
+STEPS, BATCHES, LEARNING_RATE, WEIGHT_DECAY = 20, 3, 1e-2, 0.1
+
+
+def randomise(module: nn.Module):
+    """Moves what PyTorch initialises to 0 or 1 off those values, and lets the signal through, so that a mistake shows."""
+    for name, parameter in module.named_parameters():
+        if parameter.dim() == 2:
+            nn.init.kaiming_normal_(parameter)
+        else:
+            nn.init.normal_(parameter, mean=1.0 if "norm" in name and name.endswith("weight") else 0.0, std=0.4)
+    for name, buffer in module.named_buffers():
+        if name.endswith("running_mean"):
+            nn.init.normal_(buffer, std=0.3)
+        elif name.endswith("running_var"):
+            nn.init.uniform_(buffer, 0.4, 1.6)
+
+
+def statistics(module: nn.Module) -> dict[str, Tensor]:
+    return {name: t for name, t in weights(module).items() if "running_" in name}
+
+
+def save(name: str, tensors: dict[str, Tensor], **metadata: object):
+    about = {"torch": torch.__version__.split("+")[0], "python": platform.python_version(), "seed": SEED, **metadata}
+    tensors = {key: t.detach().contiguous().clone() for key, t in tensors.items()}
+    save_file(tensors, HERE / f"{name}.safetensors", {"about": json.dumps(about)})  # one key: the order of several is not kept
+
+
+def prefixed(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {f"{prefix}.{name}": t for name, t in tensors.items()}
+
+
+def gradients(module: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+    found = {f"grad.weight.{name}": p.grad for name, p in module.named_parameters() if p.grad is not None}
+    return found | {f"grad.input.{name}": t.grad for name, t in inputs.items() if t.grad is not None}
+
+
+def part(name: str, module: nn.Module, inputs: dict[str, Tensor], forward=None):
+    """One part; the loss weighs each number of its output, and each of several outputs, differently."""
+    randomise(module)
+    file = prefixed("input", inputs) | prefixed("weight", weights(module))
+
+    def outputs(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        out = (forward or module)(*inputs.values())
+        out = [o for o in out if o is not None] if isinstance(out, tuple) else [out]
+        return {f"output{i}": o for i, o in enumerate(out)}
+
+    module.eval()
+    with torch.no_grad():
+        out = outputs(inputs)
+        file |= prefixed("eval", out) | {f"loss_weight{i}": torch.randn_like(o) for i, o in enumerate(out.values())}
+    module.train()
+    inputs = {key: t.clone().requires_grad_() for key, t in inputs.items()}
+    out = outputs(inputs)
+    sum((file[f"loss_weight{i}"] * o).sum() for i, o in enumerate(out.values())).backward()
+    file |= prefixed("train", out) | gradients(module, inputs) | prefixed("after", statistics(module))
+    save(name, file)
+
+
+def parts():
+    part("layer_pool", LayerPool(4, 8), {"layers": torch.randn(B, 4, 8)})
+    part("layer_pool_query", LayerPool(4, 8, "query"), {"layers": torch.randn(B, 4, 8)})
+    part("layer_pool_released", LayerPool(4, 8, "released"), {"layers": torch.randn(B, 4, 8)})
+    part("projection", Projection(9, 12, 8, dropout=0.0), {"x": torch.randn(B, 9)})
+    part("mapping", Mapping(8, 6, 4), {"x": torch.randn(B, 8)})
+    part("expert", Expert(8), {"x": torch.randn(B, 8)})
+    gate = nn.Linear(8, 5)
+    part("gate", gate, {"selector": torch.randn(B, 8), "experts": torch.randn(B, 5, 8)}, lambda x, e: mix(gate, x, e))
+    part("ple_level", Level(6, 2, 3, last=False), {"a": torch.randn(B, 6), "s": torch.randn(B, 6), "b": torch.randn(B, 6)})
+    for levels in (1, 2, 3):
+        part(f"ple_{levels}", Ple(6, 2, 1, levels), {"x": torch.randn(B, 6)})
+    for name, weigh in (("similarity", SimilarityWeight()), ("similarity_learned", LearnedSimilarity())):
+        step7 = lambda text, image, fused, weigh=weigh: weigh(F.cosine_similarity(text, image, dim=1)) * fused
+        part(name, weigh, {"clip_text": torch.randn(B, 5), "clip_image": torch.randn(B, 5), "fused": torch.randn(B, 4)}, step7)
+    part("attention", ModalityAttention(3), {"branches": torch.randn(B, 3, 8)})
+    part("classifier", Classifier(8, 8), {"x": torch.randn(B, 8)})
+    part("classifier_released", ReleasedClassifier(8, 8), {"x": torch.randn(B, 8)})
+
+
+def posts(c: Config, n: int) -> dict[str, Tensor]:
+    """Seeded features with something to learn, and labels."""
+    y = torch.arange(n) % 2
+    y = y[torch.randperm(n)]
+    shift = (2.0 * y - 1.0).view(n, 1) * 0.5
+    clip_text = torch.randn(n, c.d_clip)
+    return {
+        "bert": torch.randn(n, c.layers, c.d_bert) + shift.view(n, 1, 1),
+        "resnet": torch.randn(n, c.d_resnet).abs() + shift.clamp(min=0),
+        "clip_text": clip_text,
+        "clip_image": torch.randn(n, c.d_clip) - shift * clip_text,
+        "label": y,
+    }
+
+
+def head(name: str, **options: object) -> Mmfnd:
+    """The whole head: all steps, cross-entropy, one training step and inference."""
+    c = Config(**{**SMALL, **options})
+    model = Mmfnd(c)
+    randomise(model)
+    data = posts(c, B)
+    label = data.pop("label")
+    file = prefixed("input", {**data, "label": label}) | prefixed("weight", weights(model))
+    model.eval()
+    with torch.no_grad():
+        file |= prefixed("eval", model(**data))
+    model.train()
+    out = model(**data)
+    loss = F.cross_entropy(out["logits"], label)
+    loss.backward()
+    file |= prefixed("train", {**out, "loss": loss}) | gradients(model, {}) | prefixed("after", statistics(model))
+    save(name, file, config=asdict(c))
+    return model
+
+
+def trajectory():
+    """AdamW over a few batches in turn, dropout off: losses and where the weights end."""
+    c = Config(**SMALL)
+    model = Mmfnd(c)
+    randomise(model)
+    data = posts(c, BATCHES * B)
+    file = prefixed("input", data) | prefixed("weight", weights(model))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    losses = []
+    for step in range(STEPS):
+        rows = slice(step % BATCHES * B, (step % BATCHES + 1) * B)
+        batch = {name: t[rows] for name, t in data.items()}
+        label = batch.pop("label")
+        loss = F.cross_entropy(model(**batch)["logits"], label)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.detach())
+    model.eval()
+    label = data.pop("label")
+    with torch.no_grad():
+        file["eval.logits"] = model(**data)["logits"]
+    file |= {"losses": torch.stack(losses)} | prefixed("after", weights(model))
+    save("trajectory", file, config=asdict(c), batch=B, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+
+
+def main():
+    torch.manual_seed(SEED)
+    torch.use_deterministic_algorithms(True)
+    torch.set_num_threads(1)
+    parts()
+    head("head")
+    small = dict(experts=1, shared_experts=1)
+    smaller = dict(small, levels=1)
+    head("head_frozen", frozen_experts=True, **small)
+    head("head_routing", routing="released", **smaller)
+    head("head_similarity", similarity="learned", **smaller)
+    for pooling in ("query", "last", "released"):
+        head(f"head_pooling_{pooling}", pooling=pooling, **smaller)
+    head("head_sum", fusion="sum", **smaller)
+    head("head_classifier", classifier="released", **smaller)
+    head("head_released", routing="released", similarity="learned", frozen_experts=True, pooling="released", classifier="released", **small)
+    for variant in ("multimodal-only", "text-only", "image-only", "w/o A", "w/o F", "w/o C", "w/o S", "w/o P"):
+        head(f"head_{variant.replace('w/o ', 'without_').replace('-', '_').lower()}", variant=variant, **small)
+    trajectory()
+
+
+if __name__ == "__main__":
+    main()
