@@ -165,6 +165,18 @@ def trajectory():
     save("trajectory", file, config=asdict(c), batch=B, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
 
 
+def losses():
+    """Cross-entropy with and without class weights and label smoothing, and its gradient."""
+    logits, label, weight = 2 * torch.randn(B, 2), torch.arange(B) % 3 % 2, torch.tensor([0.7, 1.8])
+    file = {"input.logits": logits, "input.label": label, "input.class_weight": weight}
+    for name, options in (("plain", {}), ("weighted", {"weight": weight}), ("smoothed", {"label_smoothing": 0.1}), ("both", {"weight": weight, "label_smoothing": 0.1})):
+        x = logits.clone().requires_grad_()
+        loss = F.cross_entropy(x, label, **options)
+        loss.backward()
+        file |= {f"loss.{name}": loss, f"grad.{name}": x.grad}
+    save("loss", file, label_smoothing=0.1)
+
+
 def main():
     torch.manual_seed(SEED)
     torch.use_deterministic_algorithms(True)
@@ -184,6 +196,7 @@ def main():
     for variant in ("multimodal-only", "text-only", "image-only", "w/o A", "w/o F", "w/o C", "w/o S", "w/o P"):
         head(f"head_{variant.replace('w/o ', 'without_').replace('-', '_').lower()}", variant=variant, **small)
     trajectory()
+    losses()
 
 
 if __name__ == "__main__":
