@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod import;
 mod progress;
 
 /// Detects fake news in posts of text and picture: encode once, train heads in seconds.
@@ -15,7 +16,9 @@ struct Arguments {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    Import(import::Arguments),
+}
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
@@ -29,7 +32,9 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
-    match arguments.command {}
+    match arguments.command {
+        Command::Import(arguments) => import::run(arguments),
+    }
 }
 
 /// `mmfnd … | head` is no failure.

@@ -38,6 +38,13 @@ impl<'a> Columns<'a> {
         self.batch.num_rows()
     }
 
+    /// Names of all columns.
+    pub(crate) fn names(&self) -> Vec<String> {
+        let schema = self.batch.schema();
+        let fields = schema.fields().iter();
+        fields.map(|field| field.name().clone()).collect()
+    }
+
     /// The first of `names` that is a column, or `None`.
     pub(crate) fn find(&self, names: &[&str]) -> Option<String> {
         let has = |name: &&str| self.batch.column_by_name(name).is_some();

@@ -1,9 +1,12 @@
 //! Posts, dataset readers, the leak audit and the demo world.
 
 pub mod atomic;
+pub mod audit;
 mod columns;
 mod error;
 mod file;
+pub mod import;
+mod number;
 mod post;
 mod table;
 

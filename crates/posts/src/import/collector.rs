@@ -1,0 +1,213 @@
+//! Where rows become posts or rejects; all readers end here, so the rules are the same for all of them.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
+
+use super::counts::{Counts, add, label_name};
+use super::{Import, MissingImage, Options, Reason, Reject};
+use crate::audit::Audit;
+use crate::{Label, Post, Split};
+
+/// Where a row stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub file: &'a str,
+    pub line: u64,
+}
+
+/// A picture that a row names, and its file if there is one.
+#[derive(Clone, Debug)]
+pub(super) struct Picture {
+    pub name: String,
+    pub path: Option<PathBuf>,
+}
+
+/// A row that could be read.
+#[derive(Clone, Debug)]
+pub(super) struct Candidate {
+    pub id: String,
+    pub text: String,
+    pub pictures: Vec<Picture>,
+    pub label: Option<Label>,
+    pub split: Split,
+    pub event: Option<String>,
+    pub ocr_text: Option<String>,
+}
+
+/// Collects posts, rejects and counts.
+pub(super) struct Collector<'a> {
+    options: &'a Options,
+    posts: Vec<Post>,
+    /// Number of pictures that each post names, whether they exist or not; only the audit may know it.
+    listed: Vec<usize>,
+    rejects: Vec<Reject>,
+    seen: HashMap<String, (String, u64)>,
+    found: BTreeSet<String>,
+    missing: BTreeSet<String>,
+    counts: Counts,
+    notes: Vec<String>,
+}
+
+impl<'a> Collector<'a> {
+    pub(super) fn new(options: &'a Options) -> Self {
+        Self {
+            options,
+            posts: Vec::new(),
+            listed: Vec::new(),
+            rejects: Vec::new(),
+            seen: HashMap::new(),
+            found: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            counts: Counts::default(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Counts a row; exactly one of [`Self::offer`] and [`Self::reject`] follows.
+    pub(super) fn row(&mut self) {
+        self.counts.rows += 1;
+    }
+
+    /// Counts a row whose split and label could be read.
+    pub(super) fn read(&mut self, split: Split, label: &'static str) {
+        add(&mut self.counts.read, split, label);
+    }
+
+    pub(super) fn note(&mut self, note: String) {
+        self.notes.push(note);
+    }
+
+    pub(super) fn links_not_followed(&mut self, links: usize) {
+        self.counts.pictures.links_not_followed += links;
+    }
+
+    pub(super) fn reject(&mut self, at: Place, id: Option<&str>, reason: Reason, detail: String) {
+        *self.counts.rejects_by_reason.entry(reason).or_default() += 1;
+        self.counts.humor_dropped += usize::from(reason == Reason::Humor);
+        self.rejects.push(Reject {
+            file: at.file.to_owned(),
+            line: at.line,
+            post_id: id.filter(|id| !id.is_empty()).map(str::to_owned),
+            reason,
+            detail,
+        });
+    }
+
+    /// Takes a row as a post if it is one.
+    pub(super) fn offer(&mut self, at: Place, row: Candidate) {
+        self.read(row.split, label_name(row.label));
+        for picture in &row.pictures {
+            let names = match picture.path {
+                Some(_) => &mut self.found,
+                None => &mut self.missing,
+            };
+            names.insert(picture.name.clone());
+        }
+        match self.fault(at, &row) {
+            Some((reason, detail)) => self.reject(at, Some(&row.id), reason, detail),
+            None => self.take(row),
+        }
+    }
+
+    fn fault(&mut self, at: Place, row: &Candidate) -> Option<(Reason, String)> {
+        if row.id.is_empty() {
+            return Some((Reason::NoId, String::new()));
+        }
+        if let Some((file, line)) = self.seen.get(&row.id) {
+            return Some((
+                Reason::DuplicateId,
+                format!("first on line {line} of {file}"),
+            ));
+        }
+        self.seen
+            .insert(row.id.clone(), (at.file.to_owned(), at.line));
+        if row.pictures.iter().any(|picture| picture.path.is_some()) {
+            return None;
+        }
+        match self.options.missing_image {
+            MissingImage::Drop => Some((Reason::NoPicture, not_found(&row.pictures))),
+            MissingImage::Keep if is_empty(&row.text) => {
+                Some((Reason::NoTextNoPicture, not_found(&row.pictures)))
+            }
+            MissingImage::Keep => None,
+        }
+    }
+
+    fn take(&mut self, row: Candidate) {
+        let mut images: Vec<PathBuf> = Vec::new();
+        for path in row
+            .pictures
+            .iter()
+            .filter_map(|picture| picture.path.as_ref())
+        {
+            if !images.contains(path) {
+                images.push(path.clone());
+            }
+        }
+        let counts = &mut self.counts;
+        add(&mut counts.taken, row.split, label_name(row.label));
+        counts.posts_with_several_pictures += usize::from(images.len() > 1);
+        counts.posts_without_picture += usize::from(images.is_empty());
+        counts.posts_without_text += usize::from(is_empty(&row.text));
+        counts.longest_text = counts.longest_text.max(row.text.chars().count());
+        self.listed.push(row.pictures.len());
+        self.posts.push(Post {
+            id: row.id,
+            text: row.text,
+            images,
+            label: row.label,
+            split: row.split,
+            event: row.event,
+            ocr_text: row.ocr_text,
+            cause: None,
+        });
+    }
+
+    /// Closes the books: every row must have become a post or a reject.
+    pub(super) fn finish(mut self, dataset: &'static str, source: &Path) -> Import {
+        self.counts.posts = self.posts.len();
+        self.counts.rejects = self.rejects.len();
+        assert_eq!(
+            self.counts.rows,
+            self.counts.posts + self.counts.rejects,
+            "every row is a post or a reject"
+        );
+        let pictures = &mut self.counts.pictures;
+        pictures.found = self.found.len();
+        pictures.missing = self.missing.len();
+        pictures.named = self.found.union(&self.missing).count();
+        Import {
+            program: concat!("mmfnd ", env!("CARGO_PKG_VERSION")),
+            dataset,
+            source: source.to_owned(),
+            options: self.options.clone(),
+            audit: Audit::of_import(&self.posts, &self.listed),
+            counts: self.counts,
+            notes: self.notes,
+            posts: self.posts,
+            rejects: self.rejects,
+        }
+    }
+}
+
+fn is_empty(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// What was looked for in vain; long lists are cut.
+fn not_found(pictures: &[Picture]) -> String {
+    const SHOWN: usize = 3;
+    if pictures.is_empty() {
+        return "the row names none".to_owned();
+    }
+    let names: Vec<_> = pictures
+        .iter()
+        .take(SHOWN)
+        .map(|picture| format!("`{}`", picture.name))
+        .collect();
+    let more = match pictures.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("no file for {}{more}", names.join(", "))
+}
