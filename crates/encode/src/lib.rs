@@ -1,1 +1,61 @@
 //! Stage 1: posts through frozen encoders (ONNX Runtime) into the feature store.
+//!
+//! [`encode`] hashes what the posts contain, finds out what the store lacks, and runs only that through the encoders of
+//! a [`Preset`]: each distinct text and each distinct picture once per encoder. Reading, decoding and tokenising happen
+//! on worker threads, inference on the calling thread, writing on a third; all that is between them is bounded.
+//! A killed run continues where it was, with the same batches and therefore the same values.
+//!
+//! ```
+//! use mmfnd_encode::{Filter, Preprocessing, Resize, Rgb};
+//!
+//! let preprocessing = Preprocessing {
+//!     resize: Resize::Exact { width: 2, height: 2 },
+//!     crop: None,
+//!     crop_offset: Default::default(),
+//!     filter: Filter::Bilinear,
+//!     mean: [0.5; 3],
+//!     std: [0.5; 3],
+//! };
+//! let white = Rgb { width: 4, height: 4, data: vec![255; 48] };
+//! assert_eq!(preprocessing.pixels(&white), vec![1.0; 12]);
+//! ```
+
+mod batches;
+mod decode;
+pub mod doctor;
+mod encode;
+mod encoder;
+mod error;
+mod fetch;
+mod from_preset;
+mod gif;
+mod jpeg;
+mod parts;
+mod pictures;
+mod pixels;
+mod preset;
+mod progress;
+mod run;
+mod runtime;
+mod scan;
+mod session;
+mod stage;
+mod summary;
+mod text;
+mod texts;
+
+pub use decode::{MAX_PIXELS, Refusal, Rgb, decode, probe, read};
+pub use encode::{Encoders, Options, encode, encode_with};
+pub use encoder::{Encoder, FakeEncoder};
+pub use error::Error;
+pub use fetch::cache_dir;
+pub use preset::{CropOffset, EncoderPreset, Filter, Preprocessing, Preset, Resize, available};
+pub use progress::{Progress, Times};
+pub use runtime::{Origin, Runtime};
+pub use session::Device;
+pub use summary::{EncoderSummary, Summary};
+pub use text::{Length, Tokens};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;

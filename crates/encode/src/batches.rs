@@ -1,0 +1,145 @@
+//! Which contents are encoded together: decided once, written down, and repeated by a run that continues.
+//!
+//! Sums in a runtime depend on the shape of the batch, so the same bits come out only of the same batches.
+
+use std::collections::{HashMap, HashSet};
+
+use mmfnd_features::Key;
+
+/// One missing content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    /// Hash of the content.
+    pub(crate) key: Key,
+    /// Where it is found: number of a post or of a picture's file.
+    pub(crate) source: u32,
+    /// Its length in tokens; 1 for pictures.
+    pub(crate) length: u32,
+    /// A bit for each encoder of the stage that lacks it.
+    pub(crate) lacking: u32,
+}
+
+/// Bounds of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Budget {
+    /// Most contents times the longest one's length.
+    pub(crate) area: usize,
+    /// Most contents.
+    pub(crate) rows: usize,
+}
+
+/// Batches to run now, and the plan to write down first.
+pub(crate) struct Batches {
+    pub(crate) run: Vec<Vec<Item>>,
+    pub(crate) plan: Vec<Vec<Key>>,
+}
+
+impl Batches {
+    /// Repeats the batches of an unfinished plan as far as they are missing, and appends batches of everything else,
+    /// longest first.
+    pub(crate) fn new(missing: Vec<Item>, unfinished: Vec<Vec<Key>>, budget: Budget) -> Self {
+        let mut rest: HashMap<Key, Item> =
+            missing.into_iter().map(|item| (item.key, item)).collect();
+        let mut run = Vec::new();
+        for batch in &unfinished {
+            let items: Vec<Item> = batch.iter().filter_map(|key| rest.remove(key)).collect();
+            if !items.is_empty() {
+                run.push(items);
+            }
+        }
+        let mut rest: Vec<Item> = rest.into_values().collect();
+        rest.sort_unstable_by_key(|item| (std::cmp::Reverse(item.length), item.source, item.key));
+        let fresh = cut(rest, budget);
+        let keys = |batch: &Vec<Item>| batch.iter().map(|item| item.key).collect();
+        let plan = unfinished
+            .into_iter()
+            .chain(fresh.iter().map(keys))
+            .collect();
+        run.extend(fresh);
+        Self { run, plan }
+    }
+}
+
+/// Plans of several encoders as one: equal batches once.
+pub(crate) fn merged(plans: impl IntoIterator<Item = Vec<Vec<Key>>>) -> Vec<Vec<Key>> {
+    let mut seen = HashSet::new();
+    let batches = plans.into_iter().flatten();
+    batches.filter(|batch| seen.insert(batch.clone())).collect()
+}
+
+/// Cuts a list whose lengths do not grow, so the first of a batch is its longest.
+fn cut(sorted: Vec<Item>, budget: Budget) -> Vec<Vec<Item>> {
+    let mut batches: Vec<Vec<Item>> = Vec::new();
+    for item in sorted {
+        let fits = |batch: &&mut Vec<Item>| {
+            let rows = batch.len() + 1;
+            let longest = batch.first().map_or(1, |first| first.length) as usize;
+            rows <= budget.rows && rows * longest <= budget.area
+        };
+        match batches.last_mut().filter(fits) {
+            Some(batch) => batch.push(item),
+            None => batches.push(vec![item]),
+        }
+    }
+    batches
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn items(lengths: &[u32]) -> Vec<Item> {
+        let item = |(i, length): (usize, &u32)| Item {
+            key: Key::of(&[i as u8]),
+            source: i as u32,
+            length: *length,
+            lacking: 1,
+        };
+        lengths.iter().enumerate().map(item).collect()
+    }
+
+    const BUDGET: Budget = Budget { area: 20, rows: 4 };
+
+    fn lengths(batches: &Batches) -> Vec<Vec<u32>> {
+        let of = |batch: &Vec<Item>| batch.iter().map(|item| item.length).collect();
+        batches.run.iter().map(of).collect()
+    }
+
+    #[test]
+    fn batches_keep_to_the_budget_of_tokens_and_of_rows() {
+        let batches = Batches::new(items(&[3, 10, 9, 2, 2, 2, 2, 30]), vec![], BUDGET);
+        assert_eq!(
+            lengths(&batches),
+            [vec![30], vec![10, 9], vec![3, 2, 2, 2], vec![2]]
+        );
+    }
+
+    #[test]
+    fn an_unfinished_plan_is_repeated_batch_by_batch() {
+        let all = items(&[3, 10, 9, 2]);
+        let whole = Batches::new(all.clone(), vec![], BUDGET);
+        let done = &whole.run[0];
+        let left: Vec<Item> = all
+            .into_iter()
+            .filter(|item| !done.contains(item))
+            .collect();
+        let resumed = Batches::new(left, whole.plan.clone(), BUDGET);
+        assert_eq!(resumed.run, whole.run[1..]);
+        assert_eq!(resumed.plan, whole.plan);
+    }
+
+    #[test]
+    fn contents_that_came_later_get_batches_of_their_own() {
+        let whole = Batches::new(items(&[3, 10]), vec![], BUDGET);
+        let grown = Batches::new(items(&[3, 10, 4]), whole.plan.clone(), BUDGET);
+        assert_eq!(grown.plan.len(), whole.plan.len() + 1);
+        assert_eq!(grown.run[..whole.run.len()], whole.run);
+    }
+
+    #[test]
+    fn equal_batches_of_two_plans_are_kept_once() {
+        let plan = Batches::new(items(&[1, 2, 3, 4, 5]), vec![], BUDGET).plan;
+        assert_eq!(merged([plan.clone(), plan.clone()]), plan);
+    }
+}

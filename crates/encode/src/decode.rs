@@ -1,0 +1,211 @@
+//! From a picture's bytes to RGB, as Pillow's `Image.open(..).convert("RGB")` makes it.
+//!
+//! The format is told by content, never by name. Alpha is dropped without compositing; of an animation the first
+//! frame is taken; an EXIF orientation is not applied (transformers and torchvision do not apply it either).
+
+use std::io::Cursor;
+use std::path::Path;
+
+use ::image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
+
+use crate::{gif, jpeg};
+
+/// Most pixels that a picture may have: the limit above which Pillow refuses to decode.
+pub const MAX_PIXELS: u64 = 178_956_970;
+
+/// Longest file that is read: more than any picture of [`MAX_PIXELS`] needs, unless it is not compressed at all.
+pub const MAX_BYTES: u64 = 256 << 20;
+
+/// A decoded picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rgb {
+    /// Pixels per row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Red, green, blue, row by row.
+    pub data: Vec<u8>,
+}
+
+/// Why a picture is not used. Its text is the reason in the list of rejects.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no such file, or it is not a plain file.
+    #[error("no such file")]
+    Missing,
+    /// The system does not let us read it.
+    #[error("unreadable: {0}")]
+    Unreadable(String),
+    /// Its bytes are not those that were hashed when the run began.
+    #[error("changed while it was being encoded")]
+    Changed,
+    /// More than [`MAX_BYTES`]; it was not read.
+    #[error("too large a file: {0} bytes, at most {MAX_BYTES}")]
+    TooManyBytes(u64),
+    /// 0 bytes.
+    #[error("empty file")]
+    Empty,
+    /// None of the known formats.
+    #[error("not a picture (JPEG, PNG, GIF, WebP, BMP or TIFF)")]
+    NotAPicture,
+    /// More than [`MAX_PIXELS`], by its header; it was not decoded.
+    #[error("too large: {width} x {height} pixels, at most {MAX_PIXELS} in all")]
+    TooLarge {
+        /// Pixels per row.
+        width: u32,
+        /// Rows.
+        height: u32,
+    },
+    /// It ends before its last pixel.
+    #[error("truncated")]
+    Truncated,
+    /// Its decoder refuses it.
+    #[error("corrupt: {0}")]
+    Corrupt(String),
+}
+
+impl Refusal {
+    /// The reason without the file's particulars, for counting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Missing => "no such file",
+            Self::Unreadable(_) => "unreadable",
+            Self::Changed => "changed while it was being encoded",
+            Self::Empty => "empty file",
+            Self::NotAPicture => "not a picture",
+            Self::TooLarge { .. } | Self::TooManyBytes(_) => "too large",
+            Self::Truncated => "truncated",
+            Self::Corrupt(_) => "corrupt",
+        }
+    }
+}
+
+/// Reads a picture's file.
+pub fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
+    // A named pipe or a device would block or never end.
+    match path.metadata() {
+        Ok(found) if !found.is_file() => Err(Refusal::Missing),
+        Ok(found) if found.len() > MAX_BYTES => Err(Refusal::TooManyBytes(found.len())),
+        Ok(_) => {
+            std::fs::read(path).map_err(|error| Refusal::Unreadable(error.kind().to_string()))
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Refusal::Missing),
+        Err(error) => Err(Refusal::Unreadable(error.kind().to_string())),
+    }
+}
+
+/// Whether the bytes begin as a picture of a known format and a bearable size; does not decode it.
+pub fn probe(bytes: &[u8]) -> Result<(), Refusal> {
+    match format_of(bytes)? {
+        ImageFormat::Jpeg => jpeg::check_header(bytes),
+        ImageFormat::Gif => gif::check_header(bytes),
+        format => open(bytes, format).map(drop),
+    }
+}
+
+/// Decodes a picture.
+pub fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
+    match format_of(bytes)? {
+        ImageFormat::Jpeg => jpeg::decode(bytes),
+        ImageFormat::Gif => gif::decode(bytes),
+        format => decode_other(bytes, format),
+    }
+}
+
+fn format_of(bytes: &[u8]) -> Result<ImageFormat, Refusal> {
+    if bytes.is_empty() {
+        return Err(Refusal::Empty);
+    }
+    match ::image::guess_format(bytes) {
+        Ok(
+            format @ (ImageFormat::Jpeg
+            | ImageFormat::Png
+            | ImageFormat::Gif
+            | ImageFormat::WebP
+            | ImageFormat::Bmp
+            | ImageFormat::Tiff),
+        ) => Ok(format),
+        _ => Err(Refusal::NotAPicture),
+    }
+}
+
+/// Refuses a size that no picture of a post has.
+pub(crate) fn check_size(width: u32, height: u32) -> Result<(), Refusal> {
+    match u64::from(width) * u64::from(height) {
+        0 => Err(Refusal::Corrupt("no pixels".into())),
+        pixels if pixels > MAX_PIXELS => Err(Refusal::TooLarge { width, height }),
+        _ => Ok(()),
+    }
+}
+
+fn open(bytes: &[u8], format: ImageFormat) -> Result<impl ImageDecoder + '_, Refusal> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    // The limit on pixels below is the one that counts.
+    reader.no_limits();
+    let decoder = reader.into_decoder().map_err(refusal)?;
+    let (width, height) = decoder.dimensions();
+    check_size(width, height)?;
+    Ok(decoder)
+}
+
+fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<Rgb, Refusal> {
+    let decoder = open(bytes, format)?;
+    let (width, height) = decoder.dimensions();
+    let color = decoder.color_type();
+    let length = usize::try_from(decoder.total_bytes())
+        .map_err(|_| Refusal::TooLarge { width, height })?;
+    let mut samples = vec![0; length];
+    decoder.read_image(&mut samples).map_err(refusal)?;
+    let data = to_rgb(samples, color)?;
+    Ok(Rgb {
+        width,
+        height,
+        data,
+    })
+}
+
+/// Samples as the decoder gives them to RGB; 16-bit samples are in the machine's byte order.
+fn to_rgb(samples: Vec<u8>, color: ColorType) -> Result<Vec<u8>, Refusal> {
+    let words = || samples.chunks_exact(2).map(|b| u16::from_ne_bytes([b[0], b[1]]));
+    let high = || words().map(|word| (word >> 8) as u8).collect::<Vec<u8>>();
+    Ok(match color {
+        ColorType::Rgb8 => samples,
+        ColorType::Rgba8 => drop_alpha(&samples),
+        ColorType::L8 => samples.iter().flat_map(|grey| [*grey; 3]).collect(),
+        ColorType::La8 => samples.chunks_exact(2).flat_map(|p| [p[0]; 3]).collect(),
+        // Pillow reads 16-bit grey as mode I;16, whose way to RGB goes through 8 bits by clipping.
+        ColorType::L16 => words().flat_map(|w| [w.min(255) as u8; 3]).collect(),
+        // Other 16-bit modes are cut to their high byte when they are read.
+        ColorType::La16 => high().chunks_exact(2).flat_map(|p| [p[0]; 3]).collect(),
+        ColorType::Rgb16 => high(),
+        ColorType::Rgba16 => drop_alpha(&high()),
+        other => return Err(Refusal::Corrupt(format!("{other:?} pixels are not supported"))),
+    })
+}
+
+fn drop_alpha(rgba: &[u8]) -> Vec<u8> {
+    rgba.chunks_exact(4)
+        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
+        .collect()
+}
+
+fn refusal(error: ImageError) -> Refusal {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(&error);
+    while let Some(error) = cause {
+        let end = std::io::ErrorKind::UnexpectedEof;
+        if error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| error.kind() == end)
+        {
+            return Refusal::Truncated;
+        }
+        cause = error.source();
+    }
+    Refusal::Corrupt(one_line(&error.to_string()))
+}
+
+/// Reasons go into a table: no line breaks.
+pub(crate) fn one_line(message: &str) -> String {
+    message.split_whitespace().collect::<Vec<_>>().join(" ")
+}

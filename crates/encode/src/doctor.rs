@@ -1,0 +1,78 @@
+//! What this machine has and what is missing: the facts that `mmfnd doctor` prints.
+
+use std::path::PathBuf;
+
+use crate::error::Error;
+use crate::preset::{self, Preset, remedy, sha256_of};
+use crate::runtime::Runtime;
+use crate::session;
+
+/// State of one file that a preset needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileState {
+    /// There, and the one that the preset means.
+    Present,
+    /// Not there.
+    Missing,
+    /// There, but another one.
+    Differs,
+    /// There, but it cannot be read.
+    Unreadable(String),
+}
+
+/// One preset that can be found by name.
+#[derive(Debug)]
+pub struct PresetState {
+    /// Its name.
+    pub name: String,
+    /// Its own file.
+    pub file: PathBuf,
+    /// The files that it needs, once each; or why the preset cannot be read.
+    pub files: Result<Vec<(PathBuf, FileState)>, Error>,
+}
+
+impl PresetState {
+    /// Whether it can be encoded with.
+    pub fn is_usable(&self) -> bool {
+        let is_present = |(_, state): &(PathBuf, FileState)| *state == FileState::Present;
+        self.files.as_ref().is_ok_and(|files| files.iter().all(is_present))
+    }
+
+    /// How to get what is missing.
+    pub fn remedy(&self) -> String {
+        remedy(&self.name)
+    }
+}
+
+/// The presets that can be found by name, with their files' checksums compared.
+pub fn presets() -> Vec<PresetState> {
+    let state = |(name, file): (String, PathBuf)| PresetState {
+        files: Preset::read(&file).map(|preset| files_of(&preset)),
+        name,
+        file,
+    };
+    preset::available().into_iter().map(state).collect()
+}
+
+/// The state of each file that a preset needs.
+pub fn files_of(preset: &Preset) -> Vec<(PathBuf, FileState)> {
+    let mut found: Vec<(PathBuf, FileState)> = Vec::new();
+    for (path, expected) in preset.encoders.iter().flat_map(|encoder| encoder.files()) {
+        if found.iter().any(|(known, _)| known == path) {
+            continue;
+        }
+        let state = match sha256_of(path) {
+            Ok(sum) if sum.eq_ignore_ascii_case(expected) => FileState::Present,
+            Ok(_) => FileState::Differs,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileState::Missing,
+            Err(error) => FileState::Unreadable(error.to_string()),
+        };
+        found.push((path.to_owned(), state));
+    }
+    found
+}
+
+/// Whether the CUDA provider of this runtime loads, or why not.
+pub fn cuda(runtime: &Runtime) -> Result<(), Error> {
+    session::check_cuda(runtime)
+}

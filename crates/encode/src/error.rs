@@ -1,0 +1,103 @@
+//! What can go wrong in stage 1, and the remedy.
+
+use std::path::PathBuf;
+
+/// The source of an error that another library made.
+pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
+
+/// Errors of stage 1. A picture that cannot be used is no error but a reject, see [`crate::Refusal`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file cannot be read or written.
+    #[error("cannot read or write `{}`", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A preset cannot be found, or it says something impossible.
+    #[error("preset `{preset}` cannot be used")]
+    Preset {
+        /// Its name or file.
+        preset: String,
+        /// What is wrong with it.
+        #[source]
+        source: Source,
+    },
+    /// A model, tokenizer or classifier is missing or is not the one that the preset means.
+    #[error("`{}` {problem}; {remedy}", path.display())]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// Missing or changed.
+        problem: String,
+        /// How to get the right one.
+        remedy: String,
+    },
+    /// ONNX Runtime or the tokenizer library does not take a model's file.
+    #[error("encoder `{encoder}` cannot use `{}`", path.display())]
+    Model {
+        /// Name of the encoder.
+        encoder: String,
+        /// The model's or the tokenizer's file.
+        path: PathBuf,
+        /// What the library says.
+        #[source]
+        source: Source,
+    },
+    /// An encoder failed on a batch, or gave values that the store must not hold.
+    #[error("encoder `{encoder}` on {content}: {problem}")]
+    Output {
+        /// Name of the encoder.
+        encoder: String,
+        /// The content that it was given.
+        content: String,
+        /// Shape, dtype or value that is wrong, or what the runtime says.
+        problem: String,
+    },
+    /// ONNX Runtime cannot be found, fetched or loaded.
+    #[error("no usable ONNX Runtime: {problem}; set `ORT_DYLIB_PATH` to a libonnxruntime of version 1.{minimum} or newer, or install it with `python3 -m pip install onnxruntime=={pinned}`",
+        minimum = ort::MINOR_VERSION, pinned = crate::fetch::VERSION)]
+    Runtime {
+        /// What was tried and how it failed.
+        problem: String,
+        /// The cause, if a library gave one.
+        #[source]
+        source: Option<Source>,
+    },
+    /// The device that was asked for cannot be used; there is no silent fall to another one.
+    #[error("device `{device}` cannot be used with `{}`; use `--device cpu`, or set `ORT_DYLIB_PATH` to the library of the wheel `onnxruntime-gpu` and make CUDA and cuDNN visible to the loader", runtime.display())]
+    Device {
+        /// What was asked for.
+        device: String,
+        /// The ONNX Runtime that was found.
+        runtime: PathBuf,
+        /// Why the provider did not load.
+        #[source]
+        source: Source,
+    },
+    /// `--replace` or `--only` names an encoder that is not there.
+    #[error("no encoder `{name}` in the preset; it has `{known}`")]
+    UnknownEncoder {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+    /// The system gives no threads.
+    #[error("cannot start the worker threads; try fewer with `--threads`")]
+    Threads(#[source] Source),
+    /// The feature store refused.
+    #[error(transparent)]
+    Store(#[from] mmfnd_features::Error),
+}
+
+impl Error {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

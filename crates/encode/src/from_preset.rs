@@ -1,0 +1,76 @@
+//! A preset's encoders, opened with ONNX Runtime when they are needed.
+
+use std::path::Path;
+
+use mmfnd_features::EncoderSpec;
+
+use crate::encode::{Encoders, Options};
+use crate::encoder::Encoder;
+use crate::error::Error;
+use crate::preset::{Preprocessing, Preset};
+use crate::session::{Device, ImageEncoder, TextEncoder};
+use crate::text::Tokens;
+
+pub(crate) struct FromPreset<'a> {
+    preset: &'a Preset,
+    specs: Vec<EncoderSpec>,
+    device: Device,
+    threads: usize,
+}
+
+impl<'a> FromPreset<'a> {
+    pub(crate) fn new(preset: &'a Preset, options: &Options) -> Self {
+        let provider = options.device.provider();
+        let spec = |encoder: &crate::EncoderPreset| {
+            encoder.spec(&preset.name, options.value_type, provider)
+        };
+        Self {
+            preset,
+            specs: preset.encoders.iter().map(spec).collect(),
+            device: options.device,
+            threads: options.threads,
+        }
+    }
+}
+
+impl Encoders for FromPreset<'_> {
+    fn specs(&self) -> &[EncoderSpec] {
+        &self.specs
+    }
+
+    fn check(&self, number: usize) -> Result<(), Error> {
+        self.preset.encoders[number].verify(&self.preset.name)
+    }
+
+    fn tokens(&self, number: usize) -> Result<Tokens, Error> {
+        let encoder = &self.preset.encoders[number];
+        let file = encoder.tokenizer.as_deref().unwrap_or(Path::new(""));
+        Tokens::read(&encoder.name, file, encoder.max_length.unwrap_or(0))
+    }
+
+    fn preprocessing(&self, number: usize) -> Preprocessing {
+        let given = self.preset.encoders[number].image.clone();
+        given.expect("`Preset::read` refuses an image encoder without it")
+    }
+
+    fn classifier(&self, number: usize) -> Option<&Path> {
+        self.preset.encoders[number].classifier.as_deref()
+    }
+
+    fn open_text(
+        &self,
+        number: usize,
+        pad_id: u32,
+    ) -> Result<Box<dyn Encoder<Input = [u32]>>, Error> {
+        let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
+        let opened = TextEncoder::open(preset, spec, pad_id, (self.device, self.threads))?;
+        Ok(Box::new(opened))
+    }
+
+    fn open_image(&self, number: usize) -> Result<Box<dyn Encoder<Input = [f32]>>, Error> {
+        let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
+        let size = self.preprocessing(number).input_size();
+        let opened = ImageEncoder::open(preset, spec, size, (self.device, self.threads))?;
+        Ok(Box::new(opened))
+    }
+}

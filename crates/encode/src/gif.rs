@@ -1,0 +1,70 @@
+//! First frame of a GIF, with palette colours where the frame is transparent, as Pillow has it.
+
+use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
+
+use crate::decode::{Refusal, Rgb, check_size, one_line};
+
+/// Refuses a GIF by its header.
+pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
+    open(bytes).map(drop)
+}
+
+/// Decodes the first frame onto the canvas.
+pub(crate) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
+    let mut decoder = open(bytes)?;
+    let (canvas_width, canvas_height) = (decoder.width(), decoder.height());
+    let frame = decoder
+        .read_next_frame()
+        .map_err(refusal)?
+        .ok_or(Refusal::Truncated)?
+        .clone();
+    let palette = colours(frame.palette.as_deref().or(decoder.global_palette()));
+    // Pillow enlarges a canvas that its first frame does not fit into.
+    let width = u32::from(canvas_width).max(u32::from(frame.left) + u32::from(frame.width));
+    let height = u32::from(canvas_height).max(u32::from(frame.top) + u32::from(frame.height));
+    check_size(width, height)?;
+    let background = palette[usize::from(frame.transparent.unwrap_or(0))];
+    let mut data = background.repeat(width as usize * height as usize);
+    let rows = frame.buffer.chunks_exact(usize::from(frame.width).max(1));
+    for (y, row) in rows.enumerate() {
+        let start = ((usize::from(frame.top) + y) * width as usize + usize::from(frame.left)) * 3;
+        let pixels = data[start..].chunks_exact_mut(3);
+        for (pixel, index) in pixels.zip(row) {
+            pixel.copy_from_slice(&palette[usize::from(*index)]);
+        }
+    }
+    Ok(Rgb {
+        width,
+        height,
+        data,
+    })
+}
+
+fn open(bytes: &[u8]) -> Result<Decoder<&[u8]>, Refusal> {
+    let mut options = DecodeOptions::new();
+    options.set_color_output(ColorOutput::Indexed);
+    // Our own limit on pixels is checked before any frame is decoded.
+    options.set_memory_limit(MemoryLimit::Unlimited);
+    let decoder = options.read_info(bytes).map_err(refusal)?;
+    check_size(decoder.width().into(), decoder.height().into())?;
+    Ok(decoder)
+}
+
+/// 256 colours; indices beyond the file's palette are grey, as in Pillow.
+fn colours(palette: Option<&[u8]>) -> [[u8; 3]; 256] {
+    let mut colours = std::array::from_fn(|i| [i as u8; 3]);
+    let given = palette.unwrap_or_default().chunks_exact(3);
+    for (colour, rgb) in colours.iter_mut().zip(given) {
+        colour.copy_from_slice(rgb);
+    }
+    colours
+}
+
+fn refusal(error: DecodingError) -> Refusal {
+    match error {
+        DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Refusal::Truncated
+        }
+        error => Refusal::Corrupt(one_line(&error.to_string())),
+    }
+}

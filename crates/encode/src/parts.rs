@@ -1,0 +1,90 @@
+//! The writing thread: gathers rows into parts of a bearable size and age.
+
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use mmfnd_features::{EncoderWriter, Key};
+
+use crate::error::Error;
+use crate::progress::Clock;
+
+/// When gathered rows are written. A part holds whole batches, so that a batch is in the store or it is not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Flush {
+    /// Most bytes (as float32) that are gathered.
+    pub(crate) bytes: usize,
+    /// The longest that a row waits: what a kill can lose.
+    pub(crate) every: Duration,
+}
+
+/// One batch of one encoder.
+pub(crate) struct Rows {
+    /// Number of the encoder within its stage.
+    pub(crate) lane: usize,
+    pub(crate) keys: Vec<Key>,
+    /// Row by row.
+    pub(crate) values: Vec<f32>,
+}
+
+/// What waits to be written for one encoder.
+#[derive(Default)]
+struct Waiting {
+    keys: Vec<Key>,
+    values: Vec<f32>,
+    since: Option<Instant>,
+}
+
+impl Waiting {
+    fn add(&mut self, rows: Rows) {
+        self.keys.extend(rows.keys);
+        self.values.extend(rows.values);
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn is_due(&self, flush: Flush) -> bool {
+        let bytes = size_of_val(self.values.as_slice());
+        bytes >= flush.bytes || self.since.is_some_and(|since| since.elapsed() >= flush.every)
+    }
+
+    fn write(&mut self, writer: &mut EncoderWriter, clock: &Clock) -> Result<(), Error> {
+        if !self.keys.is_empty() {
+            clock.time(|| writer.append(&self.keys, &self.values))?;
+        }
+        self.keys.clear();
+        self.values.clear();
+        self.since = None;
+        Ok(())
+    }
+}
+
+/// Writes until the sender is gone; then writes what is left.
+pub(crate) fn write(
+    rows: &Receiver<Rows>,
+    writers: &mut [EncoderWriter],
+    flush: Flush,
+    clock: &Clock,
+) -> Result<(), Error> {
+    let mut lanes: Vec<Waiting> = writers.iter().map(|_| Waiting::default()).collect();
+    loop {
+        let oldest = lanes.iter().filter_map(|waiting| waiting.since).min();
+        let wait = oldest.map_or(flush.every, |since| {
+            flush.every.saturating_sub(since.elapsed())
+        });
+        let is_over = match rows.recv_timeout(wait) {
+            Ok(rows) => {
+                lanes[rows.lane].add(rows);
+                false
+            }
+            Err(RecvTimeoutError::Timeout) => false,
+            Err(RecvTimeoutError::Disconnected) => true,
+        };
+        for (waiting, writer) in lanes.iter_mut().zip(writers.iter_mut()) {
+            if is_over || waiting.is_due(flush) {
+                waiting.write(writer, clock)?;
+            }
+        }
+        if is_over {
+            return Ok(());
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The stage of all image encoders together: a picture is read and decoded once for all of them.
+//!
+//! A post's pictures are tried in its own order until one decodes. Whether one does is known only after decoding, so the
+//! stage goes in rounds: first choices, then the second choices of posts whose first one failed, and so on.
+
+use std::collections::{HashMap, HashSet};
+
+use mmfnd_features::{EncoderWriter, Key};
+
+use crate::batches::{Budget, Item};
+use crate::decode::{self, Refusal};
+use crate::encode::Encoders;
+use crate::error::Error;
+use crate::preset::Preprocessing;
+use crate::progress::Clocks;
+use crate::scan::Contents;
+use crate::stage::{self, Lane, Prepared, Ran, Tools, Work};
+
+/// Sixteen pictures keep every core busy and are some 20 MB of pixels per encoder.
+const BUDGET: Budget = Budget { area: 16, rows: 16 };
+
+/// Which pictures can be used, as far as it is known.
+pub(crate) struct Choices<'a> {
+    contents: &'a Contents<'a>,
+    /// Decoded at least once, now or in an earlier run.
+    known: HashSet<Key>,
+    refused: HashMap<Key, Refusal>,
+}
+
+/// A post's picture, as far as it is known.
+pub(crate) enum Choice {
+    /// It has none, or none of them can be used.
+    Nothing,
+    /// The number of the file that stands for it.
+    File(u32),
+    /// The number of the file that has to be tried next.
+    Try(u32),
+}
+
+impl<'a> Choices<'a> {
+    /// `known` are pictures that were decoded before.
+    pub(crate) fn new(contents: &'a Contents<'a>, known: HashSet<Key>) -> Self {
+        Self {
+            contents,
+            known,
+            refused: HashMap::new(),
+        }
+    }
+
+    /// The picture of a post.
+    pub(crate) fn of(&self, post: usize) -> Choice {
+        for &file in self.contents.candidates(post) {
+            match &self.contents.hashes[file as usize] {
+                Ok(key) if self.refused.contains_key(key) => {}
+                Ok(key) if self.known.contains(key) => return Choice::File(file),
+                Ok(_) => return Choice::Try(file),
+                Err(_) => {}
+            }
+        }
+        Choice::Nothing
+    }
+
+    /// Whether some file that may be a picture is not among these.
+    pub(crate) fn any_missing(&self, present: &HashSet<Key>) -> bool {
+        let keys = self.contents.hashes.iter().flatten();
+        keys.into_iter().any(|key| !present.contains(key))
+    }
+
+    /// Why a file is not used, if it is not.
+    pub(crate) fn refusal(&self, file: u32) -> Option<&Refusal> {
+        match &self.contents.hashes[file as usize] {
+            Ok(key) => self.refused.get(key),
+            Err(refusal) => Some(refusal),
+        }
+    }
+
+    /// The contents that the next round has to look at: undecided ones, and chosen ones that an encoder lacks.
+    fn wanted(&self, posts: usize, writers: &[EncoderWriter]) -> Vec<Item> {
+        let mut seen = HashSet::new();
+        let mut items = Vec::new();
+        for post in 0..posts {
+            let (file, is_known) = match self.of(post) {
+                Choice::Nothing => continue,
+                Choice::File(file) => (file, true),
+                Choice::Try(file) => (file, false),
+            };
+            let Ok(key) = &self.contents.hashes[file as usize] else {
+                continue;
+            };
+            if !seen.insert(*key) {
+                continue;
+            }
+            let lacks = |(lane, writer): (usize, &EncoderWriter)| {
+                u32::from(!writer.present().contains(key)) << lane
+            };
+            let lacking = writers.iter().enumerate().map(lacks).sum();
+            if !is_known || lacking != 0 {
+                items.push(Item {
+                    key: *key,
+                    source: file,
+                    length: 1,
+                    lacking,
+                });
+            }
+        }
+        items
+    }
+
+    fn learn(&mut self, ran: &mut Ran) {
+        self.known.extend(ran.used.drain(..));
+        self.refused.extend(ran.refused.drain(..));
+    }
+}
+
+/// What the stage did.
+pub(crate) struct PicturesRan {
+    /// Rows that each encoder got.
+    pub(crate) rows: Vec<usize>,
+    pub(crate) time: std::time::Duration,
+}
+
+/// Decodes every picture whose use is undecided and encodes what is missing; `numbers` are the encoders' numbers.
+pub(crate) fn encode(
+    choices: &mut Choices<'_>,
+    (encoders, numbers): (&dyn Encoders, &[usize]),
+    writers: &mut [EncoderWriter],
+    tools: &Tools<'_>,
+) -> Result<PicturesRan, Error> {
+    let names: Vec<&str> = writers.iter().map(|w| w.spec().name.as_str()).collect();
+    let name = if names.is_empty() { "decode".to_owned() } else { names.join("+") };
+    let preprocessings: Vec<Preprocessing> =
+        numbers.iter().map(|number| encoders.preprocessing(*number)).collect();
+    let mut lanes: Vec<Lane<'_, f32>> = numbers
+        .iter()
+        .zip(writers.iter())
+        .map(|(&number, writer)| Lane {
+            spec: writer.spec().clone(),
+            open: Box::new(move || encoders.open_image(number)),
+            opened: None,
+        })
+        .collect();
+    let contents = choices.contents;
+    let clocks = Clocks::default();
+    let mut total = PicturesRan {
+        rows: vec![0; writers.len()],
+        time: std::time::Duration::ZERO,
+    };
+    loop {
+        let wanted = choices.wanted(contents.posts(), writers);
+        if wanted.is_empty() {
+            break;
+        }
+        let work = Work {
+            name: &name,
+            counts_tokens: false,
+            batches: stage::plan(wanted, BUDGET, writers)?,
+            prepare: |item: &Item| Ok(prepare(contents, item, &preprocessings, &clocks)),
+            name_of: &|item| format!("`{}`", contents.files[item.source as usize].display()),
+            clocks: &clocks,
+        };
+        let mut ran = stage::run(&work, &mut lanes, writers, tools)?;
+        for (sum, rows) in total.rows.iter_mut().zip(&ran.rows) {
+            *sum += rows;
+        }
+        total.time += ran.time;
+        choices.learn(&mut ran);
+    }
+    for writer in writers {
+        writer.clear_plan()?;
+    }
+    Ok(total)
+}
+
+fn prepare(
+    contents: &Contents<'_>,
+    item: &Item,
+    preprocessings: &[Preprocessing],
+    clocks: &Clocks,
+) -> Prepared<f32> {
+    let bytes = clocks
+        .read
+        .time(|| decode::read(contents.files[item.source as usize]))?;
+    clocks.prepare.time(|| {
+        if Key::of(&bytes) != item.key {
+            return Err(Refusal::Changed);
+        }
+        let picture = decode::decode(&bytes)?;
+        let pixels = preprocessings.iter().enumerate().map(|(lane, preprocessing)| {
+            if item.lacking & (1 << lane) == 0 {
+                return Vec::new();
+            }
+            preprocessing.pixels(&picture)
+        });
+        Ok(pixels.collect())
+    })
+}

@@ -1,0 +1,221 @@
+//! One encoder of a preset: its files with their checksums, and what the store records of it.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use mmfnd_features::{EncoderSpec, Input, Precision, ValueType};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+
+use super::image::Preprocessing;
+use crate::error::Error;
+
+/// One encoder: a model, how its input is prepared, which output is kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderPreset {
+    /// Name of the feature: `bert`, `clip_text`, `clip_image`, `resnet`.
+    pub name: String,
+    /// What it reads.
+    pub input: Input,
+    /// ONNX file; relative paths are relative to the preset's file.
+    pub model: PathBuf,
+    /// SHA-256 of the ONNX file.
+    pub sha256: String,
+    /// `tokenizer.json`, for text.
+    pub tokenizer: Option<PathBuf>,
+    /// SHA-256 of the tokenizer's file.
+    pub tokenizer_sha256: Option<String>,
+    /// Most tokens of a text, special tokens included; the rest is cut off.
+    pub max_length: Option<usize>,
+    /// The ONNX output that is kept.
+    pub output: String,
+    /// Its shape without the batch axis.
+    pub shape: Vec<usize>,
+    /// Precision of the model's arithmetic.
+    pub precision: Precision,
+    /// How pictures become pixels, for images.
+    pub image: Option<Preprocessing>,
+    /// Last layer that stays trainable over the cache (safetensors `weight`, `bias`).
+    pub classifier: Option<PathBuf>,
+    /// SHA-256 of the classifier's file.
+    pub classifier_sha256: Option<String>,
+}
+
+impl EncoderPreset {
+    pub(super) fn broken_rule(&self) -> Option<&'static str> {
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
+        let is_image = self.input == Input::Image;
+        let rules = [
+            (
+                self.name.is_empty() || !self.name.chars().all(plain),
+                "a name has only a-z, 0-9 and _",
+            ),
+            (
+                self.shape.is_empty() || self.shape.contains(&0),
+                "`shape` needs at least one axis, and none of length 0",
+            ),
+            (
+                is_image && self.image.is_none(),
+                "an image encoder needs a table `[encoder.image]`",
+            ),
+            (
+                !is_image && self.image.is_some(),
+                "a text encoder has no table `[encoder.image]`",
+            ),
+            (
+                !is_image && (self.tokenizer.is_none() || self.tokenizer_sha256.is_none()),
+                "a text encoder needs `tokenizer` and `tokenizer_sha256`",
+            ),
+            (
+                !is_image && self.max_length.unwrap_or(0) < 3,
+                "a text encoder needs `max_length`, 3 or more",
+            ),
+            (
+                self.classifier.is_some() != self.classifier_sha256.is_some(),
+                "`classifier` and `classifier_sha256` go together",
+            ),
+            (
+                self.image.as_ref().is_some_and(|image| !image.is_possible()),
+                "`resize` and `crop` need sides from 1 to 4096, the crop no larger than the resized picture, `std` above 0",
+            ),
+        ];
+        rules
+            .into_iter()
+            .find_map(|(broken, rule)| broken.then_some(rule))
+    }
+
+    pub(super) fn resolve(&mut self, folder: &Path) {
+        let paths = [
+            Some(&mut self.model),
+            self.tokenizer.as_mut(),
+            self.classifier.as_mut(),
+        ];
+        for path in paths.into_iter().flatten() {
+            *path = tidy(&folder.join(&*path));
+        }
+    }
+
+    /// The files that this encoder needs, with the checksums that they must have.
+    pub fn files(&self) -> Vec<(&Path, &str)> {
+        let pairs = [
+            Some((&self.model, &self.sha256)),
+            self.tokenizer.as_ref().zip(self.tokenizer_sha256.as_ref()),
+            self.classifier
+                .as_ref()
+                .zip(self.classifier_sha256.as_ref()),
+        ];
+        pairs
+            .into_iter()
+            .flatten()
+            .map(|(path, sum)| (path.as_path(), sum.as_str()))
+            .collect()
+    }
+
+    /// Reads every file once and compares its checksum.
+    pub fn verify(&self, preset: &str) -> Result<(), Error> {
+        for (path, expected) in self.files() {
+            let found = match sha256_of(path) {
+                Ok(found) => found,
+                Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                    return Err(self.bad_file(preset, path, "is missing".into()));
+                }
+                Err(source) => return Err(Error::io(path)(source)),
+            };
+            if !found.eq_ignore_ascii_case(expected) {
+                let problem = format!(
+                    "is not the file that preset `{preset}` means (SHA-256 {found}, expected {expected})"
+                );
+                return Err(self.bad_file(preset, path, problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn bad_file(&self, preset: &str, path: &Path, problem: String) -> Error {
+        Error::ModelFile {
+            path: path.to_owned(),
+            problem,
+            remedy: remedy(preset),
+        }
+    }
+
+    /// What the store records; the fingerprint covers everything that can change a value.
+    pub fn spec(&self, preset: &str, value_type: ValueType, provider: &str) -> EncoderSpec {
+        let described = serde_json::json!({
+            "model": self.sha256.to_ascii_lowercase(),
+            "tokenizer": self.tokenizer_sha256.as_ref().map(|sum| sum.to_ascii_lowercase()),
+            "max_length": self.max_length,
+            "input": self.input,
+            "image": self.image,
+            "output": self.output,
+            "shape": self.shape,
+            "precision": self.precision,
+            "value_type": value_type,
+        });
+        EncoderSpec {
+            name: self.name.clone(),
+            input: self.input,
+            shape: self.shape.clone(),
+            value_type,
+            fingerprint: hex(&Sha256::digest(described.to_string())),
+            model: short_name(&self.model),
+            preset: preset.to_owned(),
+            precision: self.precision,
+            provider: provider.to_owned(),
+            classifier_sha256: self.classifier_sha256.clone(),
+        }
+    }
+}
+
+/// How to get a preset's models.
+pub(crate) fn remedy(preset: &str) -> String {
+    match preset {
+        "demo" => "the demo encoders are part of the repository: `git checkout models/demo`".into(),
+        _ => format!("make it with `models/export.py`, or correct preset `{preset}`"),
+    }
+}
+
+/// `a/presets/../demo/x` as `a/demo/x`, so that messages name files as people do.
+fn tidy(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        let can_pop = matches!(
+            out.components().next_back(),
+            Some(std::path::Component::Normal(_))
+        );
+        if part == std::path::Component::ParentDir && can_pop {
+            out.pop();
+        } else {
+            out.push(part);
+        }
+    }
+    out
+}
+
+/// The last folder and the file's name.
+fn short_name(path: &Path) -> String {
+    let parts: Vec<_> = path
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
+    parts[parts.len().saturating_sub(2)..].join("/")
+}
+
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of a file as hexadecimal digits, read in pieces.
+pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut file = File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut piece)? {
+            0 => return Ok(hex(&hash.finalize())),
+            read => hash.update(&piece[..read]),
+        }
+    }
+}

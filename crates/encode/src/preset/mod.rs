@@ -1,0 +1,159 @@
+//! Presets: which encoders make which features, as TOML beside the models.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+mod encoder;
+mod image;
+
+pub use encoder::EncoderPreset;
+pub(crate) use encoder::{remedy, sha256_of};
+pub use image::{CropOffset, Filter, Preprocessing, Resize};
+
+use crate::error::Error;
+
+/// A named set of encoders.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Preset {
+    /// Its name, recorded in the store.
+    pub name: String,
+    /// One line for people.
+    #[serde(default)]
+    pub description: String,
+    /// The encoders, in the order in which they run.
+    #[serde(rename = "encoder")]
+    pub encoders: Vec<EncoderPreset>,
+}
+
+/// Why a preset cannot be used.
+#[derive(Debug, thiserror::Error)]
+enum Problem {
+    #[error("no such preset; looked for {looked}{available}")]
+    NotFound { looked: String, available: String },
+    #[error(transparent)]
+    Unreadable(#[from] std::io::Error),
+    #[error(transparent)]
+    Toml(#[from] Box<toml::de::Error>),
+    #[error("encoder `{encoder}`: {rule}")]
+    Rule { encoder: String, rule: &'static str },
+}
+
+impl Preset {
+    /// Reads a preset by name (from `$MMFND_MODELS/presets`, `./models/presets` or the sources' own) or by file.
+    pub fn find(name: &str) -> Result<Self, Error> {
+        if name.ends_with(".toml") {
+            return Self::read(Path::new(name));
+        }
+        let folders = folders();
+        let files: Vec<PathBuf> = folders
+            .iter()
+            .map(|folder| folder.join(format!("{name}.toml")))
+            .collect();
+        match files.iter().find(|file| file.is_file()) {
+            Some(file) => Self::read(file),
+            None => Err(refused(
+                name,
+                Problem::NotFound {
+                    looked: list(files.iter().map(|file| file.display())),
+                    available: match list(available().iter().map(|(name, _)| name)) {
+                        names if names.is_empty() => String::new(),
+                        names => format!("; there are {names}"),
+                    },
+                },
+            )),
+        }
+    }
+
+    /// Reads a preset's file and checks everything that can be checked without opening a model.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let shown = path.display();
+        let text = std::fs::read_to_string(path).map_err(|error| refused(&shown, error.into()))?;
+        let mut preset: Self =
+            toml::from_str(&text).map_err(|error| refused(&shown, Box::new(error).into()))?;
+        preset.check().map_err(|problem| refused(&shown, problem))?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for encoder in &mut preset.encoders {
+            encoder.resolve(folder);
+        }
+        Ok(preset)
+    }
+
+    /// Keeps only the named encoders.
+    pub fn only(mut self, names: &[String]) -> Result<Self, Error> {
+        let known: Vec<&str> = self.encoders.iter().map(|e| e.name.as_str()).collect();
+        if let Some(unknown) = names.iter().find(|name| !known.contains(&name.as_str())) {
+            return Err(Error::UnknownEncoder {
+                name: unknown.clone(),
+                known: known.join("`, `"),
+            });
+        }
+        self.encoders
+            .retain(|encoder| names.contains(&encoder.name));
+        Ok(self)
+    }
+
+    fn check(&self) -> Result<(), Problem> {
+        let mut names = BTreeSet::new();
+        for encoder in &self.encoders {
+            let rule = encoder.broken_rule().or_else(|| {
+                (!names.insert(&encoder.name)).then_some("two encoders have this name")
+            });
+            if let Some(rule) = rule {
+                let encoder = encoder.name.clone();
+                return Err(Problem::Rule { encoder, rule });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Every preset that can be found by name, with its file.
+pub fn available() -> Vec<(String, PathBuf)> {
+    let mut found = Vec::new();
+    for folder in folders() {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.sort();
+        for file in files {
+            let name = file.file_stem().map(|stem| stem.to_string_lossy());
+            if let (Some(name), true) = (name, file.extension().is_some_and(|e| e == "toml"))
+                && found.iter().all(|(known, _)| *known != name)
+            {
+                found.push((name.into_owned(), file.clone()));
+            }
+        }
+    }
+    found
+}
+
+fn folders() -> Vec<PathBuf> {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .nth(2)
+        .map(|root| root.join("models"));
+    let mut folders: Vec<PathBuf> = std::env::var_os("MMFND_MODELS")
+        .map(PathBuf::from)
+        .into_iter()
+        .chain([PathBuf::from("models")])
+        .chain(own)
+        .map(|models| models.join("presets"))
+        .collect();
+    folders.dedup();
+    folders
+}
+
+fn refused(preset: &(impl ToString + ?Sized), problem: Problem) -> Error {
+    Error::Preset {
+        preset: preset.to_string(),
+        source: Box::new(problem),
+    }
+}
+
+fn list<T: fmt::Display>(items: impl Iterator<Item = T>) -> String {
+    let shown: Vec<String> = items.map(|item| format!("`{item}`")).collect();
+    shown.join(", ")
+}

@@ -1,0 +1,207 @@
+//! Finds ONNX Runtime (or fetches it) and loads it once per process.
+
+use std::ffi::CStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ort::environment::Environment;
+use ort::logging::LogLevel;
+
+use crate::error::Error;
+use crate::fetch::{self, PYTHON, files_in, is_library, library_dir};
+
+/// Where a library was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Named by `ORT_DYLIB_PATH`.
+    Variable,
+    /// In our own cache.
+    Cache,
+    /// Part of an installed Python package.
+    Python,
+    /// Fetched just now.
+    Fetched,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Variable => "named by ORT_DYLIB_PATH",
+            Self::Cache => "from our cache",
+            Self::Python => "of the installed Python package onnxruntime",
+            Self::Fetched => "fetched with pip",
+        })
+    }
+}
+
+/// The loaded ONNX Runtime.
+#[derive(Debug)]
+pub struct Runtime {
+    /// The library's file.
+    pub path: PathBuf,
+    /// How it was found.
+    pub origin: Origin,
+    /// Its version.
+    pub version: String,
+    /// Names of the execution providers that it was built with.
+    pub providers: Vec<String>,
+    pub(crate) environment: Environment,
+}
+
+/// The process has one ONNX Runtime: the library forbids a second environment.
+static LOADED: Mutex<Option<&'static Runtime>> = Mutex::new(None);
+
+impl Runtime {
+    /// Finds a usable library, fetches one if there is none, and loads it; later calls return the same one.
+    pub fn load() -> Result<&'static Self, Error> {
+        Self::load_from(true)
+    }
+
+    /// As [`Runtime::load`], without fetching anything.
+    pub fn load_installed() -> Result<&'static Self, Error> {
+        Self::load_from(false)
+    }
+
+    fn load_from(may_fetch: bool) -> Result<&'static Self, Error> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = *loaded {
+            return Ok(runtime);
+        }
+        let (path, origin, version) = find(may_fetch)?;
+        let runtime = &*Box::leak(Box::new(Self::open(path, origin, version)?));
+        *loaded = Some(runtime);
+        Ok(runtime)
+    }
+
+    fn open(path: PathBuf, origin: Origin, version: String) -> Result<Self, Error> {
+        let builder = ort::init_from(&path).map_err(|error| Error::Runtime {
+            problem: format!("`{}` cannot be loaded", path.display()),
+            source: Some(error.into()),
+        })?;
+        let environment = builder
+            .with_name("mmfnd")
+            .with_telemetry(false)
+            .with_logger(Arc::new(log))
+            .build()
+            .map_err(|error| Error::Runtime {
+                problem: format!("`{}` does not start", path.display()),
+                source: Some(error.into()),
+            })?;
+        environment.set_log_level(LogLevel::Error);
+        Ok(Self {
+            path,
+            origin,
+            version,
+            providers: providers(),
+            environment,
+        })
+    }
+}
+
+/// Warnings of ONNX Runtime (unused initialisers, missing GPUs) are not for users.
+fn log(level: LogLevel, _category: &str, _id: &str, _place: &str, message: &str) {
+    if level >= LogLevel::Error {
+        eprintln!("onnxruntime: {message}");
+    }
+}
+
+fn find(may_fetch: bool) -> Result<(PathBuf, Origin, String), Error> {
+    if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
+        let path = PathBuf::from(path);
+        let version = usable_version(&path)?;
+        return Ok((path, Origin::Variable, version));
+    }
+    let cached = files_in(&library_dir()).find(|file| has_library_name(file));
+    let candidates = [
+        (cached, Origin::Cache),
+        (python_library(), Origin::Python),
+    ];
+    let mut problem = String::from("none is installed");
+    for (path, origin) in candidates {
+        let Some(path) = path else { continue };
+        match usable_version(&path) {
+            Ok(version) => return Ok((path, origin, version)),
+            Err(Error::Runtime { problem: why, .. }) => problem = why,
+            Err(error) => return Err(error),
+        }
+    }
+    if !may_fetch {
+        return Err(Error::Runtime {
+            problem,
+            source: None,
+        });
+    }
+    let path = fetch::fetch()?;
+    let version = usable_version(&path)?;
+    Ok((path, Origin::Fetched, version))
+}
+
+fn has_library_name(file: &Path) -> bool {
+    file.file_name()
+        .and_then(|name| name.to_str())
+        .is_some_and(is_library)
+}
+
+/// Asks Python where its package lies, without importing it.
+fn python_library() -> Option<PathBuf> {
+    const ASK: &str = "import importlib.util as u; s = u.find_spec('onnxruntime'); print(s.origin if s else '')";
+    let output = Command::new(PYTHON).args(["-c", ASK]).output().ok()?;
+    let said = String::from_utf8(output.stdout).ok()?;
+    let capi = Path::new(said.trim()).parent()?.join("capi");
+    files_in(&capi).find(|file| has_library_name(file))
+}
+
+/// Loads a library just to ask for its version; refuses one that is older than the interface we were built for.
+fn usable_version(path: &Path) -> Result<String, Error> {
+    let version = version_of(path).map_err(|error| Error::Runtime {
+        problem: format!("`{}` is no ONNX Runtime library", path.display()),
+        source: Some(error.into()),
+    })?;
+    let minor = version
+        .split('.')
+        .nth(1)
+        .and_then(|part| part.parse::<u32>().ok());
+    match minor {
+        Some(minor) if minor >= ort::MINOR_VERSION => Ok(version),
+        _ => Err(Error::Runtime {
+            problem: format!("`{}` has version {version}, which is too old", path.display()),
+            source: None,
+        }),
+    }
+}
+
+fn version_of(path: &Path) -> Result<String, libloading::Error> {
+    type GetApiBase = unsafe extern "C" fn() -> *const ort::sys::OrtApiBase;
+    // SAFETY: the file is one that the user or a package manager installed as ONNX Runtime; its initialisers are
+    // run here just as they will be when it is used. The symbol has this type in every version, and the base that it
+    // returns is static.
+    unsafe {
+        let library = libloading::Library::new(path)?;
+        let get: libloading::Symbol<GetApiBase> = library.get(b"OrtGetApiBase")?;
+        let version = ((*get()).GetVersionString)();
+        let version = CStr::from_ptr(version).to_string_lossy().into_owned();
+        // Kept open: unloading ONNX Runtime and loading it again is not supported everywhere.
+        std::mem::forget(library);
+        Ok(version)
+    }
+}
+
+fn providers() -> Vec<String> {
+    let api = ort::api();
+    let mut names = std::ptr::null_mut();
+    let mut count = 0;
+    // SAFETY: both out-pointers are valid; the array has `count` C strings and goes back to its owner once copied.
+    unsafe {
+        let status = (api.GetAvailableProviders)(&mut names, &mut count);
+        if !status.0.is_null() || names.is_null() {
+            return Vec::new();
+        }
+        let copied = (0..usize::try_from(count).unwrap_or(0))
+            .map(|i| CStr::from_ptr(*names.add(i)).to_string_lossy().into_owned())
+            .collect();
+        let _ = (api.ReleaseAvailableProviders)(names, count);
+        copied
+    }
+}

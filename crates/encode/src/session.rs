@@ -1,0 +1,281 @@
+//! ONNX Runtime sessions as [`Encoder`]s: one for token ids, one for pixels.
+
+use std::path::PathBuf;
+
+use mmfnd_features::{EncoderSpec, Input};
+use ndarray::Array2;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
+use ort::value::Tensor;
+
+use crate::encoder::Encoder;
+use crate::error::Error;
+use crate::preset::EncoderPreset;
+use crate::runtime::Runtime;
+
+/// Where the arithmetic runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Device {
+    /// The CPU, all of its cores.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU, through the CUDA provider of `onnxruntime-gpu`.
+    Cuda,
+}
+
+impl Device {
+    /// Name of the execution provider, as the store records it.
+    pub fn provider(self) -> &'static str {
+        match self {
+            Self::Cpu => "CPUExecutionProvider",
+            Self::Cuda => "CUDAExecutionProvider",
+        }
+    }
+}
+
+/// What an opened session needs to know to run a batch.
+struct Graph {
+    spec: EncoderSpec,
+    model: PathBuf,
+    session: Session,
+    run_options: RunOptions<HasSelectedOutputs>,
+}
+
+impl Graph {
+    fn open(
+        preset: &EncoderPreset,
+        spec: EncoderSpec,
+        device: Device,
+        threads: usize,
+    ) -> Result<Self, Error> {
+        let runtime = Runtime::load()?;
+        let failed = |source: ort::Error| Error::Model {
+            encoder: preset.name.clone(),
+            path: preset.model.clone(),
+            source: Box::new(source),
+        };
+        let builder = start(runtime, threads).map_err(failed)?;
+        let mut builder = match device {
+            Device::Cpu => builder,
+            Device::Cuda => with_cuda(builder, runtime)?,
+        };
+        let session = builder.commit_from_file(&preset.model).map_err(failed)?;
+        let selected = OutputSelector::no_default().with(&preset.output);
+        let run_options = RunOptions::new().map_err(failed)?.with_outputs(selected);
+        let graph = Self {
+            spec,
+            model: preset.model.clone(),
+            session,
+            run_options,
+        };
+        graph.check(&preset.output)?;
+        Ok(graph)
+    }
+
+    /// Says before the first batch what the first batch would fail on.
+    fn check(&self, output: &str) -> Result<(), Error> {
+        let known: &[&str] = match self.spec.input {
+            Input::Image => &["pixel_values"],
+            Input::Text | Input::TextOcr => &["input_ids", "attention_mask", "token_type_ids"],
+        };
+        let outputs: Vec<&str> = self.session.outputs().iter().map(|o| o.name()).collect();
+        if !outputs.contains(&output) {
+            return Err(self.unfit(format!(
+                "it has no output `{output}`, only `{}`; correct `output` in the preset",
+                outputs.join("`, `")
+            )));
+        }
+        match self.inputs().find(|name| !known.contains(name)) {
+            None => Ok(()),
+            Some(name) => Err(self.unfit(format!(
+                "it asks for an input `{name}`; known are `{}`",
+                known.join("`, `")
+            ))),
+        }
+    }
+
+    fn inputs(&self) -> impl Iterator<Item = &str> {
+        self.session.inputs().iter().map(|input| input.name())
+    }
+
+    fn unfit(&self, problem: String) -> Error {
+        Error::Model {
+            encoder: self.spec.name.clone(),
+            path: self.model.clone(),
+            source: problem.into(),
+        }
+    }
+
+    fn run(
+        &mut self,
+        rows: usize,
+        inputs: Vec<(String, SessionInputValue<'_>)>,
+    ) -> Result<Array2<f32>, Error> {
+        let (name, shape) = (self.spec.name.clone(), self.spec.shape.clone());
+        let failed = |problem: String| Error::Output {
+            encoder: name.clone(),
+            content: format!("a batch of {rows}"),
+            problem,
+        };
+        let outputs = self
+            .session
+            .run_with_options::<_, 0>(inputs, &self.run_options)
+            .map_err(|error| failed(error.to_string()))?;
+        let array = outputs[0]
+            .try_extract_array::<f32>()
+            .map_err(|error| failed(error.to_string()))?;
+        let expected: Vec<usize> = [rows].into_iter().chain(shape).collect();
+        if array.shape() != expected {
+            return Err(failed(format!(
+                "output of shape {:?}, but the preset says {expected:?}; correct `shape`",
+                array.shape()
+            )));
+        }
+        let width: usize = expected[1..].iter().product();
+        array
+            .to_shape((rows, width))
+            .map(|rows| rows.to_owned())
+            .map_err(|error| failed(error.to_string()))
+    }
+}
+
+fn start(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {
+    let builder = Session::builder(&runtime.environment)?
+        .with_optimization_level(GraphOptimizationLevel::Level3)?
+        .with_intra_threads(threads)?
+        .with_inter_threads(1)?
+        // Batches differ in length: patterns of earlier shapes would be kept for nothing.
+        .with_memory_pattern(false)?;
+    Ok(builder)
+}
+
+/// The CUDA provider or an error, never a silent fall to the CPU.
+fn with_cuda(builder: SessionBuilder, runtime: &Runtime) -> Result<SessionBuilder, Error> {
+    let cuda = ort::ep::CUDA::default().build().error_on_failure();
+    builder
+        .with_execution_providers([cuda])
+        .map_err(|error| Error::Device {
+            device: "cuda".into(),
+            runtime: runtime.path.clone(),
+            source: Box::new(ort::Error::<()>::from(error)),
+        })
+}
+
+/// Whether a session could be made on CUDA.
+pub(crate) fn check_cuda(runtime: &Runtime) -> Result<(), Error> {
+    let builder = start(runtime, 1).map_err(|error| Error::Runtime {
+        problem: "no session can be started".into(),
+        source: Some(error.into()),
+    })?;
+    with_cuda(builder, runtime).map(drop)
+}
+
+/// Texts through a frozen text encoder.
+pub struct TextEncoder {
+    graph: Graph,
+    pad_id: u32,
+}
+
+impl TextEncoder {
+    /// Opens the model that a preset names; `pad_id` fills up shorter texts.
+    pub fn open(
+        preset: &EncoderPreset,
+        spec: EncoderSpec,
+        pad_id: u32,
+        (device, threads): (Device, usize),
+    ) -> Result<Self, Error> {
+        let graph = Graph::open(preset, spec, device, threads)?;
+        Ok(Self { graph, pad_id })
+    }
+}
+
+impl Encoder for TextEncoder {
+    type Input = [u32];
+
+    fn spec(&self) -> &EncoderSpec {
+        &self.graph.spec
+    }
+
+    fn encode(&mut self, batch: &[&[u32]]) -> Result<Array2<f32>, Error> {
+        let (rows, tokens) = (batch.len(), longest(batch));
+        let names: Vec<String> = self.graph.inputs().map(str::to_owned).collect();
+        let mut inputs = Vec::with_capacity(names.len());
+        for name in names {
+            let values = match name.as_str() {
+                "input_ids" => padded(batch, tokens, i64::from(self.pad_id), |id| id.into()),
+                "attention_mask" => padded(batch, tokens, 0, |_| 1),
+                _ => vec![0; rows * tokens],
+            };
+            let tensor = Tensor::from_array(([rows, tokens], values))
+                .map_err(|error| self.graph.unfit(error.to_string()))?;
+            inputs.push((name, tensor.into()));
+        }
+        self.graph.run(rows, inputs)
+    }
+}
+
+/// Pictures through a frozen image encoder.
+pub struct ImageEncoder {
+    graph: Graph,
+    /// `[3, H, W]` of one picture.
+    pixels: [usize; 3],
+}
+
+impl ImageEncoder {
+    /// Opens the model that a preset names; `size` is width and height of its input.
+    pub fn open(
+        preset: &EncoderPreset,
+        spec: EncoderSpec,
+        size: (u32, u32),
+        (device, threads): (Device, usize),
+    ) -> Result<Self, Error> {
+        let graph = Graph::open(preset, spec, device, threads)?;
+        let pixels = [3, size.1 as usize, size.0 as usize];
+        Ok(Self { graph, pixels })
+    }
+}
+
+impl Encoder for ImageEncoder {
+    type Input = [f32];
+
+    fn spec(&self) -> &EncoderSpec {
+        &self.graph.spec
+    }
+
+    fn encode(&mut self, batch: &[&[f32]]) -> Result<Array2<f32>, Error> {
+        let [channels, height, width] = self.pixels;
+        let shape = [batch.len(), channels, height, width];
+        let tensor = Tensor::from_array((shape, batch.concat()))
+            .map_err(|error| self.graph.unfit(error.to_string()))?;
+        self.graph
+            .run(batch.len(), vec![("pixel_values".to_owned(), tensor.into())])
+    }
+}
+
+/// Length of the longest row; a graph takes no batch without tokens.
+fn longest(batch: &[&[u32]]) -> usize {
+    batch.iter().map(|ids| ids.len()).max().unwrap_or(0).max(1)
+}
+
+/// Rows of `value(id)`, filled up to `tokens` with `fill`.  [B, T]
+fn padded(batch: &[&[u32]], tokens: usize, fill: i64, value: fn(u32) -> i64) -> Vec<i64> {
+    let mut out = vec![fill; batch.len() * tokens];
+    for (ids, row) in batch.iter().zip(out.chunks_exact_mut(tokens)) {
+        for (id, slot) in ids.iter().zip(row) {
+            *slot = value(*id);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shorter_texts_are_filled_up_and_masked() {
+        let batch: [&[u32]; 2] = [&[2, 9, 3], &[2, 3]];
+        assert_eq!(padded(&batch, 3, 7, |id| id.into()), [2, 9, 3, 2, 3, 7]);
+        assert_eq!(padded(&batch, 3, 0, |_| 1), [1, 1, 1, 1, 1, 0]);
+    }
+}
