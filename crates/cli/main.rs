@@ -4,6 +4,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod doctor;
+mod encode;
 mod import;
 mod progress;
 
@@ -17,6 +19,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Doctor(doctor::Arguments),
+    Encode(encode::Arguments),
     Import(import::Arguments),
 }
 
@@ -33,6 +37,8 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Doctor(arguments) => doctor::run(arguments),
+        Command::Encode(arguments) => encode::run(arguments),
         Command::Import(arguments) => import::run(arguments),
     }
 }

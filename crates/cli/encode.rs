@@ -1,0 +1,170 @@
+//! `mmfnd encode`: stage 1, posts through frozen encoders into the feature store.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mmfnd_encode::{Device, Options, Preset, Progress, Summary};
+use mmfnd_features::ValueType;
+use mmfnd_posts::Post;
+
+use crate::progress::Stage;
+
+/// Encode posts into a feature store; what is there already is not encoded again
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Posts, as `mmfnd import` writes them
+    #[arg(long, value_name = "FILE")]
+    posts: PathBuf,
+    /// Name of a preset (`mmfnd doctor` lists them), or the TOML file of one
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    preset: String,
+    /// Folder of the feature store; made if there is none
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// Threads; all cores by default
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: usize,
+    /// Where the encoders run
+    #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
+    device: DeviceName,
+    /// Drop the stored features of this encoder if another model made them
+    #[arg(long, value_name = "ENCODER")]
+    replace: Vec<String>,
+    /// How the features are stored
+    #[arg(long, value_enum, default_value_t = ValueName::F16)]
+    values: ValueName,
+    /// Run only this encoder of the preset
+    #[arg(long, value_name = "ENCODER")]
+    only: Vec<String>,
+    /// Write finished features at least this often; it is what a kill can lose
+    #[arg(long, value_name = "SECONDS", default_value_t = 15.0, value_parser = seconds)]
+    write_every: f64,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum DeviceName {
+    Cpu,
+    Cuda,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum ValueName {
+    F16,
+    F32,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(seconds),
+        _ => Err("a number of seconds from 0 to 1000000".into()),
+    }
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut preset = Preset::find(&arguments.preset)?;
+    if !arguments.only.is_empty() {
+        preset = preset.only(&arguments.only)?;
+    }
+    let options = Options {
+        device: match arguments.device {
+            DeviceName::Cpu => Device::Cpu,
+            DeviceName::Cuda => Device::Cuda,
+        },
+        threads: arguments.threads,
+        value_type: match arguments.values {
+            ValueName::F16 => ValueType::F16,
+            ValueName::F32 => ValueType::F32,
+        },
+        replace: arguments.replace,
+        write_every: Duration::from_secs_f64(arguments.write_every),
+        ..Options::default()
+    };
+    let posts = mmfnd_posts::read_posts(&arguments.posts)?;
+    let summary = encode_posts(&posts, &preset, &arguments.store, &options)?;
+    print(&summary, &arguments.store);
+    Ok(())
+}
+
+/// Encodes with progress bars.
+pub(crate) fn encode_posts(
+    posts: &[Post],
+    preset: &Preset,
+    store: &Path,
+    options: &Options,
+) -> anyhow::Result<Summary> {
+    let stage: RefCell<Option<(String, Shown)>> = RefCell::new(None);
+    let summary = mmfnd_encode::encode(posts, preset, store, options, &|progress| {
+        show(&mut stage.borrow_mut(), progress);
+    })?;
+    finish(stage.into_inner());
+    Ok(summary)
+}
+
+/// A stage on the screen and what its last line will say.
+struct Shown {
+    stage: Stage,
+    last: String,
+}
+
+fn show(shown: &mut Option<(String, Shown)>, progress: &Progress<'_>) {
+    if shown.as_ref().is_none_or(|(name, _)| name != progress.stage) {
+        finish(shown.take());
+        let stage = Stage::start(progress.stage, progress.total);
+        let last = String::new();
+        *shown = Some((progress.stage.to_owned(), Shown { stage, last }));
+    }
+    if let Some((_, shown)) = shown {
+        let message = progress.to_string();
+        shown.stage.update(progress.done, progress.total, &message);
+        shown.last = format!("{} of {}, {message}", progress.done, progress.total);
+    }
+}
+
+fn finish(shown: Option<(String, Shown)>) {
+    if let Some((_, shown)) = shown {
+        shown.stage.finish(&shown.last);
+    }
+}
+
+/// What was done, as a table.
+fn print(summary: &Summary, store: &Path) {
+    println!(
+        "{} posts: {} distinct texts, {} distinct pictures, {} without a usable picture",
+        summary.posts, summary.texts, summary.pictures, summary.posts_without_picture
+    );
+    println!(
+        "{:<12} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}",
+        "encoder", "contents", "encoded", "present", "cut off", "padding", "seconds"
+    );
+    for encoder in &summary.encoders {
+        let padding = encoder.padding().map_or(String::from("-"), |share| {
+            format!("{:.1} %", 100.0 * share)
+        });
+        println!(
+            "{:<12} {:>9} {:>9} {:>9} {:>9} {padding:>8} {:>8.1}",
+            encoder.name,
+            encoder.contents,
+            encoder.encoded,
+            encoder.present,
+            encoder.truncated,
+            encoder.time.as_secs_f64()
+        );
+    }
+    for (reason, count) in &summary.rejects {
+        println!("not used: {count} files ({reason})");
+    }
+    if summary.rejected() > 0 {
+        println!("each of them is in `{}`", store.join("rejects.csv").display());
+    }
+    if summary.encoded() == 0 {
+        println!("nothing to encode: everything is in the store");
+    }
+    println!(
+        "{} links written, {:.1} s in all; store: `{}`",
+        summary.linked,
+        summary.time.as_secs_f64(),
+        store.display()
+    );
+}
