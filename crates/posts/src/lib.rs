@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod audit;
 mod columns;
+pub mod demo;
 mod error;
 mod file;
 pub mod import;

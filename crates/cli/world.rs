@@ -1,0 +1,42 @@
+//! `mmfnd world`: the demo world on its own, or scenes without labels to train encoders on.
+
+use std::path::PathBuf;
+
+use anyhow::Context;
+use mmfnd_posts::demo::{self, WorldOptions};
+
+use crate::progress::Stage;
+
+/// Where the world goes and which one it is.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Folder for posts.parquet, facts.jsonl and images/.
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Same seed, same world, byte for byte.
+    #[arg(long, default_value_t = WorldOptions::default().seed)]
+    seed: u64,
+    /// Number of posts.
+    #[arg(long, default_value_t = WorldOptions::default().posts)]
+    posts: usize,
+    /// Only untampered pictures with true captions, no labels and no posts.parquet: what models/demo/train.py trains the demo encoders on.
+    #[arg(long)]
+    unlabelled: bool,
+}
+
+/// Writes the world.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let options = WorldOptions {
+        seed: arguments.seed,
+        posts: arguments.posts,
+    };
+    let stage = Stage::start("world", arguments.posts as u64);
+    let out = &arguments.out;
+    match arguments.unlabelled {
+        true => demo::generate_unlabelled(&options, out),
+        false => demo::generate(&options, out).map(drop),
+    }
+    .with_context(|| format!("could not make a world in `{}`", out.display()))?;
+    stage.finish(&format!("{} posts in `{}`", options.posts, out.display()));
+    Ok(())
+}
