@@ -1,0 +1,114 @@
+//! The write side of one encoder's table.
+
+use std::collections::HashSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use crate::catalog::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
+use crate::key::sha256_hex;
+use crate::layout::keys;
+use crate::lock::Lock;
+use crate::parts::{self, Part};
+use crate::{EncoderSpec, Error, Key, plan, rows};
+
+/// Appends rows to one encoder's table, and keeps its plan.
+#[derive(Debug)]
+pub struct EncoderWriter {
+    folder: PathBuf,
+    file: EncoderFile,
+    parts: Vec<Part>,
+    present: HashSet<Key>,
+    _lock: Arc<Lock>,
+}
+
+impl EncoderWriter {
+    pub(crate) fn open(folder: PathBuf, lock: Arc<Lock>) -> Result<Self, Error> {
+        let file = EncoderFile::read(&folder)?;
+        let parts = parts::list_complete(&folder, file.parts, &replace_remedy(&folder))?;
+        let keys = |part: &Part| {
+            let keys = keys(part, &file.encoder);
+            keys.map_err(|problem| part.damaged(problem, &replace_remedy(&folder)))
+        };
+        let keys: Vec<_> = parts.par_iter().map(keys).collect::<Result<_, _>>()?;
+        Ok(Self {
+            present: keys.into_iter().flatten().collect(),
+            parts,
+            file,
+            folder,
+            _lock: lock,
+        })
+    }
+
+    /// The encoder, as it is stored.
+    pub fn spec(&self) -> &EncoderSpec {
+        &self.file.encoder
+    }
+
+    /// Keys that have a row.
+    pub fn present(&self) -> &HashSet<Key> {
+        &self.present
+    }
+
+    /// Appends rows as one part; when it returns they are on the disk.
+    ///
+    /// # Panics
+    /// When `values` is not a row of the encoder's width for each key.
+    pub fn append(&mut self, keys: &[Key], values: &[f32]) -> Result<(), Error> {
+        let bytes = rows::to_bytes(self.spec(), keys, values)?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let part = parts::write(&self.folder, self.parts.len(), &bytes)?;
+        let mut file = self.file.clone();
+        file.parts = self.parts.len() + 1;
+        if let Err(error) = file.write(&self.folder) {
+            // The store is to be as it was; should this fail too, the part is complete and does no harm.
+            let _ = fs::remove_file(&part.path);
+            return Err(error);
+        }
+        self.file = file;
+        self.parts.push(part);
+        self.present.extend(keys);
+        Ok(())
+    }
+
+    /// The batches that are planned; none when the last run was finished.
+    pub fn plan(&self) -> Result<Vec<Vec<Key>>, Error> {
+        plan::read(&self.folder)
+    }
+
+    /// Plans batches.
+    pub fn set_plan(&mut self, batches: &[Vec<Key>]) -> Result<(), Error> {
+        plan::write(&self.folder, batches)
+    }
+
+    /// Says that all that was planned is done.
+    pub fn clear_plan(&mut self) -> Result<(), Error> {
+        plan::remove(&self.folder)
+    }
+
+    /// Copies the classification layer that comes with the features; the same one again changes nothing.
+    pub fn set_classifier(&mut self, file: &Path) -> Result<(), Error> {
+        let bytes = fs::read(file).map_err(|source| Error::read(file, source))?;
+        let path = self.folder.join(CLASSIFIER_FILE);
+        let mut new = self.file.clone();
+        new.encoder.classifier_sha256 = Some(sha256_hex(&bytes));
+        let mut recorded = new.classifier.clone();
+        recorded.replace(&path, &bytes, |recorded| {
+            new.classifier = recorded.clone();
+            new.write(&self.folder)
+        })?;
+        self.file = new;
+        Ok(())
+    }
+
+    /// Whether each part has the bytes that were written.
+    pub(crate) fn check_parts(&self) -> Result<(), Error> {
+        let remedy = replace_remedy(&self.folder);
+        let check = |part: &Part| part.read(&remedy).map(|_| ());
+        self.parts.par_iter().try_for_each(check)
+    }
+}

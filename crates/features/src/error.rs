@@ -1,0 +1,127 @@
+//! What can go wrong with a feature store; each message names the culprit and the remedy.
+
+use std::path::PathBuf;
+
+/// Errors of this crate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file or folder cannot be read or written.
+    #[error(transparent)]
+    File(#[from] mmfnd_posts::Error),
+    /// A folder that is no store.
+    #[error(
+        "`{path}` is no feature store: {why}; name the folder that `mmfnd encode --store` wrote, or a new one to encode into"
+    )]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing or in the way.
+        why: String,
+    },
+    /// A store of a newer program.
+    #[error("`{path}` has format {found}, this program knows up to {known}; use a newer `mmfnd`")]
+    NewerFormat {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The newest format known here.
+        known: u32,
+    },
+    /// Another process writes to the store.
+    #[error(
+        "another `mmfnd` is writing to the store `{store}`; wait until it ends, or use another `--store`"
+    )]
+    Locked {
+        /// The store.
+        store: PathBuf,
+    },
+    /// Another encoder's features stand under this name.
+    #[error(
+        "the store `{store}` holds `{name}` of another encoder: {stored}; asked for: {offered}; \
+         use another `--store`, or `--replace {name}` to drop the stored features"
+    )]
+    OtherEncoder {
+        /// The store.
+        store: PathBuf,
+        /// Name of both.
+        name: String,
+        /// What the store holds.
+        stored: String,
+        /// What was asked for.
+        offered: String,
+    },
+    /// An encoder that cannot be stored.
+    #[error("encoder `{name}`: {problem}")]
+    Encoder {
+        /// Its name.
+        name: String,
+        /// What is wrong, and what to do.
+        problem: &'static str,
+    },
+    /// A file of the store is not what was written.
+    #[error("`{path}` is damaged: {problem}; {remedy}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// No such encoder in the store.
+    #[error(
+        "no features of encoder `{name}` in the store `{store}` ({found}); add them with `mmfnd encode --posts … --preset … --store {store}`"
+    )]
+    NoEncoder {
+        /// The store.
+        store: PathBuf,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        found: String,
+    },
+    /// A post without features.
+    #[error(
+        "post `{post}` {why} the store `{store}`; encode it with `mmfnd encode --posts … --preset … --store {store}`"
+    )]
+    NotEncoded {
+        /// The store.
+        store: PathBuf,
+        /// The post's id.
+        post: String,
+        /// What is missing, ending in a preposition.
+        why: String,
+    },
+    /// A value that cannot be stored or used.
+    #[error("encoder `{encoder}`, key {key}, value {index}: {value} {problem}")]
+    Value {
+        /// The encoder.
+        encoder: String,
+        /// The row's key.
+        key: crate::Key,
+        /// Position in the row.
+        index: usize,
+        /// The value.
+        value: f32,
+        /// Why not, and what to do.
+        problem: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn read(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::File(mmfnd_posts::Error::Read {
+            path: path.into(),
+            source,
+        })
+    }
+
+    pub(crate) fn write(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
+        Self::File(mmfnd_posts::Error::Write {
+            path: path.into(),
+            source,
+        })
+    }
+}

@@ -1,0 +1,216 @@
+//! One table for people who work with data frames: a row per post, a column per encoder, written group by group so that memory stays bounded.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, BufWriter};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, FixedSizeListArray, Float32Array, Int8Array, RecordBatch, StringArray,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Schema};
+use mmfnd_posts::{Post, atomic};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::file::reader::ChunkReader;
+use rayon::prelude::*;
+
+use crate::layout::Layout;
+use crate::parts::Part;
+use crate::posts_links::{PostKeys, require};
+use crate::store::Table;
+use crate::values::wrong_value;
+use crate::{Error, Key, Store, Values};
+
+/// Bytes of values in a row group, about.
+const GROUP_BYTES: usize = 32 << 20;
+
+/// What was exported.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exported {
+    /// Rows.
+    pub posts: usize,
+    /// Of each encoder its name and how many posts have no value.
+    pub absent: Vec<(String, usize)>,
+}
+
+pub(crate) fn export(store: &Store, posts: &[Post], out: &Path) -> Result<Exported, Error> {
+    let specs = store.encoders();
+    let inputs: Vec<_> = specs.iter().map(|spec| spec.input).collect();
+    let keys = require(store, posts, &inputs)?;
+    let tables = store.tables().iter().map(Index::of);
+    let tables = tables.collect::<Result<Vec<_>, _>>()?;
+    let row_bytes: usize = specs.iter().map(|spec| 4 * spec.width()).sum();
+    let group = (GROUP_BYTES / row_bytes.max(1)).clamp(1, 8192);
+    let mut failure = None;
+    let written = atomic::write(out, |file| {
+        let mut writer = writer(file, &schema(&tables))?;
+        for (posts, keys) in posts.chunks(group).zip(keys.chunks(group)) {
+            let batch = match batch(&tables, posts, keys) {
+                Ok(batch) => batch,
+                Err(error) => {
+                    failure = Some(error);
+                    return Err(io::ErrorKind::InvalidData.into());
+                }
+            };
+            writer
+                .write(&batch)
+                .and_then(|()| writer.flush())
+                .map_err(io::Error::other)?;
+        }
+        writer.close().map(|_| ()).map_err(io::Error::other)
+    });
+    failure.map_or(Ok(()), Err)?;
+    written?;
+    let absent = tables.iter().map(|table| {
+        let name = table.table.file.encoder.name.clone();
+        (
+            name,
+            keys.iter()
+                .filter(|keys| table.find(keys).is_none())
+                .count(),
+        )
+    });
+    Ok(Exported {
+        posts: posts.len(),
+        absent: absent.collect(),
+    })
+}
+
+/// Where the rows of an encoder lie on the disk.
+struct Index<'a> {
+    table: &'a Table,
+    layouts: Vec<Layout>,
+    rows: HashMap<Key, (usize, usize)>,
+}
+
+impl<'a> Index<'a> {
+    fn of(table: &'a Table) -> Result<Self, Error> {
+        let read = |part: &Part| {
+            let bytes = part.read(&table.remedy())?;
+            let damaged = |problem| part.damaged(problem, &table.remedy());
+            let layout = Layout::of(&bytes, &table.file.encoder).map_err(damaged)?;
+            let keys = layout
+                .keys(&bytes)
+                .map_err(|error| damaged(error.to_string()))?;
+            Ok((layout, keys))
+        };
+        let parts = table
+            .parts
+            .par_iter()
+            .map(read)
+            .collect::<Result<Vec<_>, Error>>()?;
+        let mut rows = HashMap::new();
+        let mut layouts = Vec::with_capacity(parts.len());
+        for (part, (layout, keys)) in parts.into_iter().enumerate() {
+            for (row, key) in keys.into_iter().enumerate() {
+                rows.entry(key).or_insert((part, row));
+            }
+            layouts.push(layout);
+        }
+        Ok(Self {
+            table,
+            layouts,
+            rows,
+        })
+    }
+
+    fn find(&self, keys: &PostKeys) -> Option<(Key, usize, usize)> {
+        let key = keys.of(self.table.file.encoder.input)?;
+        let &(part, row) = self.rows.get(&key)?;
+        Some((key, part, row))
+    }
+
+    fn column(&self, keys: &[PostKeys]) -> Result<ArrayRef, Error> {
+        let spec = &self.table.file.encoder;
+        let width = spec.width();
+        let mut values = Values::zeros(spec.value_type, keys.len() * width);
+        let mut target = values.split_mut(&[keys.len() * width]);
+        let found: Vec<_> = keys.iter().map(|keys| self.find(keys)).collect();
+        let wanted = found.iter().enumerate();
+        let mut wanted: Vec<_> = wanted
+            .filter_map(|(post, found)| Some((post, (*found)?)))
+            .collect();
+        wanted.sort_unstable_by_key(|&(_, (_, part, row))| (part, row));
+        for same_part in wanted.chunk_by(|(_, a), (_, b)| a.1 == b.1) {
+            let part = same_part[0].1.1;
+            let path = &self.table.parts[part].path;
+            let file = File::open(path).map_err(|source| Error::read(path, source))?;
+            for &(post, (key, _, row)) in same_part {
+                let range = self.layouts[part].row(row);
+                let bytes = file.get_bytes(range.start as u64, range.len());
+                let bytes = bytes.map_err(|source| Error::read(path, io::Error::other(source)))?;
+                target[0]
+                    .fill(post * width, &bytes)
+                    .map_err(|(index, value)| {
+                        let problem = format!(
+                            "is no number, in `{}`; {}",
+                            path.display(),
+                            self.table.remedy()
+                        );
+                        wrong_value(spec, key, index, value, &problem)
+                    })?;
+            }
+        }
+        let mut floats = vec![0.0; values.len()];
+        values.copy_to(0, &mut floats);
+        let nulls = found.iter().map(Option::is_some).collect::<NullBuffer>();
+        let (DataType::FixedSizeList(item, size), values) =
+            (self.data_type(), Float32Array::from(floats))
+        else {
+            unreachable!("the type of a column is a list")
+        };
+        let list = FixedSizeListArray::try_new(item, size, Arc::new(values), Some(nulls));
+        Ok(Arc::new(list.expect("the lengths fit")))
+    }
+
+    fn data_type(&self) -> DataType {
+        let width = i32::try_from(self.table.file.encoder.width());
+        let width = width.expect("checked when the encoder was added");
+        DataType::new_fixed_size_list(DataType::Float32, width, false)
+    }
+}
+
+fn schema(tables: &[Index]) -> Schema {
+    let mut fields = vec![
+        Field::new("post_id", DataType::Utf8, false),
+        Field::new("label", DataType::Int8, true),
+        Field::new("split", DataType::Utf8, false),
+    ];
+    fields.extend(tables.iter().map(|index| {
+        let name = index.table.file.encoder.name.as_str();
+        Field::new(name, index.data_type(), true)
+    }));
+    Schema::new(fields)
+}
+
+fn batch(tables: &[Index], posts: &[Post], keys: &[PostKeys]) -> Result<RecordBatch, Error> {
+    let ids: StringArray = posts.iter().map(|post| Some(post.id.as_str())).collect();
+    let label = |post: &Post| post.label.map(|label| label.index() as i8);
+    let labels: Int8Array = posts.iter().map(label).collect();
+    let splits: StringArray = posts
+        .iter()
+        .map(|post| Some(post.split.to_string()))
+        .collect();
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(ids), Arc::new(labels), Arc::new(splits)];
+    for table in tables {
+        columns.push(table.column(keys)?);
+    }
+    let batch = RecordBatch::try_new(Arc::new(schema(tables)), columns);
+    Ok(batch.expect("the schema is made from the same tables"))
+}
+
+fn writer<'a>(
+    file: &'a mut BufWriter<File>,
+    schema: &Schema,
+) -> io::Result<ArrowWriter<&'a mut BufWriter<File>>> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_dictionary_enabled(false)
+        .set_statistics_enabled(EnabledStatistics::None)
+        .build();
+    ArrowWriter::try_new(file, Arc::new(schema.clone()), Some(properties)).map_err(io::Error::other)
+}

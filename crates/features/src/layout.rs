@@ -1,0 +1,147 @@
+//! Where the values of a part lie in its file. Parts are written plain and uncompressed, so a row is a range of bytes, and reading is copying:
+//! Parquet's own reader walks through two levels a value, 130 million for the texts of one dataset.
+
+use std::fs::File;
+
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::basic::{Compression, Encoding};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::reader::ChunkReader;
+
+use crate::parts::Part;
+use crate::{EncoderSpec, Key, ValueType};
+
+/// Rows that lie one after the other.
+#[derive(Clone, Copy, Debug)]
+struct Run {
+    first: usize,
+    rows: usize,
+    offset: usize,
+}
+
+/// Where keys and values lie.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    rows: usize,
+    keys: Vec<Run>,
+    values: Vec<Run>,
+    row_bytes: usize,
+}
+
+impl Layout {
+    /// Reads the footer of a part; the error says what is not as it should be.
+    pub(crate) fn of(file: &impl ChunkReader, spec: &EncoderSpec) -> Result<Self, String> {
+        let metadata = ParquetMetaDataReader::new()
+            .with_page_index_policy(PageIndexPolicy::Required)
+            .parse_and_finish(file)
+            .map_err(|error| error.to_string())?;
+        check_schema(&metadata, spec).map_err(|error| error.to_string())?;
+        if metadata.num_row_groups() != 1 {
+            return Err(format!("{} row groups, not 1", metadata.num_row_groups()));
+        }
+        let rows = metadata.row_group(0).num_rows();
+        let rows = usize::try_from(rows).map_err(|error| error.to_string())?;
+        Ok(Self {
+            rows,
+            keys: runs(&metadata, 0, rows, Key::BYTES)?,
+            values: runs(&metadata, 1, rows, spec.row_bytes())?,
+            row_bytes: spec.row_bytes(),
+        })
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The bytes of a row's values in the file.
+    pub(crate) fn row(&self, row: usize) -> std::ops::Range<usize> {
+        let run = self.values.partition_point(|run| run.first <= row) - 1;
+        let Run { first, offset, .. } = self.values[run];
+        let start = offset + (row - first) * self.row_bytes;
+        start..start + self.row_bytes
+    }
+
+    /// All keys, in the order of the rows.
+    pub(crate) fn keys(&self, file: &impl ChunkReader) -> Result<Vec<Key>, ParquetError> {
+        let mut keys = Vec::with_capacity(self.rows);
+        for run in &self.keys {
+            let bytes = file.get_bytes(run.offset as u64, run.rows * Key::BYTES)?;
+            let (chunks, _) = bytes.as_chunks::<{ Key::BYTES }>();
+            keys.extend(chunks.iter().copied().map(Key::from_bytes));
+        }
+        Ok(keys)
+    }
+}
+
+/// The keys of a part; the rest of the file is not read.
+pub(crate) fn keys(part: &Part, spec: &EncoderSpec) -> Result<Vec<Key>, String> {
+    let file = File::open(&part.path).map_err(|error| error.to_string())?;
+    let keys = Layout::of(&file, spec)?.keys(&file);
+    keys.map_err(|error| error.to_string())
+}
+
+/// The arrow schema of a part.
+pub(crate) fn schema(spec: &EncoderSpec) -> Schema {
+    let value = match spec.value_type {
+        ValueType::F32 => DataType::Float32,
+        ValueType::F16 => DataType::Float16,
+    };
+    let width = i32::try_from(spec.width()).expect("checked when the encoder was added");
+    let item = Field::new("element", value, false).into();
+    let key = DataType::FixedSizeBinary(Key::BYTES as i32);
+    Schema::new(vec![
+        Field::new("key", key, false),
+        Field::new("value", DataType::FixedSizeList(item, width), false),
+    ])
+}
+
+fn check_schema(metadata: &ParquetMetaData, spec: &EncoderSpec) -> Result<(), ParquetError> {
+    let file = metadata.file_metadata();
+    let found = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
+    if found.fields() == schema(spec).fields() {
+        return Ok(());
+    }
+    let expected = schema(spec);
+    Err(ParquetError::General(format!(
+        "columns {:?}, expected {:?}",
+        found.fields(),
+        expected.fields()
+    )))
+}
+
+/// The runs of a column, from the page index: a page is its header, its levels (which say nothing, as no value is null), then its values.
+fn runs(
+    metadata: &ParquetMetaData,
+    column: usize,
+    rows: usize,
+    row_bytes: usize,
+) -> Result<Vec<Run>, String> {
+    let chunk = metadata.row_group(0).column(column);
+    let is_plain = |encoding| matches!(encoding, Encoding::PLAIN | Encoding::RLE);
+    if chunk.compression() != Compression::UNCOMPRESSED || !chunk.encodings().all(is_plain) {
+        return Err("it is not plain and uncompressed".to_owned());
+    }
+    let index = metadata.page_index_for_row_group(0);
+    let pages = index.page_locations(column).ok_or("no page index")?;
+    let mut runs = Vec::with_capacity(pages.len());
+    for (number, page) in pages.iter().enumerate() {
+        let next = pages
+            .get(number + 1)
+            .map(|page| page.first_row_index as usize);
+        let first = page.first_row_index as usize;
+        let rows = next
+            .unwrap_or(rows)
+            .checked_sub(first)
+            .ok_or("page order")?;
+        let end = (page.offset + i64::from(page.compressed_page_size)) as usize;
+        let offset = end.checked_sub(rows * row_bytes).ok_or("page size")?;
+        runs.push(Run {
+            first,
+            rows,
+            offset,
+        });
+    }
+    Ok(runs)
+}

@@ -1,0 +1,122 @@
+//! Part files: numbered, named by the SHA-256 of their bytes, never changed once they are there.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use mmfnd_posts::atomic;
+
+use crate::Error;
+use crate::key::sha256_hex;
+
+/// Digits of the hash that stand in the name.
+const HASH_DIGITS: usize = 16;
+
+/// One part, `NNNNNN-<hash>.parquet`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Part {
+    pub(crate) number: usize,
+    pub(crate) path: PathBuf,
+    hash: String,
+}
+
+impl Part {
+    /// The part that has this path, if it is one.
+    pub(crate) fn of(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(".parquet")?;
+        let (number, hash) = name.split_once('-')?;
+        let hash = hash.to_owned();
+        let number = number.parse().ok()?;
+        let part = Self { number, path, hash };
+        let is_canonical = part.path.file_name()?.to_str()? == part.name();
+        is_canonical.then_some(part)
+    }
+
+    /// Its file name.
+    pub(crate) fn name(&self) -> String {
+        format!("{:06}-{}.parquet", self.number, self.hash)
+    }
+
+    /// Its bytes, if they are what was written.
+    pub(crate) fn read(&self, remedy: &str) -> Result<Bytes, Error> {
+        let bytes = fs::read(&self.path).map_err(|source| Error::read(&self.path, source))?;
+        if sha256_hex(&bytes)[..HASH_DIGITS] != *self.hash {
+            let problem = "its bytes do not have the hash in its name";
+            return Err(self.damaged(problem.to_owned(), remedy));
+        }
+        Ok(bytes.into())
+    }
+
+    pub(crate) fn damaged(&self, problem: String, remedy: &str) -> Error {
+        Error::Damaged {
+            path: self.path.clone(),
+            problem,
+            remedy: remedy.to_owned(),
+        }
+    }
+}
+
+/// The parts in a folder by their number; other files are left out, a folder that is not there has none.
+pub(crate) fn list(folder: &Path) -> Result<Vec<Part>, Error> {
+    let paths = match entries(folder) {
+        Ok(paths) => paths,
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
+        Err(source) => return Err(Error::read(folder, source)),
+    };
+    let mut parts: Vec<_> = paths.into_iter().filter_map(Part::of).collect();
+    parts.sort();
+    Ok(parts)
+}
+
+/// The paths in a folder, sorted.
+pub(crate) fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
+    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+    paths.sort();
+    Ok(paths)
+}
+
+/// What is wrong with the numbers of `parts`, of which at least `recorded` were written.
+pub(crate) fn gap(parts: &[Part], recorded: usize) -> Option<String> {
+    for (expected, part) in parts.iter().enumerate() {
+        if part.number > expected {
+            return Some(format!("part {expected:06} is missing"));
+        }
+        if part.number < expected {
+            return Some(format!("part {:06} is there twice", part.number));
+        }
+    }
+    let last = recorded.checked_sub(1)?;
+    (parts.len() < recorded).then(|| format!("of parts 000000 to {last:06} the last are missing"))
+}
+
+/// [`list`], complete or an error with `remedy`.
+pub(crate) fn list_complete(
+    folder: &Path,
+    recorded: usize,
+    remedy: &str,
+) -> Result<Vec<Part>, Error> {
+    let parts = list(folder)?;
+    match gap(&parts, recorded) {
+        None => Ok(parts),
+        Some(problem) => Err(Error::Damaged {
+            path: folder.to_owned(),
+            problem,
+            remedy: remedy.to_owned(),
+        }),
+    }
+}
+
+/// Writes a part, whole or not at all.
+pub(crate) fn write(folder: &Path, number: usize, bytes: &[u8]) -> Result<Part, Error> {
+    let hash = sha256_hex(bytes)[..HASH_DIGITS].to_owned();
+    let mut part = Part {
+        number,
+        path: PathBuf::new(),
+        hash,
+    };
+    part.path = folder.join(part.name());
+    atomic::write(&part.path, |file| file.write_all(bytes))?;
+    Ok(part)
+}

@@ -1,0 +1,102 @@
+//! The contents of some posts: their keys, checked against the posts' own texts.
+
+use mmfnd_posts::Post;
+
+use crate::link::{Rows, damaged, read};
+use crate::parts::Part;
+use crate::{Error, Input, Key, Store};
+
+/// Keys of one post, as its newest link says.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct PostKeys {
+    text: Key,
+    text_ocr: Key,
+    /// Key of the picture.
+    pub(crate) image: Option<Key>,
+}
+
+impl PostKeys {
+    /// The key of the content that an encoder with this input sees.
+    pub(crate) fn of(&self, input: Input) -> Option<Key> {
+        match input {
+            Input::Text => Some(self.text),
+            Input::TextOcr => Some(self.text_ocr),
+            Input::Image => self.image,
+        }
+    }
+}
+
+/// The newest links of `posts`; `None` for a post that has none.
+pub(crate) fn find(parts: &[Part], posts: &[Post]) -> Result<Vec<Option<PostKeys>>, Error> {
+    let mut order: Vec<u32> = (0..posts.len() as u32).collect();
+    let id = |index: u32| posts[index as usize].id.as_str();
+    order.sort_unstable_by_key(|&index| id(index));
+    let mut found = vec![None; posts.len()];
+    for part in parts {
+        for batch in read(part)? {
+            let rows = Rows::of(&batch).map_err(|error| damaged(part, &error))?;
+            for row in 0..batch.num_rows() {
+                let post_id = rows.post_id(row);
+                let first = order.partition_point(|&index| id(index) < post_id);
+                let same = order[first..]
+                    .iter()
+                    .take_while(|&&index| id(index) == post_id);
+                for &index in same {
+                    found[index as usize] = Some(PostKeys {
+                        text: rows.text_key(row),
+                        text_ocr: rows.text_ocr_key(row),
+                        image: rows.image_key(row),
+                    });
+                }
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// [`find`], where every post has to be linked and its text, if one of `inputs` is it, has to be the one that was encoded.
+pub(crate) fn require(
+    store: &Store,
+    posts: &[Post],
+    inputs: &[Input],
+) -> Result<Vec<PostKeys>, Error> {
+    let found = find(store.links(), posts)?;
+    let missing = || posts.iter().zip(&found).filter(|(_, keys)| keys.is_none());
+    refuse(store, missing().map(|(post, _)| post), "not in")?;
+    let found: Vec<_> = found.into_iter().flatten().collect();
+    let is_changed = |(post, keys): &(&Post, &PostKeys)| {
+        let mut inputs = inputs.iter();
+        inputs.any(|input| {
+            input
+                .text_key(post)
+                .is_some_and(|key| keys.of(*input) != Some(key))
+        })
+    };
+    let changed = posts.iter().zip(&found).filter(is_changed);
+    refuse(
+        store,
+        changed.map(|(post, _)| post),
+        "not as it was encoded in",
+    )?;
+    Ok(found)
+}
+
+/// An error that names the first of `posts` and counts the others.
+pub(crate) fn refuse<'a>(
+    store: &Store,
+    mut posts: impl Iterator<Item = &'a Post>,
+    state: &str,
+) -> Result<(), Error> {
+    let Some(first) = posts.next() else {
+        return Ok(());
+    };
+    let why = match posts.count() {
+        0 => format!("is {state}"),
+        others => format!("(and {others} more) is {state}"),
+    };
+    Err(Error::NotEncoded {
+        store: store.path().to_owned(),
+        post: first.id.clone(),
+        why,
+    })
+}

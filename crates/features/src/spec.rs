@@ -1,0 +1,181 @@
+//! What an encoder is, as the store records it: another model, preprocessing or output is another encoder.
+
+use std::fmt;
+
+use mmfnd_posts::Post;
+use serde::{Deserialize, Serialize};
+
+use crate::Key;
+
+/// What an encoder reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Input {
+    /// The text as its author wrote it.
+    #[serde(rename = "text")]
+    Text,
+    /// The text and, where it is known, the text found in the picture.
+    #[serde(rename = "text+ocr")]
+    TextOcr,
+    /// The picture file.
+    #[serde(rename = "image")]
+    Image,
+}
+
+impl Input {
+    /// The text that an encoder with this input sees of a post; `None` for pictures.
+    pub fn text(self, post: &Post) -> Option<String> {
+        match self {
+            Self::Text => Some(post.text.clone()),
+            Self::TextOcr => Some(post.encoder_text()),
+            Self::Image => None,
+        }
+    }
+
+    /// The key of [`Input::text`].
+    pub fn text_key(self, post: &Post) -> Option<Key> {
+        self.text(post).map(|text| Key::of(text.as_bytes()))
+    }
+}
+
+impl fmt::Display for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Text => "text",
+            Self::TextOcr => "text+ocr",
+            Self::Image => "image",
+        })
+    }
+}
+
+/// Precision of a model's arithmetic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// 32-bit floats.
+    F32,
+    /// 16-bit floats.
+    F16,
+    /// Quantised to 8 bits.
+    Int8,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+            Self::Int8 => "int8",
+        })
+    }
+}
+
+/// How values are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ValueType {
+    /// 32-bit floats: what the encoder said, bit for bit.
+    F32,
+    /// 16-bit floats, rounded to nearest: half the size.
+    #[default]
+    F16,
+}
+
+impl ValueType {
+    /// Bytes of one value.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 => 2,
+        }
+    }
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::F16 => "f16",
+        })
+    }
+}
+
+/// An encoder and its output.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EncoderSpec {
+    /// Name of the feature: `bert`, `clip_text`, `clip_image`, `resnet`; letters, digits, `_` and `-`.
+    pub name: String,
+    /// What it reads.
+    pub input: Input,
+    /// Shape of one row, such as `[13, 768]`.
+    pub shape: Vec<usize>,
+    /// How values are stored.
+    pub value_type: ValueType,
+    /// Hash over model bytes, preprocessing, output and precision.
+    pub fingerprint: String,
+    /// The model, for people.
+    pub model: String,
+    /// The preset that named it.
+    pub preset: String,
+    /// Precision of the model's arithmetic.
+    pub precision: Precision,
+    /// The execution provider that ran it.
+    pub provider: String,
+    /// SHA-256 of the classification layer that comes with the features, if any.
+    pub classifier_sha256: Option<String>,
+}
+
+impl EncoderSpec {
+    /// Values in a row.
+    pub fn width(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Bytes of a stored row.
+    pub(crate) fn row_bytes(&self) -> usize {
+        self.width() * self.value_type.bytes()
+    }
+
+    /// Whether rows of the two may stand in one table.
+    pub(crate) fn is_same_encoder(&self, other: &Self) -> bool {
+        self.fingerprint == other.fingerprint
+            && self.input == other.input
+            && self.shape == other.shape
+            && self.value_type == other.value_type
+    }
+
+    /// What [`EncoderSpec::is_same_encoder`] compares, in words.
+    pub(crate) fn identity(&self) -> String {
+        format!(
+            "{} {:?} {} from {}, fingerprint {} (preset `{}`, model `{}`)",
+            self.name,
+            self.shape,
+            self.value_type,
+            self.input,
+            self.short_fingerprint(),
+            self.preset,
+            self.model
+        )
+    }
+
+    /// The first 12 characters of the fingerprint.
+    pub fn short_fingerprint(&self) -> &str {
+        let end = self.fingerprint.char_indices().nth(12);
+        &self.fingerprint[..end.map_or(self.fingerprint.len(), |(index, _)| index)]
+    }
+
+    /// What is wrong with the name or shape, if anything.
+    pub(crate) fn problem(&self) -> Option<&'static str> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        if self.name.is_empty() || !self.name.chars().all(allowed) {
+            return Some("its name names a folder: use letters, digits, `_` and `-` only");
+        }
+        let width = self.shape.iter().try_fold(1usize, |width, &size| {
+            width.checked_mul(size).filter(|&width| width > 0)
+        });
+        match width.map(i32::try_from) {
+            Some(Ok(_)) if !self.shape.is_empty() => None,
+            _ => Some("its shape has to hold at least one value, and fewer than 2^31"),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! Reads every byte of a store and compares it with what was written: any flipped bit, any missing, cut or foreign file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use crate::catalog::{
+    CLASSIFIER_FILE, Catalog, ENCODER_FILE, ENCODERS, EncoderFile, PLAN_FILE, POSTS, REJECTS_FILE,
+    RELINK, STORE_FILE, encoder_folder, encoder_names, is_temporary,
+};
+use crate::layout::Layout;
+use crate::lock::LOCK;
+use crate::parts::{Part, entries, gap, list};
+use crate::recorded::Recorded;
+use crate::{EncoderSpec, Error, link, plan};
+
+/// What a verification found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Verified {
+    /// Files that were read.
+    pub files: usize,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is wrong; nothing in a sound store.
+    pub problems: Vec<Problem>,
+    /// What is worth knowing and is not wrong, such as an unfinished run.
+    pub notes: Vec<String>,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Problem {
+    /// The file or folder.
+    pub file: PathBuf,
+    /// What is wrong, and what to do.
+    pub problem: String,
+}
+
+/// Verifies the store in a folder, also one that is too damaged to be opened.
+///
+/// An error is returned only when there is no store or a file cannot be read; damage is in [`Verified::problems`].
+pub fn verify(store: &Path) -> Result<Verified, Error> {
+    let mut report = Verified::default();
+    report.count(&store.join(STORE_FILE));
+    let catalog = match Catalog::read(store) {
+        Ok(catalog) => catalog,
+        Err(error) => {
+            report.take(error)?;
+            return Ok(report);
+        }
+    };
+    report.root(store, &catalog)?;
+    report.links(&store.join(POSTS), catalog.link_parts)?;
+    for name in encoder_names(store, &catalog)? {
+        report.encoder(&encoder_folder(store, &name), &name)?;
+    }
+    Ok(report)
+}
+
+impl Verified {
+    fn problem(&mut self, file: &Path, problem: impl Into<String>) {
+        self.problems.push(Problem {
+            file: file.to_owned(),
+            problem: problem.into(),
+        });
+    }
+
+    /// Takes damage into the report and hands other errors on.
+    fn take(&mut self, error: Error) -> Result<(), Error> {
+        match error {
+            Error::Damaged {
+                path,
+                problem,
+                remedy,
+            } => self.problem(&path, format!("{problem}; {remedy}")),
+            Error::NewerFormat { ref path, .. } => self.problem(path, error.to_string()),
+            other => return Err(other),
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, file: &Path) {
+        if let Ok(metadata) = fs::metadata(file) {
+            self.files += 1;
+            self.bytes += metadata.len();
+        }
+    }
+
+    fn root(&mut self, store: &Path, catalog: &Catalog) -> Result<(), Error> {
+        let known = [STORE_FILE, LOCK, REJECTS_FILE, ENCODERS, POSTS];
+        self.foreign(store, |path| known.iter().any(|name| path.ends_with(name)))?;
+        self.recorded(&store.join(REJECTS_FILE), &catalog.rejects)?;
+        let lock = store.join(LOCK);
+        self.count(&lock);
+        let is_empty = |metadata: fs::Metadata| metadata.is_file() && metadata.len() == 0;
+        if fs::metadata(&lock).is_ok_and(|metadata| !is_empty(metadata)) {
+            self.problem(&lock, "it is not an empty file; delete it");
+        }
+        let encoders = store.join(ENCODERS);
+        let names = catalog.encoders.iter().map(|name| encoders.join(name));
+        for folder in names.filter(|folder| !folder.is_dir()) {
+            let remedy = crate::catalog::replace_remedy(&folder);
+            self.problem(&folder, format!("it is missing; {remedy}"));
+        }
+        match encoders.is_dir() {
+            true => self.foreign(&encoders, |path| path.join(ENCODER_FILE).is_file()),
+            false => Ok(()),
+        }
+    }
+
+    /// Reports what does not belong into a folder.
+    fn foreign(&mut self, folder: &Path, is_known: impl Fn(&Path) -> bool) -> Result<(), Error> {
+        for path in entries(folder).map_err(|source| Error::read(folder, source))? {
+            if is_temporary(&path) {
+                let note =
+                    "is half-written, by a run that goes on or was killed; the next one removes it";
+                self.notes.push(format!("`{}` {note}", path.display()));
+            } else if !is_known(&path) {
+                self.problem(&path, "it does not belong to the store; move it elsewhere");
+            }
+        }
+        Ok(())
+    }
+
+    fn recorded(&mut self, file: &Path, recorded: &Recorded) -> Result<(), Error> {
+        self.count(file);
+        if let Some(problem) = recorded.problem(file)? {
+            self.problem(
+                file,
+                format!("{problem}; run `mmfnd encode` again: it writes it anew"),
+            );
+        }
+        Ok(())
+    }
+
+    fn links(&mut self, folder: &Path, recorded: usize) -> Result<(), Error> {
+        if folder.is_dir() {
+            self.foreign(folder, |path| Part::of(path.to_owned()).is_some())?;
+        }
+        self.parts(folder, recorded, |part| {
+            for batch in link::read(part)? {
+                link::Rows::of(&batch).map_err(|error| link::damaged(part, &error))?;
+            }
+            Ok(())
+        })
+    }
+
+    fn encoder(&mut self, folder: &Path, name: &str) -> Result<(), Error> {
+        if !folder.is_dir() {
+            return Ok(());
+        }
+        let known = [ENCODER_FILE, CLASSIFIER_FILE, PLAN_FILE];
+        self.foreign(folder, |path| {
+            known.iter().any(|name| path.ends_with(name)) || Part::of(path.to_owned()).is_some()
+        })?;
+        self.count(&folder.join(ENCODER_FILE));
+        let file = match read_encoder(folder, name) {
+            Ok(file) => file,
+            Err(error) => return self.take(error),
+        };
+        self.recorded(&folder.join(CLASSIFIER_FILE), &file.classifier)?;
+        self.count(&folder.join(PLAN_FILE));
+        match plan::read(folder) {
+            Ok(plan) if plan.is_empty() => {}
+            Ok(_) => self
+                .notes
+                .push(format!("`{name}` is unfinished; run `mmfnd encode` again")),
+            Err(error) => self.take(error)?,
+        }
+        let remedy = crate::catalog::replace_remedy(folder);
+        self.parts(folder, file.parts, |part| {
+            check_rows(part, &file.encoder, &remedy)
+        })
+    }
+
+    /// Reads the parts in a folder.
+    fn parts(
+        &mut self,
+        folder: &Path,
+        recorded: usize,
+        check: impl Fn(&Part) -> Result<(), Error> + Send + Sync,
+    ) -> Result<(), Error> {
+        let parts = list(folder)?;
+        if let Some(problem) = gap(&parts, recorded) {
+            let remedy = match folder.ends_with(POSTS) {
+                true => RELINK.to_owned(),
+                false => crate::catalog::replace_remedy(folder),
+            };
+            self.problem(folder, format!("{problem}; {remedy}"));
+        }
+        let checked: Vec<_> = parts.par_iter().map(check).collect();
+        for (part, checked) in parts.iter().zip(checked) {
+            self.count(&part.path);
+            checked.or_else(|error| self.take(error))?;
+        }
+        Ok(())
+    }
+}
+
+fn read_encoder(folder: &Path, name: &str) -> Result<EncoderFile, Error> {
+    let file = EncoderFile::read(folder)?;
+    match file.encoder.problem().is_none() && file.encoder.name == name {
+        true => Ok(file),
+        false => Err(Error::Damaged {
+            path: folder.join(ENCODER_FILE),
+            problem: "it is of another encoder".to_owned(),
+            remedy: crate::catalog::replace_remedy(folder),
+        }),
+    }
+}
+
+fn check_rows(part: &Part, spec: &EncoderSpec, remedy: &str) -> Result<(), Error> {
+    let bytes = part.read(remedy)?;
+    let layout = Layout::of(&bytes, spec);
+    layout
+        .map(|_| ())
+        .map_err(|problem| part.damaged(problem, remedy))
+}

@@ -1,0 +1,216 @@
+//! The write side of a store. It holds the lock, and every step leaves a store that can be read and completed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::catalog::{
+    Catalog, ENCODERS, EncoderFile, POSTS, REJECTS_FILE, RELINK, STORE_FILE, encoder_folder,
+    is_temporary,
+};
+use crate::lock::{LOCK, Lock};
+use crate::parts::{self, entries};
+use crate::recorded::Recorded;
+use crate::rejects::{StoreReject, to_csv};
+use crate::{EncoderSpec, EncoderWriter, Error, Link, Links, link};
+
+/// Writes to a store; there is one at a time.
+#[derive(Debug)]
+pub struct StoreWriter {
+    path: PathBuf,
+    lock: Arc<Lock>,
+}
+
+impl StoreWriter {
+    /// Opens a store for writing, making it when there is none; what a killed run left half-written is removed.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        check_folder(path)?;
+        fs::create_dir_all(path).map_err(|source| Error::write(path, source))?;
+        let lock = Arc::new(Lock::take(path)?);
+        remove_temporaries(path)?;
+        if !path.join(STORE_FILE).exists() {
+            Catalog::default().write(path)?;
+        }
+        make_folder(&path.join(ENCODERS))?;
+        adopt(path)?;
+        let path = path.to_owned();
+        Ok(Self { path, lock })
+    }
+
+    /// The folder of the store.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens an encoder's table, making it when there is none. With `replace`, a table of another encoder, or one that is damaged, is dropped.
+    pub fn encoder(&mut self, spec: &EncoderSpec, replace: bool) -> Result<EncoderWriter, Error> {
+        if let Some(problem) = spec.problem() {
+            let name = spec.name.clone();
+            return Err(Error::Encoder { name, problem });
+        }
+        let folder = encoder_folder(&self.path, &spec.name);
+        if folder.exists() {
+            match self.existing(&folder, spec, replace) {
+                Ok(writer) => return Ok(writer),
+                Err(error) if !replace => return Err(error),
+                Err(_) => self.drop_encoder(&folder, &spec.name)?,
+            }
+        }
+        self.make_encoder(&folder, spec)?;
+        EncoderWriter::open(folder, self.lock.clone())
+    }
+
+    fn existing(
+        &self,
+        folder: &Path,
+        spec: &EncoderSpec,
+        replace: bool,
+    ) -> Result<EncoderWriter, Error> {
+        let stored = EncoderFile::read(folder)?.encoder;
+        if !stored.is_same_encoder(spec) {
+            return Err(Error::OtherEncoder {
+                store: self.path.clone(),
+                name: spec.name.clone(),
+                stored: stored.identity(),
+                offered: spec.identity(),
+            });
+        }
+        let writer = EncoderWriter::open(folder.to_owned(), self.lock.clone())?;
+        if replace {
+            writer.check_parts()?;
+        }
+        Ok(writer)
+    }
+
+    fn drop_encoder(&self, folder: &Path, name: &str) -> Result<(), Error> {
+        Catalog::update(&self.path, |catalog| {
+            catalog.encoders.retain(|known| known != name);
+        })?;
+        let dropped = folder.with_file_name(format!(".{name}.dropped.tmp"));
+        rename(folder, &dropped)?;
+        fs::remove_dir_all(&dropped).map_err(|source| Error::write(dropped, source))
+    }
+
+    fn make_encoder(&self, folder: &Path, spec: &EncoderSpec) -> Result<(), Error> {
+        let new = folder.with_file_name(format!(".{}.new.tmp", spec.name));
+        make_folder(&new)?;
+        let file = EncoderFile {
+            encoder: spec.clone(),
+            parts: 0,
+            classifier: Recorded::default(),
+        };
+        file.write(&new)?;
+        rename(&new, folder)?;
+        Catalog::update(&self.path, |catalog| {
+            catalog.encoders.push(spec.name.clone());
+        })
+    }
+
+    /// What is linked already.
+    pub fn links(&self) -> Result<Links, Error> {
+        let recorded = Catalog::read(&self.path)?.link_parts;
+        let parts = parts::list_complete(&self.path.join(POSTS), recorded, RELINK)?;
+        Links::read(&parts)
+    }
+
+    /// Appends links; of several of one post the newest counts.
+    pub fn write_links(&mut self, links: &[Link]) -> Result<(), Error> {
+        if links.is_empty() {
+            return Ok(());
+        }
+        let folder = self.path.join(POSTS);
+        make_folder(&folder)?;
+        let recorded = Catalog::read(&self.path)?.link_parts;
+        let number = parts::list_complete(&folder, recorded, RELINK)?.len();
+        let bytes = link::to_bytes(links).map_err(io::Error::other);
+        let bytes = bytes.map_err(|source| Error::write(&folder, source))?;
+        parts::write(&folder, number, &bytes)?;
+        Catalog::update(&self.path, |catalog| catalog.link_parts = number + 1)
+    }
+
+    /// Replaces the list of contents that could not be encoded.
+    pub fn write_rejects(&self, rejects: &[StoreReject]) -> Result<(), Error> {
+        let path = self.path.join(REJECTS_FILE);
+        let csv = to_csv(rejects).map_err(|source| Error::write(&path, source))?;
+        let mut recorded = Catalog::read(&self.path)?.rejects;
+        recorded.replace(&path, &csv, |recorded| {
+            Catalog::update(&self.path, |catalog| catalog.rejects = recorded.clone())
+        })
+    }
+}
+
+/// A store, the beginning of one, or an empty or absent folder.
+fn check_folder(path: &Path) -> Result<(), Error> {
+    let not_a_store = |why: &str| Error::NotAStore {
+        path: path.to_owned(),
+        why: why.to_owned(),
+    };
+    if !path.exists() || path.join(STORE_FILE).exists() {
+        return Ok(());
+    }
+    if !path.is_dir() {
+        return Err(not_a_store("it is a file"));
+    }
+    let entries = entries(path).map_err(|source| Error::read(path, source))?;
+    let is_ours = |entry: &PathBuf| entry.ends_with(LOCK) || is_temporary(entry);
+    match entries.iter().all(is_ours) {
+        true => Ok(()),
+        false => Err(not_a_store("it has no `store.json` but other files")),
+    }
+}
+
+/// Removes what was being written when a run was killed.
+fn remove_temporaries(store: &Path) -> Result<(), Error> {
+    let mut folders = vec![store.to_owned(), store.join(POSTS), store.join(ENCODERS)];
+    folders.extend(subfolders(&store.join(ENCODERS)));
+    for folder in folders.iter().filter(|folder| folder.is_dir()) {
+        let entries = entries(folder).map_err(|source| Error::read(folder, source))?;
+        for path in entries.iter().filter(|path| is_temporary(path)) {
+            let removed = match path.is_dir() {
+                true => fs::remove_dir_all(path),
+                false => fs::remove_file(path),
+            };
+            removed.map_err(|source| Error::write(path, source))?;
+        }
+    }
+    Ok(())
+}
+
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let paths = entries(folder).unwrap_or_default().into_iter();
+    paths
+        .filter(|path| path.is_dir() && !is_temporary(path))
+        .collect()
+}
+
+/// Brings the catalog up to date: encoders that a killed run made but did not enter, and a folder of links that was deleted on purpose.
+fn adopt(store: &Path) -> Result<(), Error> {
+    let names = crate::catalog::encoder_names(store, &Catalog::read(store)?)?;
+    let has_links = store.join(POSTS).is_dir();
+    Catalog::update(store, |catalog| {
+        catalog.encoders = names;
+        if !has_links {
+            catalog.link_parts = 0;
+        }
+    })
+}
+
+fn make_folder(path: &Path) -> Result<(), Error> {
+    fs::create_dir_all(path).map_err(|source| Error::write(path, source))?;
+    sync_parent(path)
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+    fs::rename(from, to).map_err(|source| Error::write(to, source))?;
+    sync_parent(to)
+}
+
+/// Makes a new or renamed entry last; only Unix lets folders be opened for that.
+fn sync_parent(path: &Path) -> Result<(), Error> {
+    let Some(folder) = path.parent().filter(|_| cfg!(unix)) else {
+        return Ok(());
+    };
+    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| Error::write(folder, source))
+}

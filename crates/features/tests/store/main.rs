@@ -1,0 +1,10 @@
+//! The store as its users see it, one module per promise.
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod damage;
+mod export;
+mod fixture;
+mod kill;
+mod load;
+mod replace;
+mod round_trip;

@@ -1,0 +1,181 @@
+//! What is written is read, bit for bit, by this crate and by any reader of Parquet.
+
+use std::fs::File;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Float16Type};
+use half::f16;
+use mmfnd_features::{Input, Key, ValueType, Values};
+use mmfnd_posts::Post;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use proptest::prelude::*;
+
+use crate::fixture::{Fixture, bert, link, post, posts, row, rows, spec, text_key};
+
+fn finite_f16() -> impl Strategy<Value = f32> {
+    let bits = any::<u16>().prop_map(f16::from_bits);
+    bits.prop_filter("finite", |value| value.is_finite())
+        .prop_map(f32::from)
+}
+
+fn finite_f32() -> impl Strategy<Value = f32> {
+    let bits = any::<u32>().prop_map(f32::from_bits);
+    bits.prop_filter("finite", |value| value.is_finite())
+}
+
+/// Writes `parts` of rows and reads every post back.
+fn round_trip(kind: ValueType, width: usize, parts: &[Vec<Vec<f32>>]) {
+    let fixture = Fixture::new();
+    let spec = spec("e", Input::Text, &[width], kind);
+    let mut posts: Vec<Post> = Vec::new();
+    let mut writer = fixture.writer();
+    let mut encoder = writer.encoder(&spec, false).unwrap();
+    for part in parts {
+        let first = posts.len();
+        posts.extend((0..part.len()).map(|n| {
+            post(
+                &format!("{}", first + n),
+                &format!("text {}", first + n),
+                None,
+            )
+        }));
+        let keys: Vec<_> = posts[first..].iter().map(text_key).collect();
+        encoder.append(&keys, &part.concat()).unwrap();
+        writer
+            .write_links(&posts[first..].iter().map(link).collect::<Vec<_>>())
+            .unwrap();
+    }
+    let features = fixture.load(&posts, &["e"]).unwrap();
+    for (number, expected) in parts.iter().flatten().enumerate() {
+        let stored = row(&features, "e", number).unwrap();
+        let bits = |values: &[f32]| {
+            values
+                .iter()
+                .map(|value| value.to_bits())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(bits(&stored), bits(expected));
+    }
+}
+
+fn parts(
+    value: impl Strategy<Value = f32> + Clone + 'static,
+) -> impl Strategy<Value = (usize, Vec<Vec<Vec<f32>>>)> {
+    (1usize..6).prop_flat_map(move |width| {
+        let row = prop::collection::vec(value.clone(), width);
+        let part = prop::collection::vec(row, 1..5);
+        (Just(width), prop::collection::vec(part, 1..4))
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn f32_comes_back_bit_for_bit((width, parts) in parts(finite_f32().boxed())) {
+        round_trip(ValueType::F32, width, &parts);
+    }
+
+    #[test]
+    fn f16_comes_back_bit_for_bit((width, parts) in parts(finite_f16().boxed())) {
+        round_trip(ValueType::F16, width, &parts);
+    }
+
+    #[test]
+    fn f16_is_rounded_to_nearest(value in -65_000f32..65_000.0) {
+        let fixture = Fixture::new();
+        let spec = spec("e", Input::Text, &[1], ValueType::F16);
+        let post = post("1", "x", None);
+        fixture.writer().encoder(&spec, false).unwrap().append(&[text_key(&post)], &[value]).unwrap();
+        fixture.writer().write_links(&[link(&post)]).unwrap();
+        let features = fixture.load(&[post], &["e"]).unwrap();
+        assert_eq!(features.columns[0].values, Values::F16(vec![f16::from_f32(value)]));
+    }
+}
+
+#[test]
+fn a_part_of_many_pages_is_read_as_parquet_reads_it() {
+    let fixture = Fixture::new();
+    let spec = spec("e", Input::Text, &[13, 768], ValueType::F16);
+    let keys: Vec<_> = (0..4000u32).map(|n| Key::of(&n.to_le_bytes())).collect();
+    let mut values = rows(&spec, &keys);
+    values
+        .iter_mut()
+        .enumerate()
+        .for_each(|(index, value)| *value += (index % 7) as f32);
+    fixture
+        .writer()
+        .encoder(&spec, false)
+        .unwrap()
+        .append(&keys, &values)
+        .unwrap();
+    let [part] = fixture.parts("encoders/e").try_into().unwrap();
+
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(part).unwrap()).unwrap();
+    let shape = reader.schema().metadata()["mmfnd.shape"].clone();
+    assert_eq!(shape, "13,768");
+    let mut row = 0;
+    for batch in reader.build().unwrap() {
+        let batch = batch.unwrap();
+        assert_eq!(batch.column(0).data_type(), &DataType::FixedSizeBinary(16));
+        let lists = batch.column(1).as_fixed_size_list();
+        assert_eq!(lists.null_count(), 0);
+        let read = lists.values().as_primitive::<Float16Type>().values();
+        let expected = &values[row * spec.width()..][..read.len()];
+        assert!(
+            read.iter()
+                .map(|value| value.to_f32())
+                .eq(expected.iter().copied()),
+            "row {row}"
+        );
+        for index in 0..batch.num_rows() {
+            assert_eq!(
+                batch.column(0).as_fixed_size_binary().value(index),
+                keys[row + index].as_bytes()
+            );
+        }
+        row += batch.num_rows();
+    }
+    assert_eq!(row, keys.len());
+}
+
+#[test]
+fn values_that_16_bits_cannot_hold_are_refused_with_the_remedy() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer();
+    let mut encoder = writer.encoder(&bert(), false).unwrap();
+    let key = text_key(&posts()[0]);
+    let error = encoder
+        .append(&[key], &[1.0, 2.0, 70_000.0, 4.0, 5.0, 6.0])
+        .unwrap_err()
+        .to_string();
+    for expected in [
+        "`bert`",
+        &key.to_string(),
+        "value 2",
+        "70000",
+        "--values f32",
+    ] {
+        assert!(error.contains(expected), "no {expected} in {error}");
+    }
+    assert!(fixture.parts("encoders").is_empty());
+    encoder.append(&[key], &[65504.0; 6]).unwrap();
+}
+
+#[test]
+fn nan_is_refused_before_it_is_stored() {
+    let fixture = Fixture::new();
+    for wrong in [f32::NAN, f32::INFINITY] {
+        let mut writer = fixture.writer();
+        let mut encoder = writer.encoder(&bert(), false).unwrap();
+        let error = encoder
+            .append(&[Key::of(b"x")], &[wrong; 6])
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`bert`") && error.contains("not a number"),
+            "{error}"
+        );
+    }
+    assert!(fixture.parts("encoders").is_empty());
+}
