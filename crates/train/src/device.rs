@@ -1,0 +1,138 @@
+//! Where tensors live and who computes.
+
+use std::fmt;
+use std::panic::catch_unwind;
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+
+/// A kind of device.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Device {
+    /// The processor, by Burn's own kernels.
+    #[default]
+    Flex,
+    /// The processor, by the crate `ndarray`; slower.
+    Ndarray,
+    /// A graphics card through Vulkan, Metal or WebGPU; cargo feature `wgpu`.
+    Wgpu,
+    /// An NVIDIA card; cargo feature `cuda`.
+    Cuda,
+}
+
+impl Device {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Flex, Self::Ndarray, Self::Wgpu, Self::Cuda];
+
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::Ndarray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// Whether this program was built with it.
+    pub fn is_compiled(self) -> bool {
+        match self {
+            Self::Flex | Self::Ndarray => true,
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Cuda => cfg!(feature = "cuda"),
+        }
+    }
+
+    /// Whether its tensors lie in the memory of this process.
+    pub(crate) fn is_host(self) -> bool {
+        matches!(self, Self::Flex | Self::Ndarray)
+    }
+
+    /// Burn's device, tried with a small sum.
+    pub fn open(self) -> Result<burn::tensor::Device, Error> {
+        let device = self.burn()?;
+        if self.is_host() {
+            return Ok(device);
+        }
+        let tried = device.clone();
+        let sum = catch_unwind(move || Tensor::<1>::ones([2], &tried).sum().into_scalar::<f32>());
+        match sum {
+            Ok(2.0) => Ok(device),
+            _ => Err(self.problem(
+                "cannot be used on this machine; `mmfnd doctor` lists what can, `--device flex` always can",
+            )),
+        }
+    }
+
+    fn burn(self) -> Result<burn::tensor::Device, Error> {
+        match self {
+            Self::Flex => Ok(burn::tensor::Device::flex()),
+            #[allow(deprecated)] // deprecated upstream, and part of what this program offers
+            Self::Ndarray => Ok(burn::tensor::Device::ndarray()),
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Ok(burn::tensor::Device::wgpu(Default::default())),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Ok(burn::tensor::Device::cuda(
+                burn::tensor::DeviceIndex::Default,
+            )),
+            #[allow(unreachable_patterns)] // reachable without the features
+            other => {
+                let name = other.name();
+                Err(other.problem(&format!(
+                    "is not in this program; build it with `cargo build --release --features {name}`"
+                )))
+            }
+        }
+    }
+
+    fn problem(self, problem: &str) -> Error {
+        Error::Device {
+            name: self.name(),
+            problem: problem.to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What `mmfnd doctor` says about a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeviceReport {
+    /// The device.
+    pub device: Device,
+    /// Whether it can be used, and if not, what to do.
+    pub problem: Option<String>,
+}
+
+/// All devices, tried.
+pub fn devices() -> Vec<DeviceReport> {
+    let report = |device: Device| DeviceReport {
+        device,
+        problem: device.open().err().map(|error| error.to_string()),
+    };
+    Device::ALL.map(report).to_vec()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_device_that_was_not_built_in_names_the_feature() {
+        for device in [Device::Wgpu, Device::Cuda] {
+            if !device.is_compiled() {
+                let error = device.open().unwrap_err().to_string();
+                assert!(error.contains(&format!("--features {device}")), "{error}");
+            }
+        }
+        assert!(Device::Flex.open().is_ok() && Device::Ndarray.open().is_ok());
+    }
+}

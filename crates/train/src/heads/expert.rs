@@ -1,0 +1,58 @@
+//! Experts of one group (§3.1.2; Tang et al. 2020): two layers each, computed together as batched products.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+
+use super::Init;
+use super::init::bound;
+
+/// One affine map per expert.
+#[derive(Module, Debug)]
+pub struct ExpertLinear {
+    weight: Param<Tensor<3>>,
+    bias: Param<Tensor<3>>,
+}
+
+impl ExpertLinear {
+    /// PyTorch's default for each expert.
+    pub fn new(experts: usize, d: usize, init: &mut Init) -> Self {
+        let bound = bound(d);
+        Self {
+            weight: init.uniform([experts, d, d], -bound, bound),
+            bias: init.uniform([experts, 1, d], -bound, bound),
+        }
+    }
+
+    /// # Shapes
+    /// - `x`: `[E, B, D]`, or `[1, B, D]` when all read the same
+    /// - output: `[E, B, D]`
+    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
+        x.matmul(self.weight.val()) + self.bias.val()
+    }
+}
+
+/// Experts that read the same stream.
+#[derive(Module, Debug)]
+pub struct Experts {
+    linear1: ExpertLinear,
+    linear2: ExpertLinear,
+}
+
+impl Experts {
+    /// `experts` maps from `d` to `d` features.
+    pub fn new(experts: usize, d: usize, init: &mut Init) -> Self {
+        Self {
+            linear1: ExpertLinear::new(experts, d, init),
+            linear2: ExpertLinear::new(experts, d, init),
+        }
+    }
+
+    /// # Shapes
+    /// - `x`: `[B, D]`
+    /// - output: `[E, B, D]`
+    pub fn forward(&self, x: Tensor<2>) -> Tensor<3> {
+        let x = relu(self.linear1.forward(x.unsqueeze()));
+        relu(self.linear2.forward(x))
+    }
+}

@@ -1,0 +1,62 @@
+//! First values of weights, drawn from a seeded generator of our own: Burn's is one per process, and runs side by side would disturb each other.
+
+use burn::module::Param;
+use burn::nn::Linear;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// Makes weights on a device.
+#[derive(Debug)]
+pub struct Init<'a> {
+    device: &'a Device,
+    rng: ChaCha8Rng,
+}
+
+impl<'a> Init<'a> {
+    /// The same seed makes the same weights.
+    pub fn new(seed: u64, device: &'a Device) -> Self {
+        Self {
+            device,
+            rng: ChaCha8Rng::seed_from_u64(seed),
+        }
+    }
+
+    /// Where the weights go.
+    pub fn device(&self) -> &'a Device {
+        self.device
+    }
+
+    /// PyTorch's default: weight and bias from U(−1/√d_input, 1/√d_input).
+    pub fn linear(&mut self, d_input: usize, d_output: usize) -> Linear {
+        let bound = bound(d_input);
+        Linear {
+            weight: self.uniform([d_input, d_output], -bound, bound),
+            bias: Some(self.uniform([d_output], -bound, bound)),
+        }
+    }
+
+    /// Values from U(low, high).
+    pub fn uniform<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        low: f32,
+        high: f32,
+    ) -> Param<Tensor<D>> {
+        let values: Vec<f32> = (0..shape.iter().product())
+            .map(|_| low + (high - low) * self.rng.random::<f32>())
+            .collect();
+        let data = TensorData::new(values, shape);
+        Param::from_tensor(Tensor::from_data(data, self.device))
+    }
+
+    /// The same value everywhere.
+    pub fn constant<const D: usize>(&self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::full(shape, value, self.device))
+    }
+}
+
+/// 1/√d: what Kaiming's uniform with a = √5 comes to.
+pub(super) fn bound(d_input: usize) -> f32 {
+    1.0 / (d_input as f32).sqrt()
+}

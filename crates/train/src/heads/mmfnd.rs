@@ -1,0 +1,229 @@
+//! The MMFND head: Ma, Zhang, Liu, Zhang, *Multi-Task Network Guided Multimodal Fusion for Fake News Detection*.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use burn::tensor::Tensor;
+
+use super::parts::Parts;
+use super::{
+    Classifier, Dropout, Fusion, Init, Inputs, LayerPool, Mapping, MmfndConfig, ModalityAttention,
+    Noise, Output, Ple, Projection, Routing, SimilarityWeight, Sizes, cosine,
+};
+
+/// The head; a part that an ablation leaves out is absent.
+#[derive(Module, Debug)]
+pub struct Mmfnd {
+    layer_pool: Option<LayerPool>,
+    text_projection: Option<Projection>,
+    text_ple: Option<Ple>,
+    text_mapping: Option<Mapping>,
+    resnet: Option<Linear>,
+    image_projection: Option<Projection>,
+    image_ple: Option<Ple>,
+    image_mapping: Option<Mapping>,
+    fusion: Option<Mapping>,
+    similarity: Option<SimilarityWeight>,
+    attention: Option<ModalityAttention>,
+    classifier: Classifier,
+    #[module(skip)]
+    wiring: Wiring,
+}
+
+/// What the parts read, where there is a choice.
+#[derive(Clone, Copy, Debug)]
+struct Wiring {
+    clip: bool,
+    routing: Routing,
+    fusion: Fusion,
+}
+
+impl MmfndConfig {
+    /// First values for features of these sizes; weights are drawn in the order of the fields of [`Mmfnd`].
+    pub fn init(&self, sizes: &Sizes, init: &mut Init) -> Mmfnd {
+        let parts = Parts::of(self.ablation);
+        let clip = if parts.clip { sizes.clip } else { 0 };
+        let has_text_branch = parts.text && parts.unimodal;
+        let has_image_branch = parts.image && parts.unimodal;
+        let d_aggregate = match parts.attention {
+            true => self.branch,
+            false => self.branch * parts.branches(),
+        };
+        Mmfnd {
+            layer_pool: (parts.text)
+                .then(|| LayerPool::new(self.pooling(), sizes.layers, sizes.bert, init)),
+            text_projection: parts.text.then(|| self.project(sizes.bert + clip, 0, init)),
+            text_ple: (parts.text && parts.ple).then(|| self.ple(init)),
+            text_mapping: has_text_branch.then(|| self.map(init)),
+            resnet: (parts.image).then(|| init.linear(sizes.resnet, sizes.resnet_classes)),
+            image_projection: (parts.image)
+                .then(|| self.project(sizes.resnet_classes + clip, 1, init)),
+            image_ple: (parts.image && parts.ple).then(|| self.ple(init)),
+            image_mapping: has_image_branch.then(|| self.map(init)),
+            fusion: parts.fusion.then(|| self.fuse(parts, sizes, init)),
+            similarity: (parts.similarity).then(|| SimilarityWeight::new(self.similarity(), init)),
+            attention: (parts.attention).then(|| ModalityAttention::new(parts.branches(), init)),
+            classifier: Classifier::new(self.classifier(), d_aggregate, self.branch, init),
+            wiring: Wiring {
+                clip: parts.clip,
+                routing: self.routing(),
+                fusion: self.fusion(),
+            },
+        }
+    }
+
+    fn project(&self, d_input: usize, place: usize, init: &mut Init) -> Projection {
+        let widths = [d_input, self.projection_hidden, self.projection];
+        Projection::new(widths, Dropout::new(self.dropout, place), init)
+    }
+
+    fn ple(&self, init: &mut Init) -> Ple {
+        let experts = [self.experts, self.shared_experts()];
+        Ple::new(
+            self.projection,
+            experts,
+            self.levels,
+            self.trained_experts(),
+            init,
+        )
+    }
+
+    fn map(&self, init: &mut Init) -> Mapping {
+        let widths = [self.projection, self.branch, self.branch];
+        Mapping::new(widths, Dropout::new(0.0, 0), init)
+    }
+
+    /// Without experts the fusion reads CLIP's two vectors, and drops values.
+    fn fuse(&self, parts: Parts, sizes: &Sizes, init: &mut Init) -> Mapping {
+        let (d_input, dropout) = match (parts.ple, self.fusion()) {
+            (true, Fusion::Concat) => (2 * self.projection, 0.0),
+            (true, Fusion::Sum) => (self.projection, 0.0),
+            (false, _) => (2 * sizes.clip, self.dropout),
+        };
+        let widths = [d_input, self.fusion_hidden, self.branch];
+        Mapping::new(widths, Dropout::new(dropout, 2), init)
+    }
+}
+
+impl Mmfnd {
+    /// With the classification layer that comes with ResNet's features in place of random values.
+    ///
+    /// # Shapes
+    /// - `weight`: `[D, classes]`
+    /// - `bias`: `[classes]`
+    pub fn with_resnet_layer(mut self, weight: Tensor<2>, bias: Tensor<1>) -> Self {
+        if let Some(resnet) = &mut self.resnet {
+            resnet.weight = resnet.weight.clone().map(|_| weight.require_grad());
+            resnet.bias = (resnet.bias.take()).map(|old| old.map(|_| bias.require_grad()));
+        }
+        self
+    }
+
+    /// On an autodiff device as in training: statistics of the batch, and dropout where there is noise.
+    ///
+    /// # Shapes
+    /// As [`Inputs`] and [`Output`] say.
+    pub fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output {
+        let similarity = cosine(inputs.clip_text.clone(), inputs.clip_image.clone()); // Eq. 3  [B]
+        let text = self.text(&inputs, noise);
+        let image = self.image(&inputs, noise);
+        let text_unimodal = branch(&self.text_mapping, &text); // f^t  [B, D]
+        let image_unimodal = branch(&self.image_mapping, &image); // f^v  [B, D]
+        let fused = self.fuse(text, image, &inputs, noise); // f^m  [B, D]
+        let cross_modal = match &self.similarity {
+            Some(weight) => (fused.clone()).map(|fused| fused * weight.forward(similarity.clone())), // Eq. 6
+            None => fused.clone(),
+        };
+        let branches = [&text_unimodal, &image_unimodal, &cross_modal];
+        let branches: Vec<_> = branches.into_iter().flatten().cloned().collect();
+        let (attention, aggregate) = self.aggregate(branches);
+        Output {
+            logits: self.classifier.forward(aggregate.clone()), // Eq. 8  [B, C]
+            similarity,
+            attention,
+            text_unimodal,
+            image_unimodal,
+            fused,
+            cross_modal,
+            aggregate,
+        }
+    }
+
+    /// Steps 1 and 3 to 5: unimodal and cross-modal.  [B, D]
+    fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
+        let bert = self.layer_pool.as_ref()?.forward(inputs.bert.clone());
+        let clip = match self.wiring.routing {
+            Routing::Paper => &inputs.clip_text,
+            Routing::Released => &inputs.clip_image, // difference 1
+        };
+        let text = self.with_clip(bert, clip); // t^s of Eq. 1  [B, D]
+        let text = self.text_projection.as_ref()?.forward(text, noise);
+        Some(extract(&self.text_ple, text))
+    }
+
+    /// Steps 2 to 5: unimodal and cross-modal.  [B, D]
+    fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
+        let resnet = self.resnet.as_ref()?.forward(inputs.resnet.clone());
+        let clip = match self.wiring.routing {
+            Routing::Paper => &inputs.clip_image,
+            Routing::Released => &inputs.clip_text, // difference 1
+        };
+        let image = self.with_clip(resnet, clip); // v^s of Eq. 1  [B, D]
+        let image = self.image_projection.as_ref()?.forward(image, noise);
+        Some(extract(&self.image_ple, image))
+    }
+
+    fn with_clip(&self, x: Tensor<2>, clip: &Tensor<2>) -> Tensor<2> {
+        match self.wiring.clip {
+            true => Tensor::cat(vec![x, clip.clone()], 1),
+            false => x,
+        }
+    }
+
+    /// f^m of step 6.
+    fn fuse(
+        &self,
+        text: Option<(Tensor<2>, Tensor<2>)>,
+        image: Option<(Tensor<2>, Tensor<2>)>,
+        inputs: &Inputs,
+        noise: Option<Noise>,
+    ) -> Option<Tensor<2>> {
+        let fusion = self.fusion.as_ref()?;
+        let (text, image) = match self.text_ple {
+            Some(_) => (text?.1, image?.1),
+            None => (inputs.clip_text.clone(), inputs.clip_image.clone()),
+        };
+        let both = match (self.wiring.fusion, &self.text_ple) {
+            (Fusion::Sum, Some(_)) => text + image, // Eq. 2, difference 5
+            _ => Tensor::cat(vec![text, image], 1),
+        };
+        Some(fusion.forward(both, noise))
+    }
+
+    /// Step 8: the attention, if there is one, and what the classifier reads.
+    fn aggregate(&self, branches: Vec<Tensor<2>>) -> (Option<Tensor<2>>, Tensor<2>) {
+        let Some(attention) = &self.attention else {
+            return (None, Tensor::cat(branches, 1));
+        };
+        let branches = Tensor::stack::<3>(branches, 1); // F  [B, M, D]
+        let weights = attention.forward(branches.clone()); // Eq. 7  [B, M]
+        let weighted = branches * weights.clone().unsqueeze_dim(2);
+        (Some(weights), weighted.sum_dim(1).squeeze_dim(1))
+    }
+}
+
+/// Step 5; without experts both tasks read the projection.
+fn extract(ple: &Option<Ple>, x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    match ple {
+        Some(ple) => ple.forward(x),
+        None => (x.clone(), x),
+    }
+}
+
+/// Step 6 of one modality.
+fn branch(
+    mapping: &Option<Mapping>,
+    streams: &Option<(Tensor<2>, Tensor<2>)>,
+) -> Option<Tensor<2>> {
+    let (unimodal, _) = streams.as_ref()?;
+    Some(mapping.as_ref()?.forward(unimodal.clone(), None))
+}

@@ -1,0 +1,85 @@
+//! The networks: tensors in, tensors out; no file, no Parquet, no configuration file.
+//!
+//! The paper's symbols and what they are called here:
+//!
+//! | paper | here | | paper | here |
+//! |---|---|---|---|---|
+//! | t^b | `bert` | | f^t | `text_unimodal` |
+//! | v^r | `resnet` | | f^v | `image_unimodal` |
+//! | t^c | `clip_text` | | f^m | `fused` |
+//! | v^c | `clip_image` | | sim | `similarity` |
+//! | t^s | `text` | | f^cross | `cross_modal` |
+//! | v^s | `image` | | att, m_Agg | `attention`, `aggregate` |
+//!
+//! Axis letters: B batch, L layers of BERT and its embeddings, D feature, E experts of a group, G experts that a gate weighs, M branches, C classes
+//! (0 real, 1 fake). Layers compute what PyTorch's do: `tests/golden` holds outputs, gradients and running statistics to compare with.
+
+mod attention;
+mod classifier;
+mod dropout;
+mod expert;
+mod gate;
+mod init;
+mod layer_pool;
+mod mapping;
+mod mmfnd;
+mod norm;
+mod options;
+mod parts;
+mod ple;
+mod projection;
+mod similarity;
+
+use burn::tensor::Tensor;
+
+pub use attention::ModalityAttention;
+pub use classifier::Classifier;
+pub use dropout::{Dropout, Noise};
+pub use expert::{ExpertLinear, Experts};
+pub use gate::Gate;
+pub use init::Init;
+pub use layer_pool::LayerPool;
+pub use mapping::Mapping;
+pub use mmfnd::Mmfnd;
+pub use norm::BatchNorm;
+pub use options::{
+    Ablation, ClassifierKind, Fusion, MmfndConfig, Pooling, Routing, SimilarityKind, Sizes,
+    Trained, Variant,
+};
+pub use ple::{Ple, PleLevel, Streams};
+pub use projection::Projection;
+pub use similarity::{SimilarityWeight, cosine};
+
+/// A batch of features.
+#[derive(Clone, Debug)]
+pub struct Inputs {
+    /// `[CLS]` of each layer of BERT.  [B, L, D]
+    pub bert: Tensor<3>,
+    /// Pooled features of ResNet.  [B, D]
+    pub resnet: Tensor<2>,
+    /// CLIP's projection of the text, not normalised.  [B, D]
+    pub clip_text: Tensor<2>,
+    /// CLIP's projection of the picture, not normalised.  [B, D]
+    pub clip_image: Tensor<2>,
+}
+
+/// What a head says about a batch; a step that it lacks is `None`.
+#[derive(Clone, Debug)]
+pub struct Output {
+    /// Before the softmax.  [B, C]
+    pub logits: Tensor<2>,
+    /// Cosine of CLIP's text and picture.  [B]
+    pub similarity: Tensor<1>,
+    /// Weight of each branch, in the order text, picture, cross-modal.  [B, M]
+    pub attention: Option<Tensor<2>>,
+    /// f^t.  [B, D]
+    pub text_unimodal: Option<Tensor<2>>,
+    /// f^v.  [B, D]
+    pub image_unimodal: Option<Tensor<2>>,
+    /// f^m.  [B, D]
+    pub fused: Option<Tensor<2>>,
+    /// f^cross.  [B, D]
+    pub cross_modal: Option<Tensor<2>>,
+    /// What the classifier reads.  [B, D]
+    pub aggregate: Tensor<2>,
+}

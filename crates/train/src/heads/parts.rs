@@ -1,0 +1,88 @@
+//! What each ablation of Table 2 leaves of the head, as data.
+
+use super::Ablation;
+
+/// Which parts there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// The text's projection and experts.
+    pub text: bool,
+    /// The picture's projection and experts.
+    pub image: bool,
+    /// f^t and f^v, of the modalities that there are.
+    pub unimodal: bool,
+    /// f^m.
+    pub fusion: bool,
+    /// Experts; without them the fusion reads CLIP.
+    pub ple: bool,
+    /// CLIP in Eq. 1.
+    pub clip: bool,
+    /// The weight of Eqs. 4 to 6.
+    pub similarity: bool,
+    /// The attention of Eq. 7; without it the classifier reads the branches side by side.
+    pub attention: bool,
+}
+
+impl Parts {
+    const ALL: Self = Self {
+        text: true,
+        image: true,
+        unimodal: true,
+        fusion: true,
+        ple: true,
+        clip: true,
+        similarity: true,
+        attention: true,
+    };
+
+    /// Everything before the three branches.
+    const TRUNK: Self = Self {
+        unimodal: false,
+        fusion: false,
+        similarity: false,
+        attention: false,
+        ..Self::ALL
+    };
+
+    /// The parts that an ablation keeps.
+    #[rustfmt::skip] // a table
+    pub fn of(ablation: Ablation) -> Self {
+        let (all, trunk) = (Self::ALL, Self::TRUNK);
+        match ablation {
+            Ablation::None           => all,
+            Ablation::MultimodalOnly => Self { fusion: true, ..trunk },
+            Ablation::TextOnly       => Self { unimodal: true, image: false, ..trunk },
+            Ablation::ImageOnly      => Self { unimodal: true, text: false, ..trunk },
+            Ablation::WithoutA       => Self { similarity: false, attention: false, ..all },
+            Ablation::WithoutF       => Self { fusion: false, similarity: false, ..all },
+            Ablation::WithoutC       => Self { clip: false, similarity: false, ..all },
+            Ablation::WithoutS       => Self { similarity: false, ..all },
+            Ablation::WithoutP       => Self { ple: false, ..all },
+        }
+    }
+
+    /// f^t, f^v, f^m: how many of them there are.
+    pub fn branches(self) -> usize {
+        let unimodal = usize::from(self.text) + usize::from(self.image);
+        usize::from(self.unimodal) * unimodal + usize::from(self.fusion)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_are_those_of_the_table() {
+        let branches = |ablation| Parts::of(ablation).branches();
+        assert_eq!(branches(Ablation::None), 3);
+        assert_eq!(branches(Ablation::WithoutF), 2);
+        for single in [
+            Ablation::MultimodalOnly,
+            Ablation::TextOnly,
+            Ablation::ImageOnly,
+        ] {
+            assert_eq!(branches(single), 1);
+        }
+    }
+}

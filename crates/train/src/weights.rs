@@ -1,0 +1,218 @@
+//! `weights.safetensors`: the names and layouts of the PyTorch reference's `state_dict`.
+//!
+//! A weight's name is its path in the module tree. Two things differ from memory: PyTorch's linear layers are [out, in], and the experts of a group, which
+//! we hold as one tensor [E, in, out], are `experts.0`, `experts.1`, …, each with matrices and vectors of its own.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+
+use crate::error::WeightsProblem;
+
+/// Shape and values of one weight, laid out as PyTorch does.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weight {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its values.
+    pub values: Vec<f32>,
+}
+
+/// Weights by name.
+pub type Weights = BTreeMap<String, Weight>;
+
+/// The weights and running statistics of a module by name.
+pub fn named<M: Module>(module: &M) -> Weights {
+    let mut writer = Writer {
+        path: Vec::new(),
+        weights: Weights::new(),
+    };
+    module.valid().visit(&mut writer);
+    writer.weights
+}
+
+/// What [`named`] names is set; a missing, unknown or misshapen weight is an error.
+pub fn load<M: Module>(module: M, weights: &Weights) -> Result<M, WeightsProblem> {
+    let mut reader = Reader {
+        path: Vec::new(),
+        weights,
+        used: 0,
+        problem: None,
+    };
+    let module = module.map(&mut reader);
+    if let Some(problem) = reader.problem {
+        return Err(problem);
+    }
+    if reader.used < weights.len() {
+        let known = named(&module);
+        let unknown = weights.keys().find(|name| !known.contains_key(*name));
+        let unknown = unknown.expect("more names in the file than in the module");
+        return Err(WeightsProblem::Unknown(unknown.clone()));
+    }
+    Ok(module)
+}
+
+/// How one tensor of ours lies in the file: names, and the shape of each.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    pub names: Vec<String>,
+    shape: Vec<usize>,
+    /// Rows and columns of ours, when a file's matrix is the transpose.
+    transposed: Option<[usize; 2]>,
+}
+
+impl Layout {
+    /// By the path in the module tree and our shape.
+    pub fn of(path: &[String], shape: &[usize]) -> Self {
+        let name = path.join(".");
+        match *shape {
+            [d_input, d_output] => Self {
+                names: vec![name],
+                shape: vec![d_output, d_input],
+                transposed: Some([d_input, d_output]),
+            },
+            [experts, d_input, d_output] => {
+                let [group @ .., linear, leaf] = path else {
+                    unreachable!("an expert's weight lies in a group")
+                };
+                let group = group
+                    .iter()
+                    .fold(String::new(), |path, part| path + part + ".");
+                let name = |expert| format!("{group}experts.{expert}.{linear}.{leaf}");
+                let is_bias = leaf == "bias";
+                Self {
+                    names: (0..experts).map(name).collect(),
+                    shape: if is_bias {
+                        vec![d_output]
+                    } else {
+                        vec![d_output, d_input]
+                    },
+                    transposed: (!is_bias).then_some([d_input, d_output]),
+                }
+            }
+            _ => Self {
+                names: vec![name],
+                shape: shape.to_vec(),
+                transposed: None,
+            },
+        }
+    }
+
+    /// Ours, cut into the file's.
+    pub fn split(self, values: &[f32]) -> impl Iterator<Item = (String, Weight)> {
+        let length = values.len() / self.names.len();
+        let parts: Vec<_> = values
+            .chunks_exact(length)
+            .map(|part| self.to_file(part))
+            .collect();
+        self.names.into_iter().zip(parts)
+    }
+
+    fn to_file(&self, part: &[f32]) -> Weight {
+        Weight {
+            shape: self.shape.clone(),
+            values: match self.transposed {
+                Some(size) => transpose(part, size),
+                None => part.to_vec(),
+            },
+        }
+    }
+
+    /// The file's, joined to ours.
+    pub fn join(&self, weights: &Weights) -> Result<Vec<f32>, WeightsProblem> {
+        let mut values = Vec::new();
+        for name in &self.names {
+            let weight = weights
+                .get(name)
+                .ok_or_else(|| WeightsProblem::Missing(name.clone()))?;
+            if weight.shape != self.shape {
+                return Err(WeightsProblem::Shape {
+                    name: name.clone(),
+                    found: weight.shape.clone(),
+                    expected: self.shape.clone(),
+                });
+            }
+            match self.transposed {
+                Some([rows, columns]) => values.extend(transpose(&weight.values, [columns, rows])),
+                None => values.extend(&weight.values),
+            }
+        }
+        Ok(values)
+    }
+}
+
+/// A matrix of `rows` × `columns` turned over.
+pub(crate) fn transpose(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32> {
+    (0..columns)
+        .flat_map(|column| (0..rows).map(move |row| values[row * columns + column]))
+        .collect()
+}
+
+/// The values of a tensor, in our layout.
+pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    let values = tensor.into_data().convert::<f32>().try_into_vec();
+    values.expect("converted to the type that is asked for")
+}
+
+struct Writer {
+    path: Vec<String>,
+    weights: Weights,
+}
+
+impl ModuleVisitor for Writer {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        let layout = Layout::of(&self.path, &tensor.dims());
+        self.weights.extend(layout.split(&numbers(tensor)));
+    }
+}
+
+struct Reader<'a> {
+    path: Vec<String>,
+    weights: &'a Weights,
+    used: usize,
+    problem: Option<WeightsProblem>,
+}
+
+impl ModuleMapper for Reader<'_> {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.path.push(name.to_owned());
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let shape = param.val().dims();
+        let layout = Layout::of(&self.path, &shape);
+        self.used += layout.names.len();
+        match layout.join(self.weights) {
+            Ok(values) => replace(param, values),
+            Err(problem) => {
+                self.problem.get_or_insert(problem);
+                param
+            }
+        }
+    }
+}
+
+/// Other values in a parameter; whether it is trained stays as it was.
+pub(crate) fn replace<const D: usize>(
+    param: Param<Tensor<D>>,
+    values: Vec<f32>,
+) -> Param<Tensor<D>> {
+    param.map(|old| {
+        let data = TensorData::new(values, old.dims());
+        Tensor::from_data(data, &old.device()).set_require_grad(old.is_require_grad())
+    })
+}
