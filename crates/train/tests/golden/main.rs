@@ -1,0 +1,8 @@
+//! The head against PyTorch: `tests/golden` of the repository holds what a plain reference in PyTorch computes, and the scripts that wrote it.
+#![allow(clippy::unwrap_used)]
+
+mod file;
+mod gradients;
+mod head;
+mod metrics;
+mod parts;
