@@ -26,6 +26,8 @@ pub(crate) struct Budget {
     pub(crate) area: usize,
     /// Most contents.
     pub(crate) rows: usize,
+    /// A batch of this area is closed at the first content that would be padded by more than a tenth.
+    pub(crate) enough: usize,
 }
 
 /// Batches to run now, and the plan to write down first.
@@ -74,7 +76,9 @@ fn cut(sorted: Vec<Item>, budget: Budget) -> Vec<Vec<Item>> {
         let fits = |batch: &&mut Vec<Item>| {
             let rows = batch.len() + 1;
             let longest = batch.first().map_or(1, |first| first.length) as usize;
-            rows <= budget.rows && rows * longest <= budget.area
+            let is_much_shorter = 10 * (item.length as usize) < 9 * longest;
+            let is_enough = batch.len() * longest >= budget.enough;
+            rows <= budget.rows && rows * longest <= budget.area && !(is_much_shorter && is_enough)
         };
         match batches.last_mut().filter(fits) {
             Some(batch) => batch.push(item),
@@ -99,7 +103,11 @@ mod tests {
         lengths.iter().enumerate().map(item).collect()
     }
 
-    const BUDGET: Budget = Budget { area: 20, rows: 4 };
+    const BUDGET: Budget = Budget {
+        area: 20,
+        rows: 4,
+        enough: 20,
+    };
 
     fn lengths(batches: &Batches) -> Vec<Vec<u32>> {
         let of = |batch: &Vec<Item>| batch.iter().map(|item| item.length).collect();
@@ -112,6 +120,20 @@ mod tests {
         assert_eq!(
             lengths(&batches),
             [vec![30], vec![10, 9], vec![3, 2, 2, 2], vec![2]]
+        );
+    }
+
+    #[test]
+    fn a_batch_that_is_large_enough_is_not_filled_up_with_much_shorter_contents() {
+        let budget = Budget {
+            area: 100,
+            rows: 100,
+            enough: 30,
+        };
+        let batches = Batches::new(items(&[20, 19, 12, 12, 11, 10]), vec![], budget);
+        assert_eq!(
+            lengths(&batches),
+            [vec![20, 19], vec![12, 12, 11], vec![10]]
         );
     }
 

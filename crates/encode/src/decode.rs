@@ -87,9 +87,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
     match path.metadata() {
         Ok(found) if !found.is_file() => Err(Refusal::Missing),
         Ok(found) if found.len() > MAX_BYTES => Err(Refusal::TooManyBytes(found.len())),
-        Ok(_) => {
-            std::fs::read(path).map_err(|error| Refusal::Unreadable(error.kind().to_string()))
-        }
+        Ok(_) => std::fs::read(path).map_err(|error| Refusal::Unreadable(error.kind().to_string())),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(Refusal::Missing),
         Err(error) => Err(Refusal::Unreadable(error.kind().to_string())),
     }
@@ -153,8 +151,8 @@ fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<Rgb, Refusal> {
     let decoder = open(bytes, format)?;
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
-    let length = usize::try_from(decoder.total_bytes())
-        .map_err(|_| Refusal::TooLarge { width, height })?;
+    let length =
+        usize::try_from(decoder.total_bytes()).map_err(|_| Refusal::TooLarge { width, height })?;
     let mut samples = vec![0; length];
     decoder.read_image(&mut samples).map_err(refusal)?;
     let data = to_rgb(samples, color)?;
@@ -167,7 +165,11 @@ fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<Rgb, Refusal> {
 
 /// Samples as the decoder gives them to RGB; 16-bit samples are in the machine's byte order.
 fn to_rgb(samples: Vec<u8>, color: ColorType) -> Result<Vec<u8>, Refusal> {
-    let words = || samples.chunks_exact(2).map(|b| u16::from_ne_bytes([b[0], b[1]]));
+    let words = || {
+        samples
+            .chunks_exact(2)
+            .map(|b| u16::from_ne_bytes([b[0], b[1]]))
+    };
     let high = || words().map(|word| (word >> 8) as u8).collect::<Vec<u8>>();
     Ok(match color {
         ColorType::Rgb8 => samples,
@@ -180,7 +182,11 @@ fn to_rgb(samples: Vec<u8>, color: ColorType) -> Result<Vec<u8>, Refusal> {
         ColorType::La16 => high().chunks_exact(2).flat_map(|p| [p[0]; 3]).collect(),
         ColorType::Rgb16 => high(),
         ColorType::Rgba16 => drop_alpha(&high()),
-        other => return Err(Refusal::Corrupt(format!("{other:?} pixels are not supported"))),
+        other => {
+            return Err(Refusal::Corrupt(format!(
+                "{other:?} pixels are not supported"
+            )));
+        }
     })
 }
 
@@ -202,7 +208,21 @@ fn refusal(error: ImageError) -> Refusal {
         }
         cause = error.source();
     }
-    Refusal::Corrupt(one_line(&error.to_string()))
+    told(&error.to_string())
+}
+
+/// A decoder's message as a refusal; some of them keep the kind of the error to themselves.
+pub(crate) fn told(message: &str) -> Refusal {
+    match one_line(message) {
+        message
+            if message
+                .to_ascii_lowercase()
+                .contains("unexpected end of file") =>
+        {
+            Refusal::Truncated
+        }
+        message => Refusal::Corrupt(message),
+    }
 }
 
 /// Reasons go into a table: no line breaks.

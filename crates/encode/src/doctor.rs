@@ -35,7 +35,9 @@ impl PresetState {
     /// Whether it can be encoded with.
     pub fn is_usable(&self) -> bool {
         let is_present = |(_, state): &(PathBuf, FileState)| *state == FileState::Present;
-        self.files.as_ref().is_ok_and(|files| files.iter().all(is_present))
+        self.files
+            .as_ref()
+            .is_ok_and(|files| files.iter().all(is_present))
     }
 
     /// How to get what is missing.

@@ -62,7 +62,11 @@ pub trait Encoders {
     /// The file of a classifier that goes with the features.
     fn classifier(&self, number: usize) -> Option<&Path>;
     /// Opens a text encoder; `pad_id` fills up shorter texts.
-    fn open_text(&self, number: usize, pad_id: u32) -> Result<Box<dyn Encoder<Input = [u32]>>, Error>;
+    fn open_text(
+        &self,
+        number: usize,
+        pad_id: u32,
+    ) -> Result<Box<dyn Encoder<Input = [u32]>>, Error>;
     /// Opens an image encoder.
     fn open_image(&self, number: usize) -> Result<Box<dyn Encoder<Input = [f32]>>, Error>;
 }
@@ -75,7 +79,13 @@ pub fn encode(
     options: &Options,
     on_progress: &dyn Fn(&Progress<'_>),
 ) -> Result<Summary, Error> {
-    encode_with(posts, &FromPreset::new(preset, options), store, options, on_progress)
+    encode_with(
+        posts,
+        &FromPreset::new(preset, options),
+        store,
+        options,
+        on_progress,
+    )
 }
 
 /// As [`encode`], with encoders from anywhere.
@@ -107,7 +117,11 @@ pub fn encode_with(
 }
 
 fn check_replace(encoders: &dyn Encoders, names: &[String]) -> Result<(), Error> {
-    let known: Vec<&str> = encoders.specs().iter().map(|spec| spec.name.as_str()).collect();
+    let known: Vec<&str> = encoders
+        .specs()
+        .iter()
+        .map(|spec| spec.name.as_str())
+        .collect();
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Error::UnknownEncoder {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::error::Error;
 
 /// A frozen encoder: prepared inputs in, one row of features for each.
-pub trait Encoder: Send {
+pub trait Encoder {
     /// One prepared input: token ids `[T]` of a text, or pixels `[3 * H * W]` of a picture.
     type Input: ?Sized;
 

@@ -100,8 +100,19 @@ pub(crate) fn fetch() -> Result<PathBuf, Error> {
 
 fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
     let output = Command::new(PYTHON)
-        .args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check"])
-        .args(["--no-deps", "--only-binary=:all:", "--python-version", "3.12"])
+        .args([
+            "-m",
+            "pip",
+            "download",
+            "--quiet",
+            "--disable-pip-version-check",
+        ])
+        .args([
+            "--no-deps",
+            "--only-binary=:all:",
+            "--python-version",
+            "3.12",
+        ])
         .args(["--platform", wheel.platform, "--dest"])
         .arg(folder)
         .arg(format!("onnxruntime=={VERSION}"))

@@ -2,7 +2,7 @@
 
 use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
 
-use crate::decode::{Refusal, Rgb, check_size, one_line};
+use crate::decode::{Refusal, Rgb, check_size, told};
 
 /// Refuses a GIF by its header.
 pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
@@ -65,6 +65,6 @@ fn refusal(error: DecodingError) -> Refusal {
         DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             Refusal::Truncated
         }
-        error => Refusal::Corrupt(one_line(&error.to_string())),
+        error => told(&error.to_string()),
     }
 }

@@ -30,7 +30,10 @@ fn open<'a>(
     ended: &'a Cell<bool>,
 ) -> io::Result<Result<Decompress<Source<'a>>, Refusal>> {
     let decoder = Decompress::new_reader(Source { bytes, ended })?;
-    let size = (u32::try_from(decoder.width()), u32::try_from(decoder.height()));
+    let size = (
+        u32::try_from(decoder.width()),
+        u32::try_from(decoder.height()),
+    );
     Ok(match size {
         (Ok(width), Ok(height)) => check_size(width, height).map(|()| decoder),
         _ => Err(Refusal::Corrupt("impossible size".into())),

@@ -43,7 +43,10 @@ impl Waiting {
 
     fn is_due(&self, flush: Flush) -> bool {
         let bytes = size_of_val(self.values.as_slice());
-        bytes >= flush.bytes || self.since.is_some_and(|since| since.elapsed() >= flush.every)
+        bytes >= flush.bytes
+            || self
+                .since
+                .is_some_and(|since| since.elapsed() >= flush.every)
     }
 
     fn write(&mut self, writer: &mut EncoderWriter, clock: &Clock) -> Result<(), Error> {

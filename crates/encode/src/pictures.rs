@@ -17,7 +17,11 @@ use crate::scan::Contents;
 use crate::stage::{self, Lane, Prepared, Ran, Tools, Work};
 
 /// Sixteen pictures keep every core busy and are some 20 MB of pixels per encoder.
-const BUDGET: Budget = Budget { area: 16, rows: 16 };
+const BUDGET: Budget = Budget {
+    area: 16,
+    rows: 16,
+    enough: 16,
+};
 
 /// Which pictures can be used, as far as it is known.
 pub(crate) struct Choices<'a> {
@@ -127,9 +131,15 @@ pub(crate) fn encode(
     tools: &Tools<'_>,
 ) -> Result<PicturesRan, Error> {
     let names: Vec<&str> = writers.iter().map(|w| w.spec().name.as_str()).collect();
-    let name = if names.is_empty() { "decode".to_owned() } else { names.join("+") };
-    let preprocessings: Vec<Preprocessing> =
-        numbers.iter().map(|number| encoders.preprocessing(*number)).collect();
+    let name = if names.is_empty() {
+        "decode".to_owned()
+    } else {
+        names.join("+")
+    };
+    let preprocessings: Vec<Preprocessing> = numbers
+        .iter()
+        .map(|number| encoders.preprocessing(*number))
+        .collect();
     let mut lanes: Vec<Lane<'_, f32>> = numbers
         .iter()
         .zip(writers.iter())
@@ -185,12 +195,15 @@ fn prepare(
             return Err(Refusal::Changed);
         }
         let picture = decode::decode(&bytes)?;
-        let pixels = preprocessings.iter().enumerate().map(|(lane, preprocessing)| {
-            if item.lacking & (1 << lane) == 0 {
-                return Vec::new();
-            }
-            preprocessing.pixels(&picture)
-        });
+        let pixels = preprocessings
+            .iter()
+            .enumerate()
+            .map(|(lane, preprocessing)| {
+                if item.lacking & (1 << lane) == 0 {
+                    return Vec::new();
+                }
+                preprocessing.pixels(&picture)
+            });
         Ok(pixels.collect())
     })
 }

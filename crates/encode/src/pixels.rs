@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fast_image_resize::{FilterType, IntoImageView, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::decode::Rgb;
 use crate::preset::{CropOffset, Filter, Preprocessing, Resize};
@@ -33,8 +33,8 @@ impl Preprocessing {
 
     /// Resized and cropped, still 0..=255.  [H * W * 3]
     ///
-    /// Only what the crop keeps is computed: the resampling kernel reaches beyond the crop's edge into the picture,
-    /// so the values are those of resizing all of it first.
+    /// Rows first, then columns, with 8 bits between: Pillow's order, which matters where bicubic overshoots and is clipped. Only what the crop keeps
+    /// is computed: the kernel reaches beyond the crop's edge into the picture, so the values are those of resizing all of it first.
     pub fn resized(&self, picture: &Rgb) -> Vec<u8> {
         let (full_width, full_height) = self.resized_size(picture.width, picture.height);
         let (width, height) = self.input_size();
@@ -42,18 +42,6 @@ impl Preprocessing {
         let top = f64::from(self.margin(full_height, height));
         let across = f64::from(picture.width) / f64::from(full_width);
         let down = f64::from(picture.height) / f64::from(full_height);
-        let filter = match self.filter {
-            Filter::Bicubic => FilterType::CatmullRom,
-            Filter::Bilinear => FilterType::Bilinear,
-        };
-        let options = ResizeOptions::new()
-            .resize_alg(ResizeAlg::Convolution(filter))
-            .crop(
-                left * across,
-                top * down,
-                f64::from(width) * across,
-                f64::from(height) * down,
-            );
         let source = ImageRef::new(
             picture.width,
             picture.height,
@@ -61,11 +49,32 @@ impl Preprocessing {
             PixelType::U8x3,
         )
         .expect("a decoded picture has width * height * 3 bytes");
+        let mut rows = Image::new(width, picture.height, PixelType::U8x3);
+        let (kept, all) = (f64::from(width) * across, f64::from(picture.height));
+        self.resample(&source, &mut rows, [left * across, 0.0, kept, all]);
         let mut target = Image::new(width, height, PixelType::U8x3);
-        RESIZER
-            .with_borrow_mut(|resizer| resizer.resize(&source, &mut target, &options))
-            .expect("the crop lies within the picture");
+        let (all, kept) = (f64::from(width), f64::from(height) * down);
+        self.resample(&rows, &mut target, [0.0, top * down, all, kept]);
         target.into_vec()
+    }
+
+    /// Resamples a box of the source: left, top, width, height.
+    fn resample(
+        &self,
+        source: &impl IntoImageView,
+        target: &mut Image<'_>,
+        [left, top, width, height]: [f64; 4],
+    ) {
+        let filter = match self.filter {
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Bilinear => FilterType::Bilinear,
+        };
+        let options = ResizeOptions::new()
+            .resize_alg(ResizeAlg::Convolution(filter))
+            .crop(left, top, width, height);
+        RESIZER
+            .with_borrow_mut(|resizer| resizer.resize(source, target, &options))
+            .expect("the crop lies within the picture");
     }
 
     /// Size after resizing, before the crop.

@@ -62,7 +62,11 @@ impl fmt::Display for Progress<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.computed_tokens > 0 {
             let padding = 100.0 * self.padding();
-            write!(f, "{:.0} tokens/s, {padding:.1} % padding", self.tokens_per_second())?;
+            write!(
+                f,
+                "{:.0} tokens/s, {padding:.1} % padding",
+                self.tokens_per_second()
+            )?;
         } else {
             write!(f, "{:.1} images/s", self.images_per_second())?;
         }
@@ -75,7 +79,10 @@ impl fmt::Display for Progress<'_> {
         let shares = [read, prepare, run, write].map(|time| time.as_secs_f64());
         let all = shares.iter().sum::<f64>().max(1e-9);
         let [read, prepare, run, write] = shares.map(|share| 100.0 * share / all);
-        write!(f, ", read {read:.0} prepare {prepare:.0} run {run:.0} write {write:.0} %")?;
+        write!(
+            f,
+            ", read {read:.0} prepare {prepare:.0} run {run:.0} write {write:.0} %"
+        )?;
         match self.eta {
             Some(eta) => write!(f, ", {} s to go", eta.as_secs()),
             None => Ok(()),
@@ -140,6 +147,10 @@ mod tests {
             eta: None,
         };
         assert!((progress.padding() - 0.25).abs() < 1e-9);
-        assert!(progress.to_string().starts_with("75 tokens/s, 25.0 % padding"));
+        assert!(
+            progress
+                .to_string()
+                .starts_with("75 tokens/s, 25.0 % padding")
+        );
     }
 }

@@ -58,7 +58,11 @@ impl Run<'_> {
         let lacks = match writer.spec().input {
             Input::Image => choices.any_missing(present),
             Input::Text => self.contents.text.iter().any(|key| !present.contains(key)),
-            Input::TextOcr => self.contents.text_ocr.iter().any(|key| !present.contains(key)),
+            Input::TextOcr => self
+                .contents
+                .text_ocr
+                .iter()
+                .any(|key| !present.contains(key)),
         };
         if lacks {
             self.encoders.check(number)?;
@@ -112,7 +116,10 @@ impl Run<'_> {
     /// The distinct pictures that stand for posts.
     fn pictures(&self, choices: &Choices<'_>) -> HashSet<Key> {
         let posts = 0..self.posts.len();
-        posts.filter_map(|post| self.picture(choices, post)).map(|(key, _)| key).collect()
+        posts
+            .filter_map(|post| self.picture(choices, post))
+            .map(|(key, _)| key)
+            .collect()
     }
 
     /// Key and file number of a post's picture.
@@ -192,7 +199,9 @@ impl Run<'_> {
             for (file, refusal) in self.refused(choices, number) {
                 rejects.push(StoreReject {
                     post_id: post.id.clone(),
-                    path: self.contents.files[file as usize].to_string_lossy().into_owned(),
+                    path: self.contents.files[file as usize]
+                        .to_string_lossy()
+                        .into_owned(),
                     reason: refusal.to_string(),
                 });
             }

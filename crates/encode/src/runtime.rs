@@ -114,10 +114,7 @@ fn find(may_fetch: bool) -> Result<(PathBuf, Origin, String), Error> {
         return Ok((path, Origin::Variable, version));
     }
     let cached = files_in(&library_dir()).find(|file| has_library_name(file));
-    let candidates = [
-        (cached, Origin::Cache),
-        (python_library(), Origin::Python),
-    ];
+    let candidates = [(cached, Origin::Cache), (python_library(), Origin::Python)];
     let mut problem = String::from("none is installed");
     for (path, origin) in candidates {
         let Some(path) = path else { continue };
@@ -146,7 +143,8 @@ fn has_library_name(file: &Path) -> bool {
 
 /// Asks Python where its package lies, without importing it.
 fn python_library() -> Option<PathBuf> {
-    const ASK: &str = "import importlib.util as u; s = u.find_spec('onnxruntime'); print(s.origin if s else '')";
+    const ASK: &str =
+        "import importlib.util as u; s = u.find_spec('onnxruntime'); print(s.origin if s else '')";
     let output = Command::new(PYTHON).args(["-c", ASK]).output().ok()?;
     let said = String::from_utf8(output.stdout).ok()?;
     let capi = Path::new(said.trim()).parent()?.join("capi");
@@ -166,7 +164,10 @@ fn usable_version(path: &Path) -> Result<String, Error> {
     match minor {
         Some(minor) if minor >= ort::MINOR_VERSION => Ok(version),
         _ => Err(Error::Runtime {
-            problem: format!("`{}` has version {version}, which is too old", path.display()),
+            problem: format!(
+                "`{}` has version {version}, which is too old",
+                path.display()
+            ),
             source: None,
         }),
     }

@@ -36,7 +36,10 @@ impl<'a> Contents<'a> {
     pub(crate) fn read(posts: &'a [Post], tools: &Tools<'_>) -> Self {
         let (text, text_ocr) = tools.pool.install(|| {
             let keys = |post: &Post| {
-                (Key::of(post.text.as_bytes()), Key::of(post.encoder_text().as_bytes()))
+                (
+                    Key::of(post.text.as_bytes()),
+                    Key::of(post.encoder_text().as_bytes()),
+                )
             };
             posts.par_iter().map(keys).unzip()
         });
@@ -88,9 +91,7 @@ impl<'a> Contents<'a> {
         let total = self.files.len();
         for chunk in self.files.chunks(CHUNK) {
             let hash = |file: &&Path| hash_file(file, &clocks);
-            let hashed: Vec<_> = tools
-                .pool
-                .install(|| chunk.par_iter().map(hash).collect());
+            let hashed: Vec<_> = tools.pool.install(|| chunk.par_iter().map(hash).collect());
             self.hashes.extend(hashed);
             let done = self.hashes.len();
             let elapsed = started.elapsed();

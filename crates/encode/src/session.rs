@@ -247,8 +247,10 @@ impl Encoder for ImageEncoder {
         let shape = [batch.len(), channels, height, width];
         let tensor = Tensor::from_array((shape, batch.concat()))
             .map_err(|error| self.graph.unfit(error.to_string()))?;
-        self.graph
-            .run(batch.len(), vec![("pixel_values".to_owned(), tensor.into())])
+        self.graph.run(
+            batch.len(),
+            vec![("pixel_values".to_owned(), tensor.into())],
+        )
     }
 }
 

@@ -19,6 +19,7 @@ use crate::text::Tokens;
 const BUDGET: Budget = Budget {
     area: 4096,
     rows: 256,
+    enough: 512,
 };
 
 /// Encodes the texts that an encoder lacks.
@@ -51,12 +52,15 @@ pub(crate) fn encode(
         .pool
         .install(|| sources.par_iter().map(measure).collect::<Result<_, _>>())?;
     summary.truncated = lengths.iter().filter(|(_, truncated)| *truncated).count();
-    let items = sources.iter().zip(&lengths).map(|(&source, &(length, _))| Item {
-        key: keys[source as usize],
-        source,
-        length,
-        lacking: 1,
-    });
+    let items = sources
+        .iter()
+        .zip(&lengths)
+        .map(|(&source, &(length, _))| Item {
+            key: keys[source as usize],
+            source,
+            length,
+            lacking: 1,
+        });
     let writers = std::slice::from_mut(writer);
     let clocks = Clocks::default();
     let work = Work {

@@ -77,7 +77,9 @@ impl EncoderPreset {
                 "`classifier` and `classifier_sha256` go together",
             ),
             (
-                self.image.as_ref().is_some_and(|image| !image.is_possible()),
+                self.image
+                    .as_ref()
+                    .is_some_and(|image| !image.is_possible()),
                 "`resize` and `crop` need sides from 1 to 4096, the crop no larger than the resized picture, `std` above 0",
             ),
         ];

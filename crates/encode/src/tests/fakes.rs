@@ -1,0 +1,271 @@
+//! Encoders without weights that count what they are given, and posts for them.
+
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::time::Duration;
+
+use mmfnd_features::{EncoderSpec, Features, Input, Precision, Store, ValueType, Values};
+use mmfnd_posts::{Post, Split};
+use ndarray::Array2;
+use tokenizers::Tokenizer;
+
+use crate::{
+    CropOffset, Encoder, Encoders, Error, FakeEncoder, Filter, Options, Preprocessing, Resize,
+    Summary, Tokens, encode_with,
+};
+
+/// What an encoder of [`Fakes`] does instead of encoding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Fault {
+    /// Gives one row too many.
+    Rows,
+    /// Gives a value that is no number.
+    Nan,
+    /// Gives a value beyond float16.
+    Large,
+}
+
+/// Two text encoders and two image encoders; rows depend a little on their batch, as in real runtimes.
+pub struct Fakes {
+    specs: Vec<EncoderSpec>,
+    /// How many batches may run before an error that stands for a kill.
+    pub lives: Option<usize>,
+    /// Name of an encoder and what goes wrong with it.
+    pub fault: Option<(&'static str, Fault)>,
+    /// Sizes of the batches that ran, with the encoder's name.
+    pub batches: Rc<RefCell<Vec<(String, usize)>>>,
+}
+
+impl Fakes {
+    pub fn new() -> Self {
+        Self::of("1", &["bert", "clip_text", "clip_image", "resnet"])
+    }
+
+    /// Some of the four, with a fingerprint.
+    pub fn of(fingerprint: &str, names: &[&str]) -> Self {
+        let spec = |name: &&str| spec(name, fingerprint);
+        Self {
+            specs: names.iter().map(spec).collect(),
+            lives: None,
+            fault: None,
+            batches: Rc::default(),
+        }
+    }
+
+    pub fn values(mut self, value_type: ValueType) -> Self {
+        self.specs
+            .iter_mut()
+            .for_each(|spec| spec.value_type = value_type);
+        self
+    }
+
+    /// Contents that an encoder was given.
+    pub fn encoded(&self, name: &str) -> usize {
+        let batches = self.batches.borrow();
+        batches
+            .iter()
+            .filter(|(of, _)| of == name)
+            .map(|(_, rows)| rows)
+            .sum()
+    }
+
+    fn open<E>(&self, number: usize) -> Box<dyn Encoder<Input = [E]>>
+    where
+        E: 'static,
+        FakeEncoder<E>: Encoder<Input = [E]>,
+    {
+        let spec = self.specs[number].clone();
+        Box::new(Counting {
+            fault: self
+                .fault
+                .filter(|(name, _)| *name == spec.name)
+                .map(|(_, fault)| fault),
+            inner: FakeEncoder::new(spec).feeling_its_batch(),
+            lives: self.lives,
+            batches: self.batches.clone(),
+        })
+    }
+}
+
+fn spec(name: &str, fingerprint: &str) -> EncoderSpec {
+    let (input, shape) = match name {
+        "bert" => (Input::TextOcr, vec![2, 3]),
+        "clip_text" => (Input::Text, vec![4]),
+        "clip_image" => (Input::Image, vec![4]),
+        _ => (Input::Image, vec![5]),
+    };
+    EncoderSpec {
+        name: name.to_owned(),
+        input,
+        shape,
+        value_type: ValueType::F32,
+        fingerprint: fingerprint.to_owned(),
+        model: "fake".to_owned(),
+        preset: "fake".to_owned(),
+        precision: Precision::F32,
+        provider: "none".to_owned(),
+        classifier_sha256: None,
+    }
+}
+
+impl Encoders for Fakes {
+    fn specs(&self) -> &[EncoderSpec] {
+        &self.specs
+    }
+
+    fn check(&self, _number: usize) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn tokens(&self, _number: usize) -> Result<Tokens, Error> {
+        Ok(Tokens::new(tokenizer(), 32).unwrap())
+    }
+
+    fn preprocessing(&self, number: usize) -> Preprocessing {
+        let side = 4 + number as u32;
+        Preprocessing {
+            resize: Resize::Shortest { shortest: side },
+            crop: Some(side),
+            crop_offset: CropOffset::Floor,
+            filter: Filter::Bicubic,
+            mean: [0.5; 3],
+            std: [0.5; 3],
+        }
+    }
+
+    fn classifier(&self, _number: usize) -> Option<&Path> {
+        None
+    }
+
+    fn open_text(
+        &self,
+        number: usize,
+        _pad_id: u32,
+    ) -> Result<Box<dyn Encoder<Input = [u32]>>, Error> {
+        Ok(self.open(number))
+    }
+
+    fn open_image(&self, number: usize) -> Result<Box<dyn Encoder<Input = [f32]>>, Error> {
+        Ok(self.open(number))
+    }
+}
+
+/// A WordPiece tokenizer that spells everything by characters.
+pub fn tokenizer() -> Tokenizer {
+    let letters = ('a'..='z').flat_map(|c| [c.to_string(), format!("##{c}")]);
+    let names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]"].map(String::from);
+    let vocabulary = names.into_iter().chain(letters);
+    let vocabulary: std::collections::BTreeMap<String, usize> = vocabulary
+        .enumerate()
+        .map(|(id, token)| (token, id))
+        .collect();
+    let json = serde_json::json!({
+        "version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+        "normalizer": {"type": "Lowercase"},
+        "pre_tokenizer": {"type": "Whitespace"},
+        "post_processor": {"type": "BertProcessing", "sep": ["[SEP]", 3], "cls": ["[CLS]", 2]},
+        "decoder": null,
+        "model": {
+            "type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+            "max_input_chars_per_word": 100, "vocab": vocabulary,
+        },
+    });
+    json.to_string().parse().unwrap()
+}
+
+struct Counting<E> {
+    inner: FakeEncoder<E>,
+    fault: Option<Fault>,
+    lives: Option<usize>,
+    batches: Rc<RefCell<Vec<(String, usize)>>>,
+}
+
+impl<E> Encoder for Counting<E>
+where
+    FakeEncoder<E>: Encoder<Input = [E]>,
+{
+    type Input = [E];
+
+    fn spec(&self) -> &EncoderSpec {
+        self.inner.spec()
+    }
+
+    fn encode(&mut self, batch: &[&[E]]) -> Result<Array2<f32>, Error> {
+        let mut batches = self.batches.borrow_mut();
+        if self.lives.is_some_and(|lives| batches.len() >= lives) {
+            return Err(Error::Output {
+                encoder: self.spec().name.clone(),
+                content: "a batch".into(),
+                problem: "killed".into(),
+            });
+        }
+        batches.push((self.spec().name.clone(), batch.len()));
+        let mut values = self.inner.encode(batch)?;
+        match self.fault {
+            None => {}
+            Some(Fault::Rows) => values = Array2::zeros((batch.len() + 1, values.ncols())),
+            Some(Fault::Nan) => values[[0, 1]] = f32::NAN,
+            Some(Fault::Large) => values[[0, 1]] = 1e5,
+        }
+        Ok(values)
+    }
+}
+
+/// A post with a text and pictures.
+pub fn post(id: &str, text: &str, images: &[&Path]) -> Post {
+    Post {
+        id: id.to_owned(),
+        text: text.to_owned(),
+        images: images.iter().map(|path| path.to_path_buf()).collect(),
+        label: None,
+        split: Split::Test,
+        event: None,
+        ocr_text: None,
+        cause: None,
+    }
+}
+
+/// Writes a small picture whose colours depend on `seed`.
+pub fn picture(folder: &Path, seed: u8) -> PathBuf {
+    let path = folder.join(format!("{seed}.png"));
+    let pixel =
+        |x: u32, y: u32| ::image::Rgb([seed.wrapping_mul(7), (x * 20) as u8, (y * 25) as u8]);
+    ::image::RgbImage::from_fn(12, 9, pixel)
+        .save(&path)
+        .unwrap();
+    path
+}
+
+/// Runs with every batch in a part of its own.
+pub fn run(posts: &[Post], fakes: &Fakes, store: &Path) -> Result<Summary, Error> {
+    let options = Options {
+        threads: 2,
+        write_every: Duration::ZERO,
+        ..Options::default()
+    };
+    encode_with(posts, fakes, store, &options, &|_| {})
+}
+
+/// Everything that the store holds of these posts: a row per post and encoder (empty where there is no picture).
+pub fn rows(store: &Path, posts: &[Post], names: &[&str]) -> Vec<Vec<Vec<f32>>> {
+    let features = Features::load(&Store::open(store).unwrap(), posts, names).unwrap();
+    let row = |column: &mmfnd_features::Column, post: usize| {
+        let mut row = vec![0.0; column.width()];
+        match column.copy_row(post, &mut row) {
+            true => row,
+            false => Vec::new(),
+        }
+    };
+    let of = |column: &mmfnd_features::Column| {
+        assert!(
+            matches!(column.values, Values::F32(_)),
+            "these tests store float32"
+        );
+        (0..posts.len()).map(|post| row(column, post)).collect()
+    };
+    features.columns.iter().map(of).collect()
+}
+
+/// All four encoders' names.
+pub const ALL: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];

@@ -1,0 +1,10 @@
+//! Tests of the whole of stage 1, with encoders that need no weights.
+
+mod fakes;
+mod files;
+mod golden;
+mod pipeline;
+mod presets;
+mod refusals;
+mod resume;
+mod words;

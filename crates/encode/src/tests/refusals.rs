@@ -1,0 +1,215 @@
+//! Pictures that are none, are damaged or are absurd: each is a reject with its reason, none ends the run.
+
+use std::path::PathBuf;
+
+use tempfile::tempdir;
+
+use super::fakes::{ALL, Fakes, picture, post, rows, run};
+use crate::{Refusal, decode, probe};
+
+/// A PNG that says that it is 50,000 × 50,000, and goes no further than its header.
+fn absurd_png() -> Vec<u8> {
+    let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
+    png.extend(50_000u32.to_be_bytes());
+    png.extend(50_000u32.to_be_bytes());
+    png.extend([8, 2, 0, 0, 0]);
+    png.extend(0x6d64_4f43_u32.to_be_bytes());
+    let checksum = crc(&png[12..29]);
+    png.splice(29..33, checksum.to_be_bytes());
+    png.extend(b"\0\0\0\0IDAT");
+    png
+}
+
+fn crc(bytes: &[u8]) -> u32 {
+    !bytes.iter().fold(!0u32, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(*byte), |crc, _| {
+            (crc >> 1) ^ (0xedb8_8320 & (crc & 1).wrapping_neg())
+        })
+    })
+}
+
+fn golden(name: &str) -> Vec<u8> {
+    super::golden::tensor(&format!("{name}.file"))
+}
+
+#[test]
+fn each_kind_of_bad_picture_has_its_reason() {
+    let mut absurd_gif = golden("gif");
+    absurd_gif[6..10].copy_from_slice(&[0xff; 4]);
+    let mut jpeg = golden("jpeg_420");
+    let half = jpeg.len() / 2;
+    let mut absurd_jpeg = jpeg.clone();
+    let size = absurd_jpeg
+        .windows(2)
+        .position(|w| w == [0xff, 0xc0])
+        .unwrap()
+        + 5;
+    absurd_jpeg[size..size + 4].copy_from_slice(&[0xc3, 0x50, 0xc3, 0x50]);
+    jpeg.truncate(half);
+    let mut png = golden("png_rgb");
+    png.truncate(png.len() / 2);
+    let mut garbled = golden("png_rgb");
+    let middle = garbled.len() / 2;
+    garbled[middle..middle + 40].fill(0x5a);
+    let cases: [(&str, Vec<u8>, &str, &str); 10] = [
+        ("empty", vec![], "empty file", "empty file"),
+        (
+            "a text named .jpg",
+            b"<html>404</html>".to_vec(),
+            "not a picture",
+            "not a picture (JPEG, PNG, GIF, WebP, BMP or TIFF)",
+        ),
+        ("half a JPEG", jpeg, "truncated", "truncated"),
+        ("half a PNG", png, "truncated", "truncated"),
+        (
+            "the first bytes of a GIF",
+            golden("gif")[..9].to_vec(),
+            "truncated",
+            "truncated",
+        ),
+        (
+            "the first bytes of a JPEG",
+            vec![0xff, 0xd8, 0xff],
+            "truncated",
+            "truncated",
+        ),
+        ("a garbled PNG", garbled, "corrupt", "corrupt: "),
+        (
+            "an absurd PNG",
+            absurd_png(),
+            "too large",
+            "too large: 50000 x 50000 pixels, at most 178956970 in all",
+        ),
+        (
+            "an absurd GIF",
+            absurd_gif,
+            "too large",
+            "too large: 65535 x 65535 pixels",
+        ),
+        (
+            "an absurd JPEG",
+            absurd_jpeg,
+            "too large",
+            "too large: 50000 x 50000 pixels",
+        ),
+    ];
+    for (name, bytes, kind, reason) in cases {
+        let refusal = decode(&bytes).expect_err(name);
+        assert_eq!(refusal.kind(), kind, "{name}: {refusal}");
+        assert!(refusal.to_string().starts_with(reason), "{name}: {refusal}");
+    }
+}
+
+#[test]
+fn absurd_sizes_are_refused_by_their_header() {
+    assert!(matches!(
+        probe(&absurd_png()),
+        Err(Refusal::TooLarge { .. })
+    ));
+}
+
+#[test]
+fn every_cut_of_every_format_is_refused_or_decoded_but_never_panics() {
+    for name in [
+        "jpeg_420",
+        "jpeg_progressive",
+        "png_rgb",
+        "gif_animated",
+        "webp",
+        "bmp",
+        "tiff_lzw",
+    ] {
+        let whole = golden(name);
+        for end in (0..whole.len()).step_by(whole.len() / 60 + 1) {
+            // Pillow, too, takes an animation whose later frames are missing.
+            let _ = decode(&whole[..end]);
+        }
+        assert!(decode(&whole).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn bad_pictures_are_listed_and_the_next_one_is_taken() {
+    let folder = tempdir().unwrap();
+    let write = |name: &str, bytes: &[u8]| -> PathBuf {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let good = picture(folder.path(), 1);
+    let jpeg = golden("jpeg_420");
+    let text = write("text.jpg", b"not a picture at all");
+    let truncated = write("truncated.jpg", &jpeg[..jpeg.len() / 2]);
+    let also_truncated = write("also.jpg", &jpeg[..jpeg.len() / 3]);
+    let absent = folder.path().join("absent.jpg");
+    let posts = [
+        post("1", "a", &[&text, &truncated, &also_truncated, &good]),
+        post("2", "b", &[&good, &text]),
+        post("3", "c", &[&truncated, &absent]),
+        post("4", "d", &[folder.path()]),
+    ];
+    let store = folder.path().join("store");
+    let fakes = Fakes::new();
+    let summary = run(&posts, &fakes, &store).unwrap();
+    assert_eq!((summary.pictures, summary.posts_without_picture), (1, 2));
+    assert_eq!(
+        (fakes.encoded("clip_image"), fakes.encoded("resnet")),
+        (1, 1)
+    );
+    let expected = [("no such file", 2), ("not a picture", 1), ("truncated", 2)];
+    assert_eq!(
+        summary.rejects.clone().into_iter().collect::<Vec<_>>(),
+        expected
+    );
+    let rows = rows(&store, &posts, &ALL);
+    assert_eq!(rows[2][0], rows[2][1]);
+    assert_eq!((rows[2][2].len(), rows[2][3].len()), (0, 0));
+    let list = std::fs::read_to_string(store.join("rejects.csv")).unwrap();
+    let lines: Vec<&str> = list.lines().collect();
+    assert_eq!(lines.len(), 1 + 6, "{list}");
+    assert!(
+        lines[1].starts_with("1,") && lines[1].contains("text.jpg"),
+        "{list}"
+    );
+    assert!(lines[1].contains("not a picture"), "{list}");
+    assert!(
+        !list.contains("\n2,"),
+        "a picture that was not needed is no reject: {list}"
+    );
+
+    let again = Fakes::new();
+    let summary = run(&posts, &again, &store).unwrap();
+    assert!(again.batches.borrow().is_empty());
+    assert_eq!((summary.linked, summary.rejects.len()), (0, 3));
+    assert_eq!(
+        std::fs::read_to_string(store.join("rejects.csv")).unwrap(),
+        list
+    );
+}
+
+#[test]
+fn when_every_picture_is_corrupt_the_texts_are_encoded_all_the_same() {
+    let folder = tempdir().unwrap();
+    let bad = folder.path().join("bad.png");
+    let png = golden("png_rgb");
+    std::fs::write(&bad, &png[..png.len() / 2]).unwrap();
+    let posts = [post("1", "a", &[&bad]), post("2", "b", &[&bad])];
+    let summary = run(&posts, &Fakes::new(), &folder.path().join("store")).unwrap();
+    assert_eq!((summary.pictures, summary.posts_without_picture), (0, 2));
+    assert_eq!(summary.encoded(), 4);
+    assert_eq!(summary.rejected(), 1);
+}
+
+#[test]
+fn without_an_image_encoder_pictures_are_still_told_apart() {
+    let folder = tempdir().unwrap();
+    let bad = folder.path().join("bad.png");
+    std::fs::write(&bad, &golden("png_rgb")[..50]).unwrap();
+    let good = picture(folder.path(), 3);
+    let posts = [post("1", "a", &[&bad, &good])];
+    let store = folder.path().join("store");
+    let summary = run(&posts, &Fakes::of("1", &["bert"]), &store).unwrap();
+    assert_eq!((summary.pictures, summary.rejected()), (1, 1));
+    let later = run(&posts, &Fakes::new(), &store).unwrap();
+    assert_eq!((later.linked, later.encoded()), (0, 3));
+}

@@ -1,0 +1,51 @@
+//! Tokens: what is cut, what is counted, what is padded.
+
+use super::fakes::tokenizer;
+use crate::{Length, Tokens};
+
+#[test]
+fn texts_are_cut_with_their_last_token_kept() {
+    let tokens = Tokens::new(tokenizer(), 6).unwrap();
+    assert_eq!(tokens.ids("ab").unwrap(), [2, 4, 7, 3]);
+    let long = tokens.ids("abcdefgh").unwrap();
+    assert_eq!((long.len(), long[0], long[5]), (6, 2, 3));
+}
+
+#[test]
+fn a_length_is_that_of_the_ids_and_says_whether_something_was_cut_off() {
+    let tokens = Tokens::new(tokenizer(), 6).unwrap();
+    let length = |tokens, truncated| Length { tokens, truncated };
+    assert_eq!(tokens.length("abcd").unwrap(), length(6, false));
+    assert_eq!(tokens.length("abcde").unwrap(), length(6, true));
+    assert_eq!(tokens.length("").unwrap(), length(2, false));
+    assert_eq!(tokens.ids("").unwrap(), [2, 3]);
+}
+
+#[test]
+fn characters_without_a_word_are_unknown_and_nothing_worse() {
+    let tokens = Tokens::new(tokenizer(), 16).unwrap();
+    assert_eq!(
+        tokens.ids("\u{1F600}\u{0} \u{FFFF}").unwrap().first(),
+        Some(&2)
+    );
+    assert_eq!(tokens.pad_id(), 0);
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_has_ids_of_its_length(text in "\\PC{0,200}") {
+        let tokens = Tokens::new(tokenizer(), 20).unwrap();
+        let ids = tokens.ids(&text).unwrap();
+        proptest::prop_assert_eq!(ids.len() as u32, tokens.length(&text).unwrap().tokens);
+        proptest::prop_assert!((2..=20).contains(&ids.len()));
+    }
+
+    #[test]
+    fn any_bytes_are_decoded_or_refused(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300), kind in 0..6usize) {
+        let magic: [&[u8]; 6] = [b"", b"\xff\xd8\xff\xe0", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\x20\0\0\0WEBPVP8 ", b"II*\0\x08\0\0\0"];
+        let picture = [magic[kind], &bytes].concat();
+        if let Err(refusal) = crate::decode(&picture) {
+            proptest::prop_assert!(!refusal.to_string().contains('\n'));
+        }
+    }
+}
