@@ -4,6 +4,7 @@
 //! frame is taken; an EXIF orientation is not applied (transformers and torchvision do not apply it either).
 
 use std::io::Cursor;
+use std::panic::{UnwindSafe, catch_unwind};
 use std::path::Path;
 
 use ::image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
@@ -106,9 +107,15 @@ pub fn probe(bytes: &[u8]) -> Result<(), Refusal> {
 pub fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
     match format_of(bytes)? {
         ImageFormat::Jpeg => jpeg::decode(bytes),
-        ImageFormat::Gif => gif::decode(bytes),
-        format => decode_other(bytes, format),
+        ImageFormat::Gif => guarded(|| gif::decode(bytes)),
+        format => guarded(|| decode_other(bytes, format)),
     }
+}
+
+/// A picture that a decoder was not made for must not end a run of hours.
+fn guarded(decode: impl FnOnce() -> Result<Rgb, Refusal> + UnwindSafe) -> Result<Rgb, Refusal> {
+    let panicked = |_| Err(Refusal::Corrupt("its decoder panicked".into()));
+    catch_unwind(decode).unwrap_or_else(panicked)
 }
 
 fn format_of(bytes: &[u8]) -> Result<ImageFormat, Refusal> {

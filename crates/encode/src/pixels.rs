@@ -65,6 +65,9 @@ impl Preprocessing {
         target: &mut Image<'_>,
         [left, top, width, height]: [f64; 4],
     ) {
+        // In floating point, a picture's width divided by a width and multiplied by it may come out too large.
+        let width = width.min(f64::from(source.width()) - left);
+        let height = height.min(f64::from(source.height()) - top);
         let filter = match self.filter {
             Filter::Bicubic => FilterType::CatmullRom,
             Filter::Bilinear => FilterType::Bilinear,

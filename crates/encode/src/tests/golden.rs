@@ -154,3 +154,33 @@ fn pixels_are_normalised_channel_by_channel() {
         assert!((found - expected).abs() < 1e-6, "{found} {expected}");
     }
 }
+
+#[test]
+fn every_size_can_be_resized() {
+    let rules = [
+        rule("clip_32_32"),
+        rule("clip_32_29"),
+        rule("resnet_36_31"),
+        rule("exact_24_30"),
+    ];
+    let sizes = [
+        (1, 1),
+        (1, 900),
+        (900, 1),
+        (2, 3),
+        (449, 451),
+        (500, 281),
+        (1023, 768),
+    ];
+    let sizes = sizes.into_iter().chain((30..140).map(|n| (n, 97)));
+    for (width, height) in sizes {
+        let picture = Rgb {
+            width,
+            height,
+            data: vec![128; (3 * width * height) as usize],
+        };
+        for rule in &rules {
+            assert!(rule.resized(&picture).iter().all(|value| *value == 128));
+        }
+    }
+}
