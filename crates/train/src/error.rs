@@ -110,20 +110,6 @@ pub enum DataProblem {
         /// What would do.
         expected: &'static str,
     },
-    /// A value that is no number.
-    #[error(
-        "features of encoder `{name}`: value {index} of post `{post}` is {value}; encode it again with `mmfnd encode --replace {name}`"
-    )]
-    NotFinite {
-        /// The encoder.
-        name: &'static str,
-        /// The post's id.
-        post: String,
-        /// Position in the row.
-        index: usize,
-        /// The value.
-        value: f32,
-    },
     /// A store of other encoders than the run's.
     #[error(
         "the run was trained on `{name}` {trained}, the store has {found}; encode the posts with the run's preset `{preset}`"

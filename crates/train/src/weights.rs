@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Gradients, Tensor, TensorData};
 
 use crate::error::WeightsProblem;
 
@@ -24,10 +24,7 @@ pub type Weights = BTreeMap<String, Weight>;
 
 /// The weights and running statistics of a module by name.
 pub fn named<M: Module>(module: &M) -> Weights {
-    let mut writer = Writer {
-        path: Vec::new(),
-        weights: Weights::new(),
-    };
+    let mut writer = Writer::default();
     module.valid().visit(&mut writer);
     writer.weights
 }
@@ -51,6 +48,16 @@ pub fn load<M: Module>(module: M, weights: &Weights) -> Result<M, WeightsProblem
         return Err(WeightsProblem::Unknown(unknown.clone()));
     }
     Ok(module)
+}
+
+/// The gradients of a module's weights by name, laid out as the weights are.
+pub fn gradients<M: Module>(module: &M, gradients: &Gradients) -> Weights {
+    let mut reader = GradientReader {
+        writer: Writer::default(),
+        gradients,
+    };
+    module.visit(&mut reader);
+    reader.writer.weights
 }
 
 /// How one tensor of ours lies in the file: names, and the shape of each.
@@ -155,6 +162,7 @@ pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     values.expect("converted to the type that is asked for")
 }
 
+#[derive(Default)]
 struct Writer {
     path: Vec<String>,
     weights: Weights,
@@ -173,6 +181,32 @@ impl ModuleVisitor for Writer {
         let tensor = param.val();
         let layout = Layout::of(&self.path, &tensor.dims());
         self.weights.extend(layout.split(&numbers(tensor)));
+    }
+}
+
+struct GradientReader<'a> {
+    writer: Writer,
+    gradients: &'a Gradients,
+}
+
+impl ModuleVisitor for GradientReader<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.writer.enter_module(name, container);
+    }
+
+    fn exit_module(&mut self, name: &str, container: &str) {
+        self.writer.exit_module(name, container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let weight = param.val();
+        if !weight.is_require_grad() {
+            return;
+        }
+        if let Some(gradient) = weight.grad(self.gradients) {
+            let layout = Layout::of(&self.writer.path, &gradient.dims());
+            self.writer.weights.extend(layout.split(&numbers(gradient)));
+        }
     }
 }
 

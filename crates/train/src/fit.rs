@@ -1,0 +1,170 @@
+//! The training loop: AdamW over shuffled batches, a report an epoch, the best epoch by the split that is selected on.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::log_softmax;
+use mmfnd_posts::Post;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use crate::Error;
+use crate::adamw::AdamW;
+use crate::batch::{Dataset, labels};
+use crate::config::TrainConfig;
+use crate::heads::{Mmfnd, Noise};
+use crate::metrics::{Metrics, Scored};
+use crate::predict::{Prediction, pairs, predict};
+use crate::run::EpochReport;
+use crate::split::Splits;
+use crate::weights::numbers;
+
+/// What a training works on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Trainer<'a> {
+    pub dataset: &'a Dataset<'a>,
+    pub posts: &'a [Post],
+    pub splits: &'a Splits,
+    pub config: &'a TrainConfig,
+    /// With autodiff.
+    pub device: &'a burn::tensor::Device,
+}
+
+/// Where a training stands.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub head: Mmfnd,
+    pub optimizer: AdamW,
+    /// Epochs done.
+    pub epoch: usize,
+    /// Steps done.
+    pub step: u64,
+    pub best: Option<Best>,
+}
+
+/// The best epoch so far, with its weights for inference.
+#[derive(Debug)]
+pub(crate) struct Best {
+    pub epoch: usize,
+    pub accuracy: f64,
+    pub loss: f64,
+    pub head: Mmfnd,
+}
+
+impl Trainer<'_> {
+    /// One pass over the training posts.
+    pub fn epoch(&self, mut state: State) -> Result<(State, EpochReport), Error> {
+        let start = Instant::now();
+        state.epoch += 1;
+        let order = self.order(state.epoch);
+        let mut steps = Vec::new();
+        for rows in order
+            .chunks(self.config.batch_size)
+            .filter(|rows| rows.len() > 1)
+        {
+            state.step += 1; // a batch of one post has no variance
+            let noise = Noise::new(self.config.seed, state.step);
+            let output = state
+                .head
+                .forward(self.dataset.inputs(rows, self.device), Some(noise));
+            let loss = cross_entropy(output.logits.clone(), labels(self.posts, rows, self.device));
+            state.head = state.optimizer.step(state.head, &mut loss.backward());
+            steps.push((loss.detach(), output.logits.detach()));
+        }
+        let train = self.training_metrics(&order, steps, state.epoch)?;
+        let selection = self.evaluate(
+            &state.head.valid(),
+            self.splits.rows(self.config.select.split()),
+        );
+        let best = state.keep_if_best(&selection);
+        let report = EpochReport {
+            epoch: state.epoch,
+            epochs: self.config.epochs,
+            train,
+            selection,
+            by: self.config.select,
+            best,
+            seconds: start.elapsed().as_secs_f64(),
+        };
+        Ok((state, report))
+    }
+
+    /// Metrics of posts at inference.
+    fn evaluate(&self, head: &Mmfnd, rows: &[usize]) -> Metrics {
+        let device = self.device.clone().without_autodiff();
+        let predictions = predict(head, self.dataset, rows, &device);
+        let logits = predictions.iter().map(|prediction| prediction.logits);
+        Metrics::of(&self.scored(rows, logits))
+    }
+
+    /// Metrics of the labelled ones among posts, if there are any.
+    pub fn metrics(&self, rows: &[usize], predictions: &[Prediction]) -> Option<Metrics> {
+        let logits = predictions.iter().map(|prediction| prediction.logits);
+        let scored = self.scored(rows, logits);
+        (!scored.is_empty()).then(|| Metrics::of(&scored))
+    }
+
+    /// The rows of an epoch, by seed and epoch alone.
+    fn order(&self, epoch: usize) -> Vec<usize> {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&self.config.seed.to_le_bytes());
+        key[8..16].copy_from_slice(&(epoch as u64).to_le_bytes());
+        let mut order = self.splits.train.clone();
+        order.shuffle(&mut ChaCha8Rng::from_seed(key));
+        order
+    }
+
+    /// Read at the end of the epoch, so that no step waits for the device.
+    fn training_metrics(
+        &self,
+        order: &[usize],
+        steps: Vec<(Tensor<1>, Tensor<2>)>,
+        epoch: usize,
+    ) -> Result<Metrics, Error> {
+        let mut logits = Vec::with_capacity(order.len());
+        for (index, (loss, step)) in steps.into_iter().enumerate() {
+            let loss = numbers(loss)[0];
+            if !loss.is_finite() {
+                let step = index + 1;
+                return Err(Error::Diverged { epoch, step, loss });
+            }
+            logits.extend(pairs(step));
+        }
+        Ok(Metrics::of(&self.scored(order, logits.into_iter())))
+    }
+
+    fn scored(&self, rows: &[usize], logits: impl Iterator<Item = [f32; 2]>) -> Vec<Scored> {
+        let scored = |(&row, logits): (&usize, [f32; 2])| {
+            let label = self.posts[row].label?.index();
+            Some(Scored { logits, label })
+        };
+        rows.iter().zip(logits).filter_map(scored).collect()
+    }
+}
+
+impl State {
+    /// More accurate, or as accurate with less loss; of equal epochs the earlier one stays.
+    fn keep_if_best(&mut self, metrics: &Metrics) -> bool {
+        let is_better = self
+            .best
+            .as_ref()
+            .is_none_or(|best| (metrics.accuracy, -metrics.loss) > (best.accuracy, -best.loss));
+        if is_better {
+            self.best = Some(Best {
+                epoch: self.epoch,
+                accuracy: metrics.accuracy,
+                loss: metrics.loss,
+                head: self.head.valid(),
+            });
+        }
+        is_better
+    }
+}
+
+/// Softmax cross-entropy, the mean over the batch.  [1]
+pub(crate) fn cross_entropy(logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<1> {
+    let posts = logits.dims()[0] as f64;
+    (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / posts)
+}

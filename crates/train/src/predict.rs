@@ -1,0 +1,224 @@
+//! Predictions: of the posts of a run at its end, and of any posts by a trained model.
+
+use std::path::Path;
+
+use burn::tensor::Tensor;
+use mmfnd_features::Features;
+use mmfnd_posts::{Label, Post, Split, TableColumn, write_table};
+
+use crate::batch::{Dataset, ENCODERS, specs};
+use crate::error::DataProblem;
+use crate::heads::{Init, Mmfnd};
+use crate::metrics::p_fake;
+use crate::run::{RunDir, RunInfo};
+use crate::weights::{self, numbers};
+use crate::{Device, Error, weights_file};
+
+/// Posts in a batch. Always as many: the last batch is filled up, so that a post's prediction does not depend on how many others there are.
+const BATCH: usize = 64;
+
+/// What the head says about one post.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Prediction {
+    /// Before the softmax: real, fake.
+    pub logits: [f32; 2],
+    /// Probability of fake.
+    pub p_fake: f32,
+    /// Weight of text, picture and cross-modal branch; not a number where the head has no such branch or no attention.
+    pub attention: [f32; 3],
+    /// Cosine of CLIP's text and picture.
+    pub similarity: f32,
+}
+
+impl Prediction {
+    /// The likelier class.
+    pub fn label(&self) -> Label {
+        match self.logits[1] > self.logits[0] {
+            true => Label::Fake,
+            false => Label::Real,
+        }
+    }
+}
+
+/// A trained head.
+#[derive(Debug)]
+pub struct Model {
+    head: Mmfnd,
+    device: burn::tensor::Device,
+    info: RunInfo,
+}
+
+impl Model {
+    /// The best epoch of a finished run.
+    pub fn load(run: &Path, device: Device) -> Result<Self, Error> {
+        let run = RunDir::open(run)?;
+        run.metrics()?; // an unfinished run is an error
+        let (config, info, device) = (run.config()?, run.info()?, device.open()?);
+        let head = config.head.init(&info.sizes, &mut Init::new(0, &device));
+        let (weights, _) = weights_file::read(&run.weights())?;
+        let head = weights::load(head, &weights);
+        Ok(Self {
+            head: head.map_err(|error| weights_file::problem(&run.weights(), error))?,
+            device,
+            info,
+        })
+    }
+
+    /// The encoders whose features it reads.
+    pub fn encoders(&self) -> [&'static str; 4] {
+        ENCODERS
+    }
+
+    /// Where it comes from.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Predictions for some rows of the features; `None` where a post lacks a usable picture. Features of other encoders are an error.
+    pub fn predict(
+        &self,
+        features: &Features,
+        rows: &[usize],
+    ) -> Result<Vec<Option<Prediction>>, Error> {
+        self.check(features)?;
+        let dataset = Dataset::new(features)?;
+        let usable: Vec<_> = rows
+            .iter()
+            .copied()
+            .filter(|&row| dataset.is_usable(row))
+            .collect();
+        let mut predictions = predict(&self.head, &dataset, &usable, &self.device).into_iter();
+        let next = |&row: &usize| match dataset.is_usable(row) {
+            true => predictions.next(),
+            false => None,
+        };
+        Ok(rows.iter().map(next).collect())
+    }
+
+    /// Whether features come from the encoders that the run was trained on.
+    fn check(&self, features: &Features) -> Result<(), Error> {
+        let found = specs(features);
+        for trained in &self.info.encoders {
+            let same = found.iter().find(|spec| spec.name == trained.name);
+            let Some(spec) = same.filter(|spec| spec.fingerprint != trained.fingerprint) else {
+                continue; // the same, or absent, which `Dataset::new` says
+            };
+            return Err(Error::Data(DataProblem::OtherEncoder {
+                name: trained.name.clone(),
+                trained: format!("of fingerprint {}", trained.short_fingerprint()),
+                found: format!("{} (preset `{}`)", spec.short_fingerprint(), spec.preset),
+                preset: trained.preset.clone(),
+            }));
+        }
+        Ok(())
+    }
+}
+
+/// Predictions of a head that is on a device without autodiff.
+pub(crate) fn predict(
+    head: &Mmfnd,
+    dataset: &Dataset,
+    rows: &[usize],
+    device: &burn::tensor::Device,
+) -> Vec<Prediction> {
+    let batch = |chunk: &[usize]| {
+        let mut padded = chunk.to_vec();
+        padded.resize(BATCH, chunk[0]);
+        let output = head.forward(dataset.inputs(&padded, device), None);
+        let logits = pairs(output.logits);
+        let (similarity, attention) = (numbers(output.similarity), attention(output.attention));
+        let predictions = (0..chunk.len()).map(move |i| Prediction {
+            logits: logits[i],
+            p_fake: p_fake(logits[i]) as f32,
+            attention: attention.get(i).copied().unwrap_or([f32::NAN; 3]),
+            similarity: similarity[i],
+        });
+        predictions.collect::<Vec<_>>()
+    };
+    rows.chunks(BATCH).flat_map(batch).collect()
+}
+
+/// Rows of two numbers.
+pub(crate) fn pairs(tensor: Tensor<2>) -> Vec<[f32; 2]> {
+    numbers(tensor).as_chunks::<2>().0.to_vec()
+}
+
+/// Rows in the order text, picture, cross-modal; a head without the last has two.
+fn attention(weights: Option<Tensor<2>>) -> Vec<[f32; 3]> {
+    let Some(weights) = weights else {
+        return Vec::new();
+    };
+    let branches = weights.dims()[1];
+    let row = |row: &[f32]| {
+        let mut all = [f32::NAN; 3];
+        all[..branches].copy_from_slice(row);
+        all
+    };
+    numbers(weights).chunks_exact(branches).map(row).collect()
+}
+
+/// Writes predictions of a run's posts: with split, true label and predicted one.
+pub(crate) fn write_run(
+    path: &Path,
+    posts: &[&Post],
+    splits: &[Split],
+    predictions: &[Prediction],
+) -> Result<(), Error> {
+    let label = |post: &&Post| post.label.map(|label| label.index() as i64);
+    let predicted = |p: &Prediction| Some(p.label().index() as i64);
+    let split = |split: &Split| Some(split.to_string());
+    let mut columns = vec![
+        ("post_id", ids(posts)),
+        (
+            "split",
+            TableColumn::Text(splits.iter().map(split).collect()),
+        ),
+        ("label", TableColumn::Int(posts.iter().map(label).collect())),
+        (
+            "predicted",
+            TableColumn::Int(predictions.iter().map(predicted).collect()),
+        ),
+    ];
+    columns.extend(figures(predictions));
+    Ok(write_table(path, &columns)?)
+}
+
+/// Writes predictions of any posts; the ending of `path` names the format, and `label` is the predicted one.
+pub fn write_predictions(
+    path: &Path,
+    posts: &[&Post],
+    predictions: &[Prediction],
+) -> Result<(), Error> {
+    let label = |p: &Prediction| Some(p.label().index() as i64);
+    let mut columns = vec![
+        ("post_id", ids(posts)),
+        (
+            "label",
+            TableColumn::Int(predictions.iter().map(label).collect()),
+        ),
+    ];
+    columns.extend(figures(predictions));
+    Ok(write_table(path, &columns)?)
+}
+
+fn ids(posts: &[&Post]) -> TableColumn {
+    TableColumn::Text(posts.iter().map(|post| Some(post.id.clone())).collect())
+}
+
+fn figures(predictions: &[Prediction]) -> [(&'static str, TableColumn); 5] {
+    let column = |value: fn(&Prediction) -> f32| {
+        let values = predictions.iter().map(value);
+        TableColumn::Float(
+            values
+                .map(|value| (!value.is_nan()).then_some(value))
+                .collect(),
+        )
+    };
+    [
+        ("p_fake", column(|p| p.p_fake)),
+        ("attention_text", column(|p| p.attention[0])),
+        ("attention_image", column(|p| p.attention[1])),
+        ("attention_cross", column(|p| p.attention[2])),
+        ("similarity", column(|p| p.similarity)),
+    ]
+}

@@ -1,0 +1,270 @@
+//! A run from features to predictions.
+
+use std::path::PathBuf;
+
+use burn::module::Module;
+use burn::tensor::{Tensor, TensorData};
+use mmfnd_features::Features;
+use mmfnd_posts::{Post, Split, TableColumn, write_table};
+
+use crate::adamw::AdamW;
+use crate::batch::{Dataset, pictures, specs};
+use crate::config::{Config, Select};
+use crate::fit::{Best, State, Trainer};
+use crate::heads::{Init, Mmfnd, Pooling, Sizes};
+use crate::metrics::Metrics;
+use crate::predict::{Prediction, predict, write_run};
+use crate::resnet_layer::ResnetLayer;
+use crate::run::{Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
+use crate::split::Splits;
+use crate::{Device, Error, checkpoint, weights, weights_file};
+
+/// Where a run goes and what it runs on.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The run directory.
+    pub out: PathBuf,
+    /// Where it is computed.
+    pub device: Device,
+    /// Continue what stands in the directory.
+    pub resume: bool,
+    /// Replace what stands in the directory.
+    pub overwrite: bool,
+    /// Fingerprint of the store that the features come from.
+    pub store: String,
+    /// The git commit of the program, where it is known.
+    pub commit: Option<String>,
+}
+
+/// A finished run.
+#[derive(Clone, Debug)]
+pub struct RunSummary {
+    /// What `run.json` says.
+    pub info: RunInfo,
+    /// What `metrics.json` says.
+    pub metrics: RunMetrics,
+    /// Rows of the posts that have predictions, in the order of `predictions.parquet`.
+    pub rows: Vec<usize>,
+    /// Predictions of those rows.
+    pub predictions: Vec<Prediction>,
+}
+
+/// Trains a head over features and writes the run directory.
+pub fn train(
+    features: &Features,
+    posts: &[Post],
+    config: &Config,
+    options: &RunOptions,
+    on_epoch: &dyn Fn(&EpochReport),
+) -> Result<RunSummary, Error> {
+    let config = &config.resolved();
+    let device = options.device.open()?.autodiff();
+    let dataset = Dataset::new(features)?;
+    let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
+    let layer = ResnetLayer::of(features)?;
+    let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
+    let run = RunDir::create(&options.out, options.resume, options.overwrite)?;
+    let info = info(features, config, options, &splits, sizes);
+    start(&run, config, &info)?;
+    write_rejects(&run, posts, &splits)?;
+    let trainer = Trainer {
+        dataset: &dataset,
+        posts,
+        splits: &splits,
+        config: &config.train,
+        device: &device,
+    };
+    let state = fresh(config, &sizes, layer, &device, options.device);
+    let (head, selection) = match run.is_finished() {
+        true => finished(&run, state.head.valid())?,
+        false => best(fit(&trainer, &run, state, on_epoch)?, config),
+    };
+    finish(&trainer, &run, &head, selection, info)
+}
+
+/// What `run.json` says.
+fn info(
+    features: &Features,
+    config: &Config,
+    options: &RunOptions,
+    splits: &Splits,
+    sizes: Sizes,
+) -> RunInfo {
+    let mut notes = splits.notes.clone();
+    if config.head.pooling() == Pooling::Released {
+        notes.push("`head.pooling = \"released\"`: a prediction depends on the posts that are scored with it".into());
+    }
+    if config.train.select == Select::Test {
+        notes.push("the epoch is chosen by the test split: the test figures are optimistic".into());
+    }
+    RunInfo {
+        format: 1,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: options.commit.clone(),
+        seed: config.train.seed,
+        device: options.device,
+        store: options.store.clone(),
+        encoders: specs(features),
+        sizes,
+        counts: Counts {
+            train: splits.train.len(),
+            validation: splits.validation.len(),
+            test: splits.test.len(),
+            left_out: splits.left_out.len(),
+        },
+        notes,
+    }
+}
+
+/// Writes what is known before the first step, or checks that a resumed run is the same one.
+fn start(run: &RunDir, config: &Config, info: &RunInfo) -> Result<(), Error> {
+    if !run.has_info() {
+        run.write_config(config)?;
+        return run.write_info(info);
+    }
+    if let Some(difference) = config.difference(&run.config()?) {
+        return Err(run.problem(&format!(
+            "cannot be resumed with another configuration: {difference}; leave out what differs, or use another `--out`"
+        )));
+    }
+    let before = run.info()?;
+    let changed = [
+        ("the device", before.device != info.device),
+        (
+            "the store",
+            before.store != info.store || before.encoders != info.encoders,
+        ),
+        (
+            "the posts",
+            before.counts != info.counts || before.notes != info.notes,
+        ),
+    ];
+    match changed.iter().find(|(_, changed)| *changed) {
+        Some((what, _)) => Err(run.problem(&format!(
+            "cannot be resumed: {what} changed since; train anew with `--overwrite`"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A head with first values, and no step done.
+fn fresh(
+    config: &Config,
+    sizes: &Sizes,
+    layer: Option<ResnetLayer>,
+    device: &burn::tensor::Device,
+    kind: Device,
+) -> State {
+    let train = &config.train;
+    let mut head = config.head.init(sizes, &mut Init::new(train.seed, device));
+    if let Some(layer) = layer {
+        let weight = TensorData::new(layer.weight, [sizes.resnet, layer.classes]);
+        let bias = TensorData::new(layer.bias, [layer.classes]);
+        let (weight, bias) = (
+            Tensor::from_data(weight, device),
+            Tensor::from_data(bias, device),
+        );
+        head = head.with_resnet_layer(weight, bias);
+    }
+    State {
+        head,
+        optimizer: AdamW::new(train.learning_rate, train.weight_decay, kind.is_host()),
+        epoch: 0,
+        step: 0,
+        best: None,
+    }
+}
+
+/// All epochs that are still to be done.
+fn fit(
+    trainer: &Trainer,
+    run: &RunDir,
+    state: State,
+    on_epoch: &dyn Fn(&EpochReport),
+) -> Result<Best, Error> {
+    let folder = run.checkpoint();
+    let mut state = checkpoint::load(&folder, state, trainer.device)?;
+    let mut reports = run.epochs()?;
+    reports.truncate(state.epoch);
+    while state.epoch < trainer.config.epochs {
+        let report;
+        (state, report) = trainer.epoch(state)?;
+        on_epoch(&report);
+        reports.push(report);
+        run.write_epochs(&reports)?;
+        if state.epoch % trainer.config.checkpoint_every == 0 {
+            checkpoint::save(&folder, &state)?;
+        }
+    }
+    Ok(state
+        .best
+        .expect("there is at least one epoch, and the first is the best so far"))
+}
+
+/// The weights of the best epoch.
+fn best(best: Best, config: &Config) -> (Mmfnd, Selection) {
+    let by = config.train.select;
+    let selection = Selection {
+        epoch: best.epoch,
+        epochs: config.train.epochs,
+        by,
+        optimistic: by == Select::Test,
+    };
+    (best.head, selection)
+}
+
+/// The weights of a run that is finished already.
+fn finished(run: &RunDir, head: Mmfnd) -> Result<(Mmfnd, Selection), Error> {
+    let (weights, _) = weights_file::read(&run.weights())?;
+    let head = weights::load(head, &weights);
+    let head = head.map_err(|problem| weights_file::problem(&run.weights(), problem))?;
+    Ok((head, run.metrics()?.selection))
+}
+
+/// Predicts all posts and writes what stands at the end of a run, the metrics last.
+fn finish(
+    trainer: &Trainer,
+    run: &RunDir,
+    head: &Mmfnd,
+    selection: Selection,
+    info: RunInfo,
+) -> Result<RunSummary, Error> {
+    let splits = [Split::Train, Split::Validation, Split::Test];
+    let rows = splits.map(|split| trainer.splits.rows(split));
+    let device = trainer.device.clone().without_autodiff();
+    let predictions = rows.map(|rows| predict(head, trainer.dataset, rows, &device));
+    let of =
+        |index: usize| -> Option<Metrics> { trainer.metrics(rows[index], &predictions[index]) };
+    let metrics = RunMetrics {
+        selection,
+        train: of(0),
+        validation: of(1),
+        test: of(2),
+    };
+    let names = [0, 1, 2].map(|index| vec![splits[index]; rows[index].len()]);
+    let (rows, predictions) = (rows.concat(), predictions.concat());
+    let scored: Vec<_> = rows.iter().map(|&row| &trainer.posts[row]).collect();
+    weights_file::write(&run.weights(), &weights::named(head), None)?;
+    write_run(&run.predictions(), &scored, &names.concat(), &predictions)?;
+    run.write_metrics(&metrics)?;
+    run.remove_checkpoint()?;
+    Ok(RunSummary {
+        info,
+        metrics,
+        rows,
+        predictions,
+    })
+}
+
+/// Posts that were left out, and why.
+fn write_rejects(run: &RunDir, posts: &[Post], splits: &Splits) -> Result<(), Error> {
+    let text = |value: &dyn Fn(&(usize, &'static str)) -> String| {
+        TableColumn::Text(splits.left_out.iter().map(|row| Some(value(row))).collect())
+    };
+    let columns = [
+        ("post_id", text(&|(row, _)| posts[*row].id.clone())),
+        ("split", text(&|(row, _)| posts[*row].split.to_string())),
+        ("reason", text(&|(_, reason)| (*reason).to_owned())),
+    ];
+    Ok(write_table(&run.rejects(), &columns)?)
+}

@@ -1,0 +1,360 @@
+//! Whole runs over a store of made-up features.
+
+#![allow(clippy::unwrap_used)]
+
+mod world;
+
+use std::path::Path;
+
+use mmfnd_features::{Features, Store};
+use mmfnd_posts::Label;
+use mmfnd_train::{Config, Device, Error, Model, RunDir, RunOptions, RunSummary, train};
+use world::{World, posts, write_store};
+
+/// Small enough that an epoch takes milliseconds.
+fn config(settings: &[&str]) -> Config {
+    let small = [
+        "head.projection_hidden=16",
+        "head.projection=8",
+        "head.fusion_hidden=8",
+        "head.branch=4",
+        "head.experts=2",
+        "train.epochs=4",
+        "train.batch_size=32",
+        "train.learning_rate=0.005",
+    ];
+    let settings: Vec<_> = small
+        .iter()
+        .chain(settings)
+        .map(|&s| s.to_owned())
+        .collect();
+    Config::read(None, &settings).unwrap()
+}
+
+fn options(out: &Path) -> RunOptions {
+    RunOptions {
+        out: out.to_owned(),
+        store: "s".into(),
+        ..RunOptions::default()
+    }
+}
+
+fn run(world: &World, name: &str, settings: &[&str]) -> Result<RunSummary, Error> {
+    let out = world.path(name);
+    train(
+        &world.features(),
+        &world.posts,
+        &config(settings),
+        &options(&out),
+        &|_| (),
+    )
+}
+
+/// A run that is killed after `epochs` epochs, as a process is: nothing after that is written.
+fn interrupted(world: &World, name: &str, epochs: usize) {
+    let features = world.features();
+    let out = world.path(name);
+    let stopped = std::panic::catch_unwind(|| {
+        train(
+            &features,
+            &world.posts,
+            &config(&[]),
+            &options(&out),
+            &|report| {
+                assert!(report.epoch <= epochs, "killed");
+            },
+        )
+    });
+    assert!(stopped.is_err());
+}
+
+fn bytes(world: &World, run: &str, file: &str) -> Vec<u8> {
+    std::fs::read(world.path(run).join(file)).unwrap()
+}
+
+#[test]
+fn a_run_learns_what_can_be_learned() {
+    let world = World::new(posts(240));
+    let summary = run(&world, "run", &["train.epochs=15"]).unwrap();
+    let test = summary.metrics.test.as_ref().unwrap();
+    assert_eq!(test.n, 60);
+    assert!(test.accuracy > 0.9, "{test:?}");
+    assert_eq!(
+        summary.info.counts.train + summary.info.counts.validation,
+        180
+    );
+    assert!(
+        summary.info.notes[0].contains("by picture"),
+        "{:?}",
+        summary.info.notes
+    );
+    assert_eq!(summary.info.sizes.resnet_classes, world::CLASSES);
+    let dir = RunDir::open(&world.path("run")).unwrap();
+    assert_eq!(dir.metrics().unwrap(), summary.metrics);
+    assert_eq!(dir.epochs().unwrap().len(), 15);
+    assert!(!world.path("run/checkpoint").exists());
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
+    let world = World::new(posts(96));
+    run(&world, "a", &[]).unwrap();
+    run(&world, "b", &[]).unwrap();
+    run(&world, "c", &["train.seed=2"]).unwrap();
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        assert_eq!(bytes(&world, "a", file), bytes(&world, "b", file), "{file}");
+    }
+    let file = "weights.safetensors";
+    assert_ne!(bytes(&world, "a", file), bytes(&world, "c", file));
+}
+
+#[test]
+fn an_interrupted_run_resumes_and_ends_with_the_same_bytes() {
+    let world = World::new(posts(96));
+    run(&world, "whole", &[]).unwrap();
+    for epochs in [0, 1, 3] {
+        let name = format!("cut{epochs}");
+        interrupted(&world, &name, epochs);
+        let again = RunOptions {
+            resume: true,
+            ..options(&world.path(&name))
+        };
+        train(
+            &world.features(),
+            &world.posts,
+            &config(&[]),
+            &again,
+            &|report| {
+                assert!(
+                    report.epoch > epochs,
+                    "epoch {} is done again",
+                    report.epoch
+                );
+            },
+        )
+        .unwrap();
+        for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+            assert_eq!(
+                bytes(&world, "whole", file),
+                bytes(&world, &name, file),
+                "{file} after {epochs}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_run_is_neither_overwritten_nor_resumed_with_other_settings() {
+    let world = World::new(posts(96));
+    let first = run(&world, "run", &[]).unwrap();
+    let error = run(&world, "run", &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("--resume") && error.contains("--overwrite"),
+        "{error}"
+    );
+    let with = |resume, settings: &[&str]| {
+        let options = RunOptions {
+            resume,
+            overwrite: !resume,
+            ..options(&world.path("run"))
+        };
+        train(
+            &world.features(),
+            &world.posts,
+            &config(settings),
+            &options,
+            &|_| (),
+        )
+    };
+    let error = with(true, &["train.epochs=5"]).unwrap_err().to_string();
+    assert!(error.contains("`train.epochs` is 5, was 4"), "{error}");
+    assert_eq!(with(true, &[]).unwrap().metrics, first.metrics);
+    assert_eq!(
+        with(false, &["train.epochs=5"])
+            .unwrap()
+            .metrics
+            .selection
+            .epochs,
+        5
+    );
+}
+
+#[test]
+fn posts_without_a_picture_are_counted_and_listed() {
+    let mut posts = posts(96);
+    posts[5].images.clear();
+    let world = World::new(posts);
+    let summary = run(&world, "run", &[]).unwrap();
+    assert_eq!(summary.info.counts.left_out, 1);
+    let rejects = String::from_utf8(bytes(&world, "run", "rejects.csv")).unwrap();
+    assert_eq!(
+        rejects,
+        "post_id,split,reason\np5,train,no usable picture\n"
+    );
+}
+
+#[test]
+fn test_posts_without_a_label_are_scored_and_not_counted() {
+    let mut posts = posts(96);
+    posts[0].label = None;
+    let world = World::new(posts);
+    let summary = run(&world, "run", &[]).unwrap();
+    assert_eq!(summary.metrics.test.unwrap().n, 23);
+    assert_eq!(summary.predictions.len(), 96);
+}
+
+#[test]
+fn one_class_only_is_refused_before_anything_is_written() {
+    let mut posts = posts(96);
+    posts
+        .iter_mut()
+        .for_each(|post| post.label = Some(Label::Real));
+    let world = World::new(posts);
+    let error = run(&world, "run", &["train.select=test"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("all 72 posts of split `train` are real"),
+        "{error}"
+    );
+    assert!(!world.path("run").exists());
+}
+
+#[test]
+fn selection_on_test_is_labelled() {
+    let world = World::new(posts(96));
+    let summary = run(&world, "run", &["train.select=test"]).unwrap();
+    assert!(summary.metrics.selection.optimistic);
+    assert_eq!(summary.metrics.validation, None);
+    assert!(
+        summary
+            .info
+            .notes
+            .iter()
+            .any(|note| note.contains("optimistic"))
+    );
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint() {
+    let world = World::new(posts(96));
+    let mut features = world.features();
+    interrupted(&world, "run", 1);
+    let checkpoint = bytes(&world, "run", "checkpoint/last.safetensors");
+    let mmfnd_features::Values::F16(values) = &mut features.columns[3].values else {
+        panic!("features are stored as f16");
+    };
+    values.iter_mut().for_each(|value| *value = half::f16::NAN);
+    let again = RunOptions {
+        resume: true,
+        ..options(&world.path("run"))
+    };
+    let error = train(&features, &world.posts, &config(&[]), &again, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("NaN in epoch 2, step 1"), "{error}");
+    assert_eq!(
+        checkpoint,
+        bytes(&world, "run", "checkpoint/last.safetensors")
+    );
+}
+
+#[test]
+fn a_store_without_a_column_is_named_with_the_command() {
+    let world = World::new(posts(16));
+    let mut features: Features = world.features();
+    features.specs.remove(1);
+    features.columns.remove(1);
+    let options = options(&world.path("run"));
+    let error = train(&features, &world.posts, &config(&[]), &options, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`clip_text`") && error.contains("mmfnd encode"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_prediction_does_not_depend_on_the_other_posts() {
+    let world = World::new(posts(96));
+    let summary = run(&world, "run", &[]).unwrap();
+    let model = Model::load(&world.path("run"), Device::Flex).unwrap();
+    let features = world.features();
+    let all = model
+        .predict(&features, &(0..96).collect::<Vec<_>>())
+        .unwrap();
+    let backwards = model
+        .predict(&features, &(0..96).rev().collect::<Vec<_>>())
+        .unwrap();
+    for row in 0..96 {
+        let alone = model.predict(&features, &[row]).unwrap();
+        assert_eq!(alone[0], all[row]);
+        assert_eq!(backwards[95 - row], all[row]);
+    }
+    for (row, prediction) in summary.rows.iter().zip(&summary.predictions) {
+        assert_eq!(all[*row], Some(*prediction));
+    }
+}
+
+#[test]
+fn every_head_can_be_trained_and_read_back() {
+    let world = World::new(posts(64));
+    let heads = [
+        "head.variant=released",
+        "head.ablation=multimodal-only",
+        "head.ablation=text-only",
+        "head.ablation=image-only",
+        "head.ablation=without-a",
+        "head.ablation=without-f",
+        "head.ablation=without-c",
+        "head.ablation=without-s",
+        "head.ablation=without-p",
+        "head.pooling=query",
+        "head.pooling=last",
+        "head.fusion=sum",
+        "head.levels=1",
+        "head.shared_experts=1",
+    ];
+    for head in heads {
+        let summary = run(&world, head, &[head, "train.epochs=1"]).unwrap();
+        let model = Model::load(&world.path(head), Device::Flex).unwrap();
+        let row = summary.rows[0];
+        let p_fake = model.predict(&world.features(), &[row]).unwrap()[0]
+            .unwrap()
+            .p_fake;
+        assert!(p_fake > 0.0 && p_fake < 1.0, "{head}: {p_fake}");
+    }
+}
+
+#[test]
+fn features_of_other_encoders_are_refused() {
+    let world = World::new(posts(64));
+    run(&world, "run", &[]).unwrap();
+    let model = Model::load(&world.path("run"), Device::Flex).unwrap();
+    let other = world.path("other");
+    write_store(&other, &world.posts, &mmfnd_train::ENCODERS, "ffff");
+    let store = Store::open(&other).unwrap();
+    let features = Features::load(&store, &world.posts, &mmfnd_train::ENCODERS).unwrap();
+    let error = model.predict(&features, &[0]).unwrap_err().to_string();
+    assert!(
+        error.contains("`bert`") && error.contains("1f2e") && error.contains("`made-up`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_ndarray_device_comes_to_the_same_predictions() {
+    let world = World::new(posts(64));
+    let flex = run(&world, "flex", &["train.epochs=1"]).unwrap();
+    let options = RunOptions {
+        device: Device::Ndarray,
+        ..options(&world.path("ndarray"))
+    };
+    let one = config(&["train.epochs=1"]);
+    let ndarray = train(&world.features(), &world.posts, &one, &options, &|_| ()).unwrap();
+    for (flex, ndarray) in flex.predictions.iter().zip(&ndarray.predictions) {
+        assert!(
+            (flex.p_fake - ndarray.p_fake).abs() < 1e-4,
+            "{flex:?} {ndarray:?}"
+        );
+    }
+}
