@@ -125,7 +125,7 @@ def main():
     for name, data in pictures(rng).items():
         tensors[f"{name}.file"] = np.frombuffer(data, np.uint8)
         tensors[f"{name}.rgb"] = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-    for name, size in {"smaller": (61, 90), "larger": (17, 12), "long": (150, 23), "square": (40, 40)}.items():
+    for name, size in {"smaller": (61, 90), "larger": (17, 12), "long": (150, 23), "tall": (70, 150), "square": (40, 40)}.items():
         image = drawing(*size, rng)
         tensors[f"{name}.file"] = np.frombuffer(saved(image, "PNG"), np.uint8)
         tensors[f"{name}.rgb"] = np.asarray(image)

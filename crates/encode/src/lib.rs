@@ -35,6 +35,7 @@ mod pictures;
 mod pixels;
 mod preset;
 mod progress;
+mod resample;
 mod run;
 mod runtime;
 mod scan;
