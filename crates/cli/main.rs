@@ -8,6 +8,7 @@ mod doctor;
 mod encode;
 mod import;
 mod progress;
+mod world;
 
 /// Detects fake news in posts of text and picture: encode once, train heads in seconds.
 #[derive(Parser)]
@@ -22,6 +23,7 @@ enum Command {
     Doctor(doctor::Arguments),
     Encode(encode::Arguments),
     Import(import::Arguments),
+    World(world::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +42,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::World(arguments) => world::run(arguments),
     }
 }
 

@@ -7,7 +7,7 @@ use mmfnd_posts::demo::{self, WorldOptions};
 
 use crate::progress::Stage;
 
-/// Where the world goes and which one it is.
+/// Writes the demo world on its own, or scenes without labels to train encoders on.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Folder for posts.parquet, facts.jsonl and images/.
