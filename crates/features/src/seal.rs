@@ -1,6 +1,6 @@
 //! JSON files that carry the SHA-256 of themselves, so that any flipped bit is found.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use mmfnd_posts::atomic;
@@ -50,12 +50,15 @@ fn to_text<T: Serialize>(content: &T, checksum: &str) -> serde_json::Result<Stri
 
 /// Reads what [`write`] wrote; `remedy` says what to do when it is damaged.
 pub(crate) fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::read(path, source))?;
     let damaged = |problem: String| Error::Damaged {
         path: path.to_owned(),
         problem,
         remedy: remedy.to_owned(),
     };
+    let bytes = std::fs::read(path).map_err(|source| match source.kind() {
+        ErrorKind::NotFound => damaged("it is missing".to_owned()),
+        _ => Error::read(path, source),
+    })?;
     let text = str::from_utf8(&bytes).map_err(|error| damaged(error.to_string()))?;
     let head: Head = serde_json::from_str(text).map_err(|error| damaged(error.to_string()))?;
     if head.format > FORMAT {

@@ -47,16 +47,8 @@ fn a_sound_store_has_no_problems() {
 #[test]
 fn every_flipped_bit_of_every_file_is_found() {
     let fixture = Fixture::filled();
-    let names: Vec<_> = fixture
-        .files()
-        .iter()
-        .map(|file| file.file_name().unwrap().to_owned())
-        .collect();
-    assert_eq!(
-        names.len(),
-        5 + 2 + 5 + 1,
-        "lock, catalog, rejects, … {names:?}"
-    );
+    // Lock, catalog, rejects, links, two encoders with four parts, a classifier, a plan.
+    assert_eq!(fixture.files().len(), 12);
     for file in fixture.files() {
         let good = fs::read(&file).unwrap();
         for index in 0..good.len() {
