@@ -1,8 +1,8 @@
 //! The whole head with each option and ablation: outputs, gradient of every weight of the cross-entropy, running statistics, and a trajectory of AdamW.
 
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::optim::{AdamWConfig, GradientsParams};
 use burn::tensor::{Device, Int, Tensor};
+use mmfnd_train::AdamW;
 use mmfnd_train::heads::{Init, Inputs, Mmfnd, MmfndConfig, Output, Sizes, Trained};
 use mmfnd_train::weights::{load, named};
 
@@ -159,22 +159,14 @@ fn weights_have_pytorchs_names_and_shapes() {
 }
 
 /// Twenty steps over three batches in turn; at their end the weights are compared.
-#[test]
-fn twenty_steps_of_adamw_are_pytorchs() {
+fn check_trajectory(is_host: bool) {
     let golden = Golden::open("trajectory");
     let about = |key: &str| golden.about[key].as_f64().unwrap();
     let device = Device::flex().autodiff();
     let mut head = head(&golden, &device);
-    let mut adamw = AdamWConfig::new()
-        .with_epsilon(1e-8)
-        .with_weight_decay(about("weight_decay") as f32)
-        .init();
-    let (all, labels, b) = (
-        inputs(&golden, &device),
-        golden.labels(&device),
-        about("batch") as usize,
-    );
-    let theirs = &golden.get("losses").values;
+    let mut adamw = AdamW::new(about("learning_rate"), about("weight_decay"), is_host);
+    let (all, labels) = (inputs(&golden, &device), golden.labels(&device));
+    let (b, theirs) = (about("batch") as usize, &golden.get("losses").values);
     let mut losses = Vec::new();
     for step in 0..theirs.len() {
         let rows = step * b % labels.dims()[0];
@@ -184,14 +176,10 @@ fn twenty_steps_of_adamw_are_pytorchs() {
             clip_text: all.clip_text.clone().narrow(0, rows, b),
             clip_image: all.clip_image.clone().narrow(0, rows, b),
         };
-        let loss = loss(
-            head.forward(batch, None).logits,
-            labels.clone().narrow(0, rows, b),
-            &device,
-        );
-        losses.extend(numbers(loss.clone()));
-        let gradients = GradientsParams::from_grads(loss.backward(), &head);
-        head = adamw.step(about("learning_rate"), head, gradients);
+        let logits = head.forward(batch, None).logits;
+        let loss = loss(logits, labels.clone().narrow(0, rows, b), &device);
+        head = adamw.step(head, &mut loss.backward());
+        losses.extend(numbers(loss));
     }
     LOSS.check("losses", &losses, theirs);
 
@@ -202,6 +190,16 @@ fn twenty_steps_of_adamw_are_pytorchs() {
         }
     }
     golden.check_weights("after", &after, WEIGHT);
+}
+
+#[test]
+fn twenty_steps_of_adamw_are_pytorchs() {
+    check_trajectory(true);
+}
+
+#[test]
+fn twenty_steps_of_adamw_by_tensors_are_pytorchs() {
+    check_trajectory(false);
 }
 
 /// A shift before a BatchNorm has a gradient of rounding errors only, out of which AdamW makes steps, and running means follow it: PyTorch's own float32 and float64 differ there.
