@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 mod doctor;
 mod encode;
+mod features;
 mod import;
 mod progress;
 mod world;
@@ -22,6 +23,7 @@ struct Arguments {
 enum Command {
     Doctor(doctor::Arguments),
     Encode(encode::Arguments),
+    Features(features::Arguments),
     Import(import::Arguments),
     World(world::Arguments),
 }
@@ -41,6 +43,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
+        Command::Features(arguments) => features::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::World(arguments) => world::run(arguments),
     }

@@ -1,0 +1,240 @@
+//! `mmfnd features`: looks into a feature store, checks it, and hands it to people who work with data frames.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Args, Subcommand};
+use mmfnd_features::{EncoderReport, Inspection, Store, Verified};
+
+/// Look into a feature store, check it, export it
+#[derive(Args)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Show what a store holds
+    Inspect {
+        /// Folder of the store
+        store: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Read every byte of a store and compare it with what was written; exits 1 and names the files that differ
+    Verify {
+        /// Folder of the store
+        store: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write one Parquet file with a row per post and a column per encoder
+    ///
+    /// Columns: post_id, label (0 real, 1 fake, null unknown), split, then for each encoder a list of float32 of fixed
+    /// size, null where the post has no such feature.
+    Export {
+        /// Folder of the store
+        store: PathBuf,
+        /// Posts, as `mmfnd import` writes them
+        #[arg(long, value_name = "FILE")]
+        posts: PathBuf,
+        /// File to write
+        #[arg(long, value_name = "FILE.parquet")]
+        out: PathBuf,
+    },
+}
+
+/// Runs one of the three.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    match arguments.command {
+        Command::Inspect { store, json } => inspect(&store, json),
+        Command::Verify { store, json } => verify(&store, json),
+        Command::Export { store, posts, out } => export(&store, &posts, &out),
+    }
+}
+
+fn inspect(store: &Path, json: bool) -> anyhow::Result<()> {
+    let inspection = Store::open(store)?.inspect()?;
+    print(&match json {
+        true => serde_json::to_string_pretty(&inspection)? + "\n",
+        false => summary(&inspection),
+    })
+}
+
+fn verify(store: &Path, json: bool) -> anyhow::Result<()> {
+    let verified = mmfnd_features::verify(store)?;
+    if json {
+        print(&(serde_json::to_string_pretty(&verified)? + "\n"))?;
+    } else {
+        report(&verified)?;
+    }
+    match verified.problems.as_slice() {
+        [] => Ok(()),
+        [one] => bail!("`{}`: {}", one.file.display(), one.problem),
+        [first, others @ ..] => bail!(
+            "`{}`: {} (and {} more, listed above)",
+            first.file.display(),
+            first.problem,
+            others.len()
+        ),
+    }
+}
+
+fn report(verified: &Verified) -> anyhow::Result<()> {
+    let mut text = String::new();
+    for problem in &verified.problems {
+        writeln!(
+            text,
+            "damaged  {}: {}",
+            problem.file.display(),
+            problem.problem
+        )?;
+    }
+    for note in &verified.notes {
+        writeln!(text, "note     {note}")?;
+    }
+    let result = match verified.problems.len() {
+        0 => "every byte is as it was written".to_owned(),
+        1 => "1 problem".to_owned(),
+        problems => format!("{problems} problems"),
+    };
+    let size = megabytes(verified.bytes);
+    writeln!(text, "{} files, {size} MB: {result}", verified.files)?;
+    print(&text)
+}
+
+fn export(store: &Path, posts: &Path, out: &Path) -> anyhow::Result<()> {
+    if out.extension().is_none_or(|ending| ending != "parquet") {
+        bail!(
+            "`{}` has another ending; `--out` takes a name that ends in `.parquet`",
+            out.display()
+        );
+    }
+    let posts = mmfnd_posts::read_posts(posts)?;
+    let exported = Store::open(store)?.export(&posts, out)?;
+    let mut text = format!(
+        "{} written to {}\n",
+        count(exported.posts, "post"),
+        out.display()
+    );
+    for (encoder, absent) in exported.absent.iter().filter(|(_, absent)| *absent > 0) {
+        writeln!(text, "  {encoder}: null for {}", count(*absent, "post"))?;
+    }
+    print(&text)
+}
+
+/// The store in lines for people.
+fn summary(inspection: &Inspection) -> String {
+    let pictures = count(inspection.pictures, "picture");
+    let texts = match inspection.texts == inspection.texts_with_ocr {
+        true => count(inspection.texts, "text"),
+        false => format!(
+            "{} texts ({} with text in pictures)",
+            inspection.texts, inspection.texts_with_ocr
+        ),
+    };
+    let mut lines = vec![
+        format!("store        {}", inspection.path.display()),
+        format!("fingerprint  {}", &inspection.fingerprint[..12]),
+        format!(
+            "posts        {} with {texts} and {pictures}",
+            inspection.posts
+        ),
+        format!(
+            "             {} without a usable picture, {} rejects",
+            inspection.without_picture, inspection.rejects
+        ),
+        String::new(),
+    ];
+    lines.extend(table(&inspection.encoders));
+    let is_open = |encoder: &&EncoderReport| encoder.missing > 0 || encoder.planned > 0;
+    for encoder in inspection.encoders.iter().filter(is_open) {
+        let EncoderReport {
+            spec,
+            missing,
+            planned,
+            ..
+        } = encoder;
+        let planned = match planned {
+            0 => String::new(),
+            planned => format!(", {planned} planned batches are left"),
+        };
+        lines.push(format!(
+            "{}: {} not encoded{planned}; run `mmfnd encode` again",
+            spec.name,
+            count(*missing, "content")
+        ));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// A number and what is counted.
+fn count(number: usize, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {noun}{plural}")
+}
+
+/// A row per encoder under a row of names.
+fn table(encoders: &[EncoderReport]) -> Vec<String> {
+    let head = [
+        "encoder",
+        "input",
+        "shape",
+        "type",
+        "rows",
+        "MB",
+        "precision",
+        "provider",
+        "fingerprint",
+        "preset",
+        "model",
+    ];
+    let mut rows = vec![head.map(str::to_owned)];
+    rows.extend(encoders.iter().map(|encoder| {
+        let spec = &encoder.spec;
+        let shape: Vec<_> = spec.shape.iter().map(usize::to_string).collect();
+        [
+            spec.name.clone(),
+            spec.input.to_string(),
+            shape.join("x"),
+            spec.value_type.to_string(),
+            encoder.rows.to_string(),
+            megabytes(encoder.bytes),
+            spec.precision.to_string(),
+            spec.provider.clone(),
+            spec.short_fingerprint().to_owned(),
+            spec.preset.clone(),
+            spec.model.clone(),
+        ]
+    }));
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let widths: Vec<_> = (0..head.len())
+        .map(|column| width(column).unwrap_or(0))
+        .collect();
+    let line = |row: &[String; 11]| {
+        let cells = row.iter().zip(&widths).enumerate();
+        let cells = cells.map(|(column, (cell, &width))| match column {
+            4 | 5 => format!("{cell:>width$}"),
+            _ => format!("{cell:<width$}"),
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.1}", bytes as f64 / 1e6)
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+        .context("cannot print")
+}
