@@ -6,9 +6,12 @@ use clap::{Parser, Subcommand};
 
 mod doctor;
 mod encode;
+mod evaluate;
 mod features;
 mod import;
+mod predict;
 mod progress;
+mod train;
 mod world;
 
 /// Detects fake news in posts of text and picture: encode once, train heads in seconds.
@@ -23,8 +26,11 @@ struct Arguments {
 enum Command {
     Doctor(doctor::Arguments),
     Encode(encode::Arguments),
+    Evaluate(evaluate::Arguments),
     Features(features::Arguments),
     Import(import::Arguments),
+    Predict(predict::Arguments),
+    Train(train::Arguments),
     World(world::Arguments),
 }
 
@@ -43,8 +49,11 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
+        Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Features(arguments) => features::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Predict(arguments) => predict::run(arguments),
+        Command::Train(arguments) => train::run(arguments),
         Command::World(arguments) => world::run(arguments),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use mmfnd_features::{Column, EncoderSpec, Features};
+use mmfnd_features::{Column, EncoderSpec, Features, Key};
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
@@ -133,4 +133,15 @@ pub(crate) fn pictures(features: &Features, dataset: &Dataset) -> Vec<Option<usi
 pub(crate) fn specs(features: &Features) -> Vec<EncoderSpec> {
     let is_read = |spec: &&EncoderSpec| ENCODERS.contains(&spec.name.as_str());
     features.specs.iter().filter(is_read).cloned().collect()
+}
+
+/// Hash over what a run takes from the posts and over which pictures they have.
+pub(crate) fn fingerprint(posts: &[Post], features: &Features) -> String {
+    let line = |(post, key): (&Post, &Option<Key>)| {
+        let Post { id, split, label, event, .. } = post;
+        let text = post.encoder_text();
+        format!("{id:?} {split} {label:?} {event:?} {key:?} {text:?}\n")
+    };
+    let lines: String = posts.iter().zip(&features.image_key).map(line).collect();
+    Key::of(lines.as_bytes()).to_string()
 }

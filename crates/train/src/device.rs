@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::panic::catch_unwind;
+use std::str::FromStr;
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -101,6 +102,20 @@ impl fmt::Display for Device {
         f.write_str(self.name())
     }
 }
+
+impl FromStr for Device {
+    type Err = UnknownDevice;
+
+    fn from_str(name: &str) -> Result<Self, UnknownDevice> {
+        let device = Self::ALL.into_iter().find(|device| device.name() == name);
+        device.ok_or_else(|| UnknownDevice(name.to_owned()))
+    }
+}
+
+/// A device's name that is none.
+#[derive(Debug, thiserror::Error)]
+#[error("unknown device `{0}`; use `flex`, `ndarray`, `wgpu` or `cuda`")]
+pub struct UnknownDevice(pub String);
 
 /// What `mmfnd doctor` says about a device.
 #[derive(Clone, Debug, PartialEq)]

@@ -23,7 +23,7 @@ mod weights_file;
 pub use adamw::AdamW;
 pub use batch::{Dataset, ENCODERS};
 pub use config::Config;
-pub use device::{Device, DeviceReport, devices};
+pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};
 pub use metrics::Metrics;
 pub use predict::{Model, Prediction, write_predictions};

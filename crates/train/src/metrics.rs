@@ -1,5 +1,8 @@
 //! Metrics of a split, as scikit-learn computes them; a class that was never predicted has precision 0.
 
+use std::collections::BTreeMap;
+
+use mmfnd_posts::{Label, Post};
 use serde::{Deserialize, Serialize};
 
 /// How good predictions are.
@@ -84,6 +87,40 @@ impl Metrics {
     }
 }
 
+/// How often posts of one kind are told right.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct KindAccuracy {
+    /// Why the posts are fake, or `real`.
+    pub kind: String,
+    /// Posts.
+    pub n: usize,
+    /// Share of them that are told right.
+    pub accuracy: f64,
+}
+
+/// Accuracy by cause of fakeness, and of real posts; posts that are fake for no known cause are not counted.
+pub fn by_cause<'a>(
+    predicted: impl IntoIterator<Item = (&'a Post, Label)>,
+) -> Vec<KindAccuracy> {
+    let mut counts: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    for (post, predicted) in predicted {
+        let kind = match (post.label, &post.cause) {
+            (Some(Label::Real), _) => "real",
+            (Some(Label::Fake), Some(cause)) => cause,
+            _ => continue,
+        };
+        let [n, right] = counts.entry(kind).or_default();
+        *n += 1;
+        *right += usize::from(post.label == Some(predicted));
+    }
+    let kind = |(kind, [n, right]): (&str, [usize; 2])| KindAccuracy {
+        kind: kind.to_owned(),
+        n,
+        accuracy: share(right, n),
+    };
+    counts.into_iter().map(kind).collect()
+}
+
 fn class(confusion: [[usize; 2]; 2], class: usize) -> ClassMetrics {
     let right = confusion[class][class];
     let taken = confusion[0][class] + confusion[1][class];
@@ -159,6 +196,25 @@ mod tests {
         let sure = Metrics::of(&scored(&[(1000.0, 0)]));
         assert_eq!(sure.loss, 1000.0);
         assert_eq!(sure.auroc, None);
+    }
+
+    #[test]
+    fn causes_are_counted_apart() {
+        let post = |label, cause: Option<&str>| Post {
+            id: String::new(),
+            text: String::new(),
+            images: Vec::new(),
+            label: Some(label),
+            split: mmfnd_posts::Split::Test,
+            event: None,
+            ocr_text: None,
+            cause: cause.map(str::to_owned),
+        };
+        let tamper = post(Label::Fake, Some("tamper"));
+        let (real, unknown) = (post(Label::Real, None), post(Label::Fake, None));
+        let predicted = [(&tamper, Label::Fake), (&tamper, Label::Real), (&real, Label::Real), (&unknown, Label::Fake)];
+        let kinds: Vec<_> = by_cause(predicted).into_iter().map(|k| (k.kind, k.n, k.accuracy)).collect();
+        assert_eq!(kinds, [("real".to_owned(), 1, 1.0), ("tamper".to_owned(), 2, 0.5)]);
     }
 
     #[test]

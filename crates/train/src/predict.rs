@@ -165,38 +165,25 @@ pub(crate) fn write_run(
     predictions: &[Prediction],
 ) -> Result<(), Error> {
     let label = |post: &&Post| post.label.map(|label| label.index() as i64);
-    let predicted = |p: &Prediction| Some(p.label().index() as i64);
     let split = |split: &Split| Some(split.to_string());
+    let predictions: Vec<_> = predictions.iter().copied().map(Some).collect();
     let mut columns = vec![
         ("post_id", ids(posts)),
-        (
-            "split",
-            TableColumn::Text(splits.iter().map(split).collect()),
-        ),
+        ("split", TableColumn::Text(splits.iter().map(split).collect())),
         ("label", TableColumn::Int(posts.iter().map(label).collect())),
-        (
-            "predicted",
-            TableColumn::Int(predictions.iter().map(predicted).collect()),
-        ),
+        ("predicted", predicted(&predictions)),
     ];
-    columns.extend(figures(predictions));
+    columns.extend(figures(&predictions));
     Ok(write_table(path, &columns)?)
 }
 
-/// Writes predictions of any posts; the ending of `path` names the format, and `label` is the predicted one.
+/// Writes predictions of any posts, nulls where there is none; the ending of `path` names the format, and `label` is the predicted one.
 pub fn write_predictions(
     path: &Path,
     posts: &[&Post],
-    predictions: &[Prediction],
+    predictions: &[Option<Prediction>],
 ) -> Result<(), Error> {
-    let label = |p: &Prediction| Some(p.label().index() as i64);
-    let mut columns = vec![
-        ("post_id", ids(posts)),
-        (
-            "label",
-            TableColumn::Int(predictions.iter().map(label).collect()),
-        ),
-    ];
+    let mut columns = vec![("post_id", ids(posts)), ("label", predicted(predictions))];
     columns.extend(figures(predictions));
     Ok(write_table(path, &columns)?)
 }
@@ -205,14 +192,15 @@ fn ids(posts: &[&Post]) -> TableColumn {
     TableColumn::Text(posts.iter().map(|post| Some(post.id.clone())).collect())
 }
 
-fn figures(predictions: &[Prediction]) -> [(&'static str, TableColumn); 5] {
-    let column = |value: fn(&Prediction) -> f32| {
-        let values = predictions.iter().map(value);
-        TableColumn::Float(
-            values
-                .map(|value| (!value.is_nan()).then_some(value))
-                .collect(),
-        )
+fn predicted(predictions: &[Option<Prediction>]) -> TableColumn {
+    let label = |prediction: &Option<Prediction>| prediction.map(|p| p.label().index() as i64);
+    TableColumn::Int(predictions.iter().map(label).collect())
+}
+
+fn figures(predictions: &[Option<Prediction>]) -> [(&'static str, TableColumn); 5] {
+    let column = |value: fn(Prediction) -> f32| {
+        let values = predictions.iter().map(|prediction| prediction.map(value));
+        TableColumn::Float(values.map(|value| value.filter(|value| !value.is_nan())).collect())
     };
     [
         ("p_fake", column(|p| p.p_fake)),

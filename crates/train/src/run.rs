@@ -37,6 +37,8 @@ pub struct RunInfo {
     pub device: Device,
     /// Fingerprint of the store's contents.
     pub store: String,
+    /// Hash over ids, splits, labels and pictures of the posts.
+    pub posts: String,
     /// The encoders whose features were read.
     pub encoders: Vec<EncoderSpec>,
     /// Sizes of the features.

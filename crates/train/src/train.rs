@@ -8,7 +8,7 @@ use mmfnd_features::Features;
 use mmfnd_posts::{Post, Split, TableColumn, write_table};
 
 use crate::adamw::AdamW;
-use crate::batch::{Dataset, pictures, specs};
+use crate::batch::{Dataset, fingerprint, pictures, specs};
 use crate::config::{Config, Select};
 use crate::fit::{Best, State, Trainer};
 use crate::heads::{Init, Mmfnd, Pooling, Sizes};
@@ -49,6 +49,14 @@ pub struct RunSummary {
     pub predictions: Vec<Prediction>,
 }
 
+/// What [`train`] is asked for.
+struct Job<'a> {
+    features: &'a Features,
+    posts: &'a [Post],
+    config: &'a Config,
+    options: &'a RunOptions,
+}
+
 /// Trains a head over features and writes the run directory.
 pub fn train(
     features: &Features,
@@ -64,7 +72,13 @@ pub fn train(
     let layer = ResnetLayer::of(features)?;
     let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
     let run = RunDir::create(&options.out, options.resume, options.overwrite)?;
-    let info = info(features, config, options, &splits, sizes);
+    let job = Job {
+        features,
+        posts,
+        config,
+        options,
+    };
+    let info = info(&job, &splits, sizes);
     start(&run, config, &info)?;
     write_rejects(&run, posts, &splits)?;
     let trainer = Trainer {
@@ -83,13 +97,8 @@ pub fn train(
 }
 
 /// What `run.json` says.
-fn info(
-    features: &Features,
-    config: &Config,
-    options: &RunOptions,
-    splits: &Splits,
-    sizes: Sizes,
-) -> RunInfo {
+fn info(job: &Job, splits: &Splits, sizes: Sizes) -> RunInfo {
+    let Job { config, options, .. } = job;
     let mut notes = splits.notes.clone();
     if config.head.pooling() == Pooling::Released {
         notes.push("`head.pooling = \"released\"`: a prediction depends on the posts that are scored with it".into());
@@ -104,7 +113,8 @@ fn info(
         seed: config.train.seed,
         device: options.device,
         store: options.store.clone(),
-        encoders: specs(features),
+        posts: fingerprint(job.posts, job.features),
+        encoders: specs(job.features),
         sizes,
         counts: Counts {
             train: splits.train.len(),
@@ -130,18 +140,12 @@ fn start(run: &RunDir, config: &Config, info: &RunInfo) -> Result<(), Error> {
     let before = run.info()?;
     let changed = [
         ("the device", before.device != info.device),
-        (
-            "the store",
-            before.store != info.store || before.encoders != info.encoders,
-        ),
-        (
-            "the posts",
-            before.counts != info.counts || before.notes != info.notes,
-        ),
+        ("the encoders of the store", before.encoders != info.encoders),
+        ("the posts", before.posts != info.posts),
     ];
     match changed.iter().find(|(_, changed)| *changed) {
         Some((what, _)) => Err(run.problem(&format!(
-            "cannot be resumed: {what} changed since; train anew with `--overwrite`"
+            "cannot be resumed: {what} changed; train anew with `--overwrite`"
         ))),
         None => Ok(()),
     }

@@ -1,0 +1,169 @@
+//! `mmfnd evaluate`: the figures of a run, in the paper's layout.
+
+use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use mmfnd_features::{Features, Store};
+use mmfnd_posts::{Post, Split};
+use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
+use mmfnd_train::{Device, Metrics, Model, Prediction, RunDir, RunInfo, RunMetrics, Selection};
+
+/// Show how good a run is on a split, in the paper's layout
+///
+/// Without --posts the figures are those that the run wrote; with --posts and --store they are computed anew, with the accuracy by cause where posts name one.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Folder of the run
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// train, validation or test
+    #[arg(long, default_value = "test")]
+    split: Split,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+    /// Posts to compute the figures on, as their own column `split` says
+    #[arg(long, value_name = "FILE", requires = "store")]
+    posts: Option<PathBuf>,
+    /// Feature store with their features
+    #[arg(long, value_name = "DIR", requires = "posts")]
+    store: Option<PathBuf>,
+    /// Where to compute: flex, ndarray, wgpu or cuda
+    #[arg(long, default_value = "flex")]
+    device: Device,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let run = RunDir::open(&arguments.run)?;
+    let (mut metrics, info) = (run.metrics()?, run.info()?);
+    let mut causes = Vec::new();
+    if let (Some(posts), Some(store)) = (&arguments.posts, &arguments.store) {
+        let posts = mmfnd_posts::read_posts(posts)?;
+        let model = Model::load(&arguments.run, arguments.device)?;
+        let features = Features::load(&Store::open(store)?, &posts, &model.encoders())?;
+        let computed;
+        (computed, causes) = evaluate(&model, &features, &posts, arguments.split)?;
+        *split_mut(&mut metrics, arguments.split) = computed;
+    }
+    let split = metrics.of(arguments.split).with_context(|| {
+        format!("no post of split `{}` has a label and a picture; name another --split", arguments.split)
+    })?;
+    let mut stdout = std::io::stdout().lock();
+    match arguments.json {
+        true => writeln!(stdout, "{}", json(arguments.split, split, &causes, &metrics, &info)?),
+        false => {
+            let rows = vec![(arguments.split, split)];
+            let table = Table { rows, selection: metrics.selection, seed: info.seed };
+            write!(stdout, "{table}{}", Causes(&causes))
+        }
+    }
+    .context("cannot print the figures")
+}
+
+/// Figures of the posts of a split, and accuracy by cause.
+fn evaluate(
+    model: &Model,
+    features: &Features,
+    posts: &[Post],
+    split: Split,
+) -> anyhow::Result<(Option<Metrics>, Vec<KindAccuracy>)> {
+    let is_asked = |row: &usize| posts[*row].split == split && posts[*row].label.is_some();
+    let rows: Vec<_> = (0..posts.len()).filter(is_asked).collect();
+    let predictions = model.predict(features, &rows)?;
+    let posts = rows.iter().map(|&row| &posts[row]);
+    let scored: Vec<(&Post, Prediction)> = posts
+        .zip(predictions)
+        .filter_map(|(post, prediction)| Some((post, prediction?)))
+        .collect();
+    let logits = scored.iter().filter_map(|(post, prediction)| {
+        let label = post.label?.index();
+        Some(Scored { logits: prediction.logits, label })
+    });
+    let logits: Vec<_> = logits.collect();
+    let metrics = (!logits.is_empty()).then(|| Metrics::of(&logits));
+    let predicted = scored.iter().map(|(post, prediction)| (*post, prediction.label()));
+    Ok((metrics, by_cause(predicted)))
+}
+
+fn split_mut(metrics: &mut RunMetrics, split: Split) -> &mut Option<Metrics> {
+    match split {
+        Split::Train => &mut metrics.train,
+        Split::Validation => &mut metrics.validation,
+        Split::Test => &mut metrics.test,
+    }
+}
+
+fn json(
+    split: Split,
+    metrics: &Metrics,
+    causes: &[KindAccuracy],
+    run: &RunMetrics,
+    info: &RunInfo,
+) -> anyhow::Result<String> {
+    let mut value = serde_json::json!({
+        split.to_string(): metrics,
+        "seed": info.seed,
+        "selection": run.selection,
+    });
+    if !causes.is_empty() {
+        value["causes"] = serde_json::to_value(causes)?;
+    }
+    Ok(serde_json::to_string_pretty(&value)?)
+}
+
+/// The paper's table: accuracy, then precision, recall and F1 of both classes.
+pub(crate) struct Table<'a> {
+    rows: Vec<(Split, &'a Metrics)>,
+    selection: Selection,
+    seed: u64,
+}
+
+impl<'a> Table<'a> {
+    /// Validation and test split of a run.
+    pub(crate) fn new(metrics: &'a RunMetrics, info: &RunInfo) -> Self {
+        let row = |split| metrics.of(split).map(|metrics| (split, metrics));
+        Self {
+            rows: [Split::Validation, Split::Test].into_iter().filter_map(row).collect(),
+            selection: metrics.selection,
+            seed: info.seed,
+        }
+    }
+}
+
+impl fmt::Display for Table<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{:<10} {:>6} {:>9}   {:^23}   {:^23} {:>7}", "", "", "", "fake", "real", "")?;
+        let class = format!("{:>7} {:>7} {:>7}", "prec.", "recall", "F1");
+        writeln!(f, "{:<10} {:>6} {:>9}   {class}   {class} {:>7}", "split", "n", "accuracy", "AUROC")?;
+        for (split, metrics) in &self.rows {
+            write!(f, "{:<10} {:>6} {:>9.3}", split.to_string(), metrics.n, metrics.accuracy)?;
+            for class in [metrics.fake, metrics.real] {
+                write!(f, "   {:>7.3} {:>7.3} {:>7.3}", class.precision, class.recall, class.f1)?;
+            }
+            let auroc = metrics.auroc.map_or("-".to_owned(), |area| format!("{area:.3}"));
+            writeln!(f, " {auroc:>7}")?;
+        }
+        let Selection { epoch, epochs, by, optimistic } = self.selection;
+        write!(f, "seed {}, epoch {epoch} of {epochs}, chosen by {} accuracy", self.seed, by.split())?;
+        match optimistic {
+            true => writeln!(f, ": the test figures are optimistic"),
+            false => writeln!(f),
+        }
+    }
+}
+
+/// Accuracy by cause of fakeness, a line each.
+pub(crate) struct Causes<'a>(pub(crate) &'a [KindAccuracy]);
+
+impl fmt::Display for Causes<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_telling = self.0.iter().any(|kind| kind.kind != "real");
+        for KindAccuracy { kind, n, accuracy } in self.0.iter().filter(|_| is_telling) {
+            writeln!(f, "{kind:<10} {n:>6} {accuracy:>9.3}")?;
+        }
+        Ok(())
+    }
+}

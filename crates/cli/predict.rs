@@ -1,0 +1,63 @@
+//! `mmfnd predict`: scores of any posts by a trained head.
+
+use std::path::{Path, PathBuf};
+
+use mmfnd_encode::{Options, Preset};
+use mmfnd_features::{Features, Store};
+use mmfnd_posts::{Label, Post};
+use mmfnd_train::{Device, Model, Prediction, write_predictions};
+
+/// Score posts with a trained head
+///
+/// Writes post_id, label (1 fake, 0 real), p_fake, attention_text, attention_image, attention_cross and similarity; nulls for a post without a usable picture.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Folder of the run
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// Posts, as `mmfnd import` writes them
+    #[arg(long, value_name = "FILE")]
+    posts: PathBuf,
+    /// Feature store with their features
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// File to write: .parquet, .csv or .jsonl
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Encode the posts that are not in the store with this preset first
+    #[arg(long, value_name = "NAME|FILE.toml")]
+    preset: Option<String>,
+    /// Where to compute: flex, ndarray, wgpu or cuda
+    #[arg(long, default_value = "flex")]
+    device: Device,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    mmfnd_posts::check_table_path(&arguments.out)?;
+    let model = Model::load(&arguments.run, arguments.device)?;
+    let posts = mmfnd_posts::read_posts(&arguments.posts)?;
+    if let Some(preset) = &arguments.preset {
+        let preset = Preset::find(preset)?;
+        crate::encode::encode_posts(&posts, &preset, &arguments.store, &Options::default())?;
+    }
+    let store = Store::open(&arguments.store)?;
+    let features = Features::load(&store, &posts, &model.encoders())?;
+    let rows: Vec<_> = (0..posts.len()).collect();
+    let predictions = model.predict(&features, &rows)?;
+    write_predictions(&arguments.out, &posts.iter().collect::<Vec<_>>(), &predictions)?;
+    print(&posts, &predictions, &arguments.out);
+    Ok(())
+}
+
+fn print(posts: &[Post], predictions: &[Option<Prediction>], out: &Path) {
+    let labels: Vec<_> = predictions.iter().flatten().map(Prediction::label).collect();
+    let fakes = labels.iter().filter(|&&label| label == Label::Fake).count();
+    println!(
+        "{} posts: {fakes} taken for fake, {} for real, {} without a usable picture",
+        posts.len(),
+        labels.len() - fakes,
+        posts.len() - labels.len()
+    );
+    println!("predictions: `{}`", out.display());
+}

@@ -1,0 +1,119 @@
+//! `mmfnd train`: stage 2, a head over the features of a store.
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use mmfnd_features::{Features, Store};
+use mmfnd_posts::Post;
+use mmfnd_train::{Config, Device, ENCODERS, EpochReport, RunOptions, RunSummary};
+
+use crate::evaluate::Table;
+use crate::progress::Stage;
+
+/// Train a head over the features of a store
+///
+/// Writes a run directory: config.toml, run.json, metrics.jsonl (a line per epoch), metrics.json, predictions.parquet, rejects.csv, weights.safetensors.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Posts, as `mmfnd import` writes them
+    #[arg(long, value_name = "FILE")]
+    posts: PathBuf,
+    /// Feature store with their features
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// Folder of the run; made if there is none
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Experiment file; what it does not say is the paper's
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// One setting, such as train.epochs=20 or head.ablation=text-only; wins over the file
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Where to compute: flex, ndarray, wgpu or cuda
+    #[arg(long, default_value = "flex")]
+    device: Device,
+    /// Seed of first weights, order of posts, dropout and validation split; the same as --set train.seed=N
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Continue an interrupted run where its last checkpoint left it
+    #[arg(long)]
+    resume: bool,
+    /// Replace the run that the folder holds
+    #[arg(long, conflicts_with = "resume")]
+    overwrite: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let mut settings = arguments.settings;
+    settings.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
+    let config = Config::read(arguments.config.as_deref(), &settings)?;
+    let posts = mmfnd_posts::read_posts(&arguments.posts)?;
+    let store = Store::open(&arguments.store)?;
+    let features = Features::load(&store, &posts, &ENCODERS)?;
+    let options = RunOptions {
+        out: arguments.out,
+        device: arguments.device,
+        resume: arguments.resume,
+        overwrite: arguments.overwrite,
+        store: store.fingerprint(),
+        commit: commit(),
+    };
+    let summary = train_posts(&features, &posts, &config, &options)?;
+    print(&summary, &options.out).context("cannot print the summary")
+}
+
+/// The git commit that this program was built from, where the build said so.
+pub(crate) fn commit() -> Option<String> {
+    option_env!("MMFND_COMMIT").map(str::to_owned)
+}
+
+/// Trains with a progress bar.
+pub(crate) fn train_posts(
+    features: &Features,
+    posts: &[Post],
+    config: &Config,
+    options: &RunOptions,
+) -> anyhow::Result<RunSummary> {
+    let epochs = config.train.epochs as u64;
+    let stage = RefCell::new(Stage::start("train", epochs));
+    let show = |report: &EpochReport| {
+        let (epoch, message) = (report.epoch as u64, message(report));
+        stage.borrow_mut().update(epoch, epochs, &message);
+    };
+    let summary = mmfnd_train::train(features, posts, config, options, &show)?;
+    let (counts, selection) = (summary.info.counts, summary.metrics.selection);
+    stage.into_inner().finish(&format!(
+        "{} posts, {epochs} epochs, the best is {}",
+        counts.train, selection.epoch
+    ));
+    Ok(summary)
+}
+
+fn message(report: &EpochReport) -> String {
+    let (train, selection) = (&report.train, &report.selection);
+    format!(
+        "train loss {:.3}, {} accuracy {:.3}",
+        train.loss,
+        report.by.split(),
+        selection.accuracy
+    )
+}
+
+fn print(summary: &RunSummary, out: &Path) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let (counts, info) = (summary.info.counts, &summary.info);
+    writeln!(
+        stdout,
+        "{} posts trained on, {} for validation, {} for test, {} left out",
+        counts.train, counts.validation, counts.test, counts.left_out
+    )?;
+    for note in &info.notes {
+        writeln!(stdout, "note: {note}")?;
+    }
+    write!(stdout, "{}", Table::new(&summary.metrics, info))?;
+    writeln!(stdout, "run: `{}`", out.display())
+}
