@@ -77,10 +77,10 @@ pub(super) fn guesses(posts: &[Post], listed: &[usize], pictures: &Identities) -
     }
     let first = |post: &Post| post.images.first().cloned();
     let mut guesses = vec![
-        guess("whether there is a text", &rows, |(post, ..)| {
+        guess("presence of a text", &rows, |(post, ..)| {
             post.text.trim().is_empty()
         }),
-        guess("whether the text has a URL", &rows, |(post, ..)| {
+        guess("presence of a URL", &rows, |(post, ..)| {
             post.text.contains("http://") || post.text.contains("https://")
         }),
         guess("number of pictures listed", &rows, |(_, _, listed)| *listed),
@@ -97,7 +97,7 @@ pub(super) fn guesses(posts: &[Post], listed: &[usize], pictures: &Identities) -
     ];
     guesses.retain(|guess| guess.values > 1);
     guesses.sort_by(|a, b| a.accuracy.total_cmp(&b.accuracy));
-    guesses.insert(0, guess("nothing (always the commoner)", &rows, |_| ()));
+    guesses.insert(0, guess("the commoner label", &rows, |_| ()));
     guesses
 }
 

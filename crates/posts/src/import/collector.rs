@@ -1,12 +1,16 @@
 //! Where rows become posts or rejects; all readers end here, so the rules are the same for all of them.
 
-use std::collections::{BTreeSet, HashMap};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::counts::{Counts, add, label_name};
 use super::{Import, MissingImage, Options, Reason, Reject};
 use crate::audit::Audit;
 use crate::{Label, Post, Split};
+
+/// Missing pictures that are named in the counts.
+const MOST_MISSED: usize = 10;
 
 /// Where a row stands.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +47,7 @@ pub(super) struct Collector<'a> {
     rejects: Vec<Reject>,
     seen: HashMap<String, (String, u64)>,
     found: BTreeSet<String>,
-    missing: BTreeSet<String>,
+    missing: BTreeMap<String, usize>,
     counts: Counts,
     notes: Vec<String>,
 }
@@ -57,7 +61,7 @@ impl<'a> Collector<'a> {
             rejects: Vec::new(),
             seen: HashMap::new(),
             found: BTreeSet::new(),
-            missing: BTreeSet::new(),
+            missing: BTreeMap::new(),
             counts: Counts::default(),
             notes: Vec::new(),
         }
@@ -97,11 +101,11 @@ impl<'a> Collector<'a> {
     pub(super) fn offer(&mut self, at: Place, row: Candidate) {
         self.read(row.split, label_name(row.label));
         for picture in &row.pictures {
-            let names = match picture.path {
-                Some(_) => &mut self.found,
-                None => &mut self.missing,
-            };
-            names.insert(picture.name.clone());
+            let name = picture.name.clone();
+            match picture.path {
+                Some(_) => drop(self.found.insert(name)),
+                None => *self.missing.entry(name).or_default() += 1,
+            }
         }
         match self.fault(at, &row) {
             Some((reason, detail)) => self.reject(at, Some(&row.id), reason, detail),
@@ -175,11 +179,19 @@ impl<'a> Collector<'a> {
         let pictures = &mut self.counts.pictures;
         pictures.found = self.found.len();
         pictures.missing = self.missing.len();
-        pictures.named = self.found.union(&self.missing).count();
+        pictures.named = self.found.len();
+        pictures.named += self
+            .missing
+            .keys()
+            .filter(|name| !self.found.contains(*name))
+            .count();
+        let mut missed: Vec<(String, usize)> = self.missing.into_iter().collect();
+        missed.sort_by_key(|(_, rows)| Reverse(*rows));
+        pictures.most_missed = missed.into_iter().take(MOST_MISSED).collect();
         Import {
             program: concat!("mmfnd ", env!("CARGO_PKG_VERSION")),
             dataset,
-            source: source.to_owned(),
+            source: source.display().to_string(),
             options: self.options.clone(),
             audit: Audit::of_import(&self.posts, &self.listed),
             counts: self.counts,

@@ -48,6 +48,8 @@ pub struct PictureCounts {
     pub found: usize,
     /// Those for which there is none.
     pub missing: usize,
+    /// The ten missing ones that the most rows name, with the number of those rows.
+    pub most_missed: Vec<(String, usize)>,
     /// Symbolic links out of the folder; they are not followed.
     pub links_not_followed: usize,
 }

@@ -53,7 +53,7 @@ pub struct Import {
     /// `twitter`, `weibo` or `manifest`.
     pub dataset: &'static str,
     /// The folder, or for a manifest the file, that was read.
-    pub source: PathBuf,
+    pub source: String,
     /// How it was read.
     pub options: Options,
     /// Every count.
@@ -74,14 +74,14 @@ impl Import {
     /// Writes `posts.parquet`, `rejects.csv` and `import.json`, each whole or not at all.
     pub fn write(&self, out: &Path) -> Result<(), Error> {
         prepare_out(out)?;
+        write_posts(&out.join("posts.parquet"), &self.posts)?;
         atomic::write(&out.join("rejects.csv"), |file| {
             write_rejects(file, &self.rejects)
         })?;
         atomic::write(&out.join("import.json"), |file| {
             serde_json::to_writer_pretty(&mut *file, self)?;
             file.write_all(b"\n")
-        })?;
-        write_posts(&out.join("posts.parquet"), &self.posts)
+        })
     }
 }
 
@@ -112,7 +112,7 @@ fn write_rejects(out: &mut impl Write, rejects: &[Reject]) -> io::Result<()> {
     csv.flush()
 }
 
-/// The folder to read, as an absolute path.
+/// The folder to read, as an absolute path without links.
 fn existing_folder(root: &Path, expected: &str) -> Result<PathBuf, Error> {
     if !root.is_dir() {
         return Err(Error::Missing {
@@ -120,8 +120,12 @@ fn existing_folder(root: &Path, expected: &str) -> Result<PathBuf, Error> {
             expected: expected.to_owned(),
         });
     }
-    std::path::absolute(root).map_err(|source| Error::Read {
-        path: root.to_owned(),
+    canonical(root)
+}
+
+fn canonical(path: &Path) -> Result<PathBuf, Error> {
+    path.canonicalize().map_err(|source| Error::Read {
+        path: path.to_owned(),
         source,
     })
 }

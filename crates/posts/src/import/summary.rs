@@ -1,22 +1,28 @@
 //! What an import prints: rows, rejects, pictures, then the leak audit.
 
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt;
 
 use super::counts::Table;
 use super::{Counts, Import};
+use crate::Label;
 use crate::audit::{Audit, Shared};
 use crate::number::{counted, percent, thousands};
-use crate::{Label, Split};
 
 /// Width of the column with the subjects of the lines.
-const SUBJECT: usize = 30;
+const SUBJECT: usize = 31;
+
+const ALL: &str = "all";
 
 impl fmt::Display for Import {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} from {}", self.dataset, self.source.display())?;
+        writeln!(f, "{} from {}", self.dataset, self.source)?;
         writeln!(f)?;
-        write_rows(f, &self.counts)?;
-        writeln!(f)?;
+        if !self.counts.read.is_empty() {
+            write_rows(f, &self.counts)?;
+            writeln!(f)?;
+        }
         write_counts(f, &self.counts)?;
         for note in &self.notes {
             writeln!(f, "  note: {note}")?;
@@ -28,74 +34,70 @@ impl fmt::Display for Import {
 
 /// Read and taken side by side, a line per split.
 fn write_rows(f: &mut fmt::Formatter<'_>, counts: &Counts) -> fmt::Result {
-    let names = ["fake", "real", "humor", "unlabelled"];
-    let occurs = |table: &Table, name: &str| table.values().any(|row| row.contains_key(name));
-    let shown = |table: &Table| -> Vec<&str> {
-        let named = names.into_iter().filter(|name| occurs(table, name));
-        named.collect()
-    };
-    let (read, taken) = (shown(&counts.read), shown(&counts.taken));
-    let width = |columns: &[&str]| 11 * (columns.len() + 1);
-    writeln!(
-        f,
-        "  {:<10}{:>read$}  {:>taken$}",
-        "",
-        "rows read",
-        "posts",
-        read = width(&read),
-        taken = width(&taken),
-    )?;
+    let tables = [&counts.read, &counts.taken].map(|table| (table, columns(table)));
     write!(f, "  {:<10}", "")?;
-    for columns in [&read, &taken] {
-        columns
-            .iter()
-            .try_for_each(|name| write!(f, "{name:>11}"))?;
-        write!(f, "{:>11}  ", "all")?;
+    for (title, (_, columns)) in ["rows read", "posts"].into_iter().zip(&tables) {
+        let width = columns.iter().map(|name| width(name)).sum::<usize>() + width(ALL);
+        write!(f, "  {title:>width$}")?;
+    }
+    write!(f, "\n  {:<10}", "")?;
+    for (_, columns) in &tables {
+        write!(f, "  ")?;
+        for name in columns.iter().chain([&ALL]) {
+            write!(f, "{name:>width$}", width = width(name))?;
+        }
     }
     writeln!(f)?;
-    for split in [Split::Train, Split::Validation, Split::Test] {
-        if !counts.read.contains_key(&split) {
-            continue;
-        }
+    for split in counts.read.keys() {
         write!(f, "  {:<10}", split.to_string())?;
-        for (table, columns) in [(&counts.read, &read), (&counts.taken, &taken)] {
-            let count = |name: &str| table.get(&split).and_then(|row| row.get(name)).copied();
-            let cells = columns.iter().map(|name| count(name).unwrap_or_default());
-            let all: usize = cells.clone().sum();
-            for cell in cells.chain([all]) {
-                write!(f, "{:>11}", thousands(cell))?;
-            }
-            write!(f, "  ")?;
+        for (table, columns) in &tables {
+            write_cells(f, table.get(split).unwrap_or(&BTreeMap::new()), columns)?;
         }
         writeln!(f)?;
     }
     Ok(())
 }
 
+fn write_cells(
+    f: &mut fmt::Formatter<'_>,
+    row: &BTreeMap<&'static str, usize>,
+    columns: &[&str],
+) -> fmt::Result {
+    write!(f, "  ")?;
+    for name in columns {
+        let count = row.get(name).copied().unwrap_or_default();
+        write!(f, "{:>width$}", thousands(count), width = width(name))?;
+    }
+    let all = thousands(row.values().sum());
+    write!(f, "{all:>width$}", width = width(ALL))
+}
+
+/// The labels that occur, in a fixed order.
+fn columns(table: &Table) -> Vec<&'static str> {
+    let occurs = |name: &&str| table.values().any(|row| row.contains_key(name));
+    let names = ["fake", "real", "humor", "unlabelled"];
+    names.into_iter().filter(occurs).collect()
+}
+
+fn width(column: &str) -> usize {
+    column.len().max(7) + 2
+}
+
 fn write_counts(f: &mut fmt::Formatter<'_>, counts: &Counts) -> fmt::Result {
-    let (rows, posts, rejects) = (counts.rows, counts.posts, counts.rejects);
     let sum = format!(
         "{} = {} + {}",
-        thousands(rows),
-        counted(posts, "post"),
-        counted(rejects, "reject")
+        thousands(counts.rows),
+        counted(counts.posts, "post"),
+        counted(counts.rejects, "reject")
     );
     line(f, "rows", &sum)?;
-    for (reason, count) in &counts.rejects_by_reason {
-        line(f, &format!("rejects: {reason}"), &thousands(*count))?;
+    if counts.rejects > 0 {
+        let mut reasons: Vec<_> = counts.rejects_by_reason.iter().collect();
+        reasons.sort_by_key(|(_, count)| Reverse(**count));
+        let reasons = reasons.iter().map(|(reason, count)| (reason, **count));
+        line(f, "rejects", &list(reasons))?;
     }
-    let pictures = &counts.pictures;
-    let named = format!(
-        "{} named: {} found, {} missing",
-        thousands(pictures.named),
-        thousands(pictures.found),
-        thousands(pictures.missing)
-    );
-    line(f, "pictures", &named)?;
-    if pictures.links_not_followed > 0 {
-        let links = counted(pictures.links_not_followed, "link");
-        line(f, "", &format!("{links} out of the folder not followed"))?;
-    }
+    write_picture_counts(f, counts)?;
     for (count, what) in [
         (
             counts.posts_with_several_pictures,
@@ -107,6 +109,32 @@ fn write_counts(f: &mut fmt::Formatter<'_>, counts: &Counts) -> fmt::Result {
         if count > 0 {
             line(f, what, &thousands(count))?;
         }
+    }
+    Ok(())
+}
+
+fn write_picture_counts(f: &mut fmt::Formatter<'_>, counts: &Counts) -> fmt::Result {
+    let pictures = &counts.pictures;
+    let named = format!(
+        "{} named, {} found, {} missing",
+        thousands(pictures.named),
+        thousands(pictures.found),
+        thousands(pictures.missing)
+    );
+    line(f, "pictures", &named)?;
+    let many = counts.rows.div_ceil(100).max(2);
+    let missed: Vec<_> = pictures
+        .most_missed
+        .iter()
+        .filter(|(_, rows)| *rows >= many)
+        .collect();
+    if !missed.is_empty() {
+        let missed = missed.iter().take(3).map(|(name, rows)| (name, *rows));
+        line(f, "  missed by the most rows", &list(missed))?;
+    }
+    if pictures.links_not_followed > 0 {
+        let links = counted(pictures.links_not_followed, "link");
+        line(f, "  not followed", &format!("{links} out of the folder"))?;
     }
     Ok(())
 }
@@ -131,7 +159,7 @@ fn write_pictures(f: &mut fmt::Formatter<'_>, audit: &Audit) -> fmt::Result {
         thousands(pictures.distinct)
     );
     line(f, "pictures by content", &files)?;
-    if pictures.distinct > 0 {
+    if pictures.most_posts > 1 {
         let most = format!(
             "median {}, most {} ({})",
             thousands(pictures.median_posts),
@@ -195,9 +223,14 @@ fn write_events(f: &mut fmt::Formatter<'_>, audit: &Audit) -> fmt::Result {
 }
 
 fn write_guesses(f: &mut fmt::Formatter<'_>, audit: &Audit) -> fmt::Result {
-    for baseline in &audit.baselines {
-        let answer = format!("{:.3} on {}", baseline.accuracy, baseline.split);
-        line(f, &format!("always answering {}", baseline.answer), &answer)?;
+    if let Some(first) = audit.baselines.first() {
+        let accuracies: Vec<String> = audit
+            .baselines
+            .iter()
+            .map(|baseline| format!("{} {:.3}", baseline.split, baseline.accuracy))
+            .collect();
+        let subject = format!("always answering {}", first.answer);
+        line(f, &subject, &accuracies.join(", "))?;
     }
     for label in [Label::Fake, Label::Real] {
         if let Some(count) = audit.listed_pictures.get(&label) {
@@ -209,11 +242,17 @@ fn write_guesses(f: &mut fmt::Formatter<'_>, audit: &Audit) -> fmt::Result {
             line(f, &format!("pictures listed by {label} posts"), &listed)?;
         }
     }
-    if audit.guesses.is_empty() {
+    let Some((constant, others)) = audit.guesses.split_first() else {
         return Ok(());
-    }
-    writeln!(f, "  best guess of the label, all posts, from nothing but")?;
-    for guess in &audit.guesses {
+    };
+    writeln!(
+        f,
+        "  accuracy of guessing the label, over all posts, from nothing but"
+    )?;
+    let better = others
+        .iter()
+        .filter(|guess| guess.accuracy - constant.accuracy >= 0.001);
+    for guess in [constant].into_iter().chain(better) {
         line(
             f,
             &format!("  {}", guess.from),
@@ -221,6 +260,14 @@ fn write_guesses(f: &mut fmt::Formatter<'_>, audit: &Audit) -> fmt::Result {
         )?;
     }
     Ok(())
+}
+
+/// `no picture 2,979, duplicate id 1`.
+fn list<T: fmt::Display>(items: impl Iterator<Item = (T, usize)>) -> String {
+    let items: Vec<String> = items
+        .map(|(what, count)| format!("{what} {}", thousands(count)))
+        .collect();
+    items.join(", ")
 }
 
 fn shared(shared: Shared) -> String {

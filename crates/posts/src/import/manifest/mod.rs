@@ -42,7 +42,7 @@ pub fn manifest(file: &Path, options: &Options) -> Result<Import, Error> {
             Err(fault) => collector.reject(at, fault.id.as_deref(), fault.reason, fault.detail),
         }
     }
-    Ok(collector.finish("manifest", file))
+    Ok(collector.finish("manifest", &super::canonical(file)?))
 }
 
 fn read(file: &Path) -> Result<Sheet, Error> {
