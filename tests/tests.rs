@@ -3,5 +3,6 @@
 
 mod encode;
 mod features;
+mod import;
 mod program;
 mod train;

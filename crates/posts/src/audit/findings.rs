@@ -11,6 +11,9 @@ const DOMINATES: f64 = 0.5;
 /// A guess is worth a sentence when it beats the constant answer by so much.
 const BEATS: f64 = 0.05;
 
+/// Posts of a label from which on its shares mean something.
+const ENOUGH: usize = 10;
+
 /// The worst first.
 pub(super) fn of(audit: &Audit) -> Vec<String> {
     let mut findings = Vec::new();
@@ -59,8 +62,11 @@ fn across_splits(audit: &Audit, findings: &mut Vec<String>) {
 
 /// Weibo's non-rumours always list two or more.
 fn number_of_pictures(audit: &Audit) -> Option<String> {
-    let real = audit.listed_pictures.get(&Label::Real)?.two_or_more;
-    let fake = audit.listed_pictures.get(&Label::Fake)?.two_or_more;
+    let two_or_more = |label| {
+        let count = audit.listed_pictures.get(&label)?;
+        (count.posts >= ENOUGH).then_some(count.two_or_more)
+    };
+    let (real, fake) = (two_or_more(Label::Real)?, two_or_more(Label::Fake)?);
     let sentence = format!(
         "{} of the real posts list two or more pictures, {} of the fake ones: a model must not see how many there are",
         percent(real),
@@ -150,4 +156,83 @@ fn some(names: &[String]) -> String {
         more => format!(" and {more} more"),
     };
     names[..names.len().min(SHOWN)].join(", ") + &more
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Post;
+    use crate::audit::fixture::post;
+
+    /// Twenty posts, the even ones fake, after a change; the first sixteen are of train.
+    fn findings(change: impl Fn(usize, &mut Post, &mut usize)) -> String {
+        let mut listed = vec![1; 20];
+        let posts: Vec<Post> = (0..20)
+            .map(|id| {
+                let split = if id < 16 { Split::Train } else { Split::Test };
+                let label = if id % 2 == 0 {
+                    Label::Fake
+                } else {
+                    Label::Real
+                };
+                let mut post = post(id, split, label, &format!("text {id}"));
+                change(id, &mut post, &mut listed[id]);
+                post
+            })
+            .collect();
+        Audit::of_import(&posts, &listed).findings.join("\n")
+    }
+
+    #[test]
+    fn nothing_is_found_where_nothing_is() {
+        assert_eq!(findings(|_, _, _| {}), "");
+    }
+
+    #[test]
+    fn numbers_of_pictures_that_differ_by_label_are_said() {
+        let found = findings(|id, _, listed| *listed = 1 + id % 2);
+        let expected = "100 % of the real posts list two or more pictures, 0 % of the fake ones: \
+                        a model must not see how many there are";
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_folder_per_label_is_said() {
+        let found = findings(|id, post, _| {
+            let folder = if id % 2 == 0 { "rumor" } else { "nonrumor" };
+            post.images = vec![std::path::Path::new(folder).join(format!("{id}.jpg"))];
+        });
+        let expected = "the folder of the first picture alone gives the label of 100 % of the posts \
+                        (always the commoner: 50 %): a model must not see it";
+        assert!(found.contains(expected), "{found}");
+        assert!(found.contains("20 picture files cannot be read"), "{found}");
+    }
+
+    #[test]
+    fn what_train_and_test_share_is_said() {
+        let found = findings(|id, post, _| {
+            post.event = Some(if id % 16 == 0 { "storm" } else { "flood" }.to_owned());
+            if id % 16 == 0 {
+                post.text = format!("Same text https://t.co/{id}");
+            }
+        });
+        for expected in [
+            "1 text in more than one split, links and case aside (1 post outside train)",
+            "2 events in more than one split (4 posts outside train): flood, storm",
+            "the event flood is 94 % of train (15 posts)",
+        ] {
+            assert!(found.contains(expected), "{found}");
+        }
+    }
+
+    #[test]
+    fn repeated_texts_of_a_split_are_said() {
+        let found = findings(|id, post, _| post.text = (id % 8).to_string());
+        assert!(
+            found.contains("50 % of the texts of train repeat"),
+            "{found}"
+        );
+        let found = findings(|id, post, _| post.text = (id / 2).to_string());
+        assert!(found.contains("10 texts with both labels"), "{found}");
+    }
 }

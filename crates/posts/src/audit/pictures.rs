@@ -97,9 +97,9 @@ impl<'a> Identities<'a> {
         }
     }
 
-    /// A post's pictures, each once.
+    /// A post's pictures, each once, under the first of its names.
     fn distinct<'b>(&self, post: &'b Post) -> BTreeMap<Content, &'b Path> {
-        let pictures = post.images.iter().map(PathBuf::as_path);
+        let pictures = post.images.iter().rev().map(PathBuf::as_path);
         let known = pictures.filter_map(|path| Some((*self.of.get(path)?, path)));
         known.collect()
     }

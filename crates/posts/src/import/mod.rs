@@ -5,6 +5,9 @@ mod counts;
 mod lines;
 mod manifest;
 mod pictures;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod properties;
 mod reject;
 mod summary;
 mod twitter;
@@ -149,4 +152,47 @@ fn read_file(path: &Path, expected: &str) -> Result<Vec<u8>, Error> {
         });
     }
     Ok(data)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    fn import(folder: &Path) -> Import {
+        let path = folder.join("m.csv");
+        fs::write(folder.join("a.png"), b"a").unwrap();
+        fs::write(&path, "id,text,image\n1,\"a, b\",a.png\n1,c,a.png\n").unwrap();
+        manifest(&path, &Options::default()).unwrap()
+    }
+
+    #[test]
+    fn the_three_files_are_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("new/out");
+        import(folder.path()).write(&out).unwrap();
+        let posts = crate::read_posts(&out.join("posts.parquet")).unwrap();
+        assert_eq!((posts.len(), posts[0].text.as_str()), (1, "a, b"));
+        let rejects = fs::read_to_string(out.join("rejects.csv")).unwrap();
+        let expected = "file,line,post_id,reason,detail\n\
+                        m.csv,3,1,duplicate id,first on line 2 of m.csv\n";
+        assert_eq!(rejects, expected);
+        let json = fs::read(out.join("import.json")).unwrap();
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["counts"]["rows"], 2);
+        assert_eq!(json["counts"]["rejects_by_reason"]["duplicate id"], 1);
+        assert_eq!(fs::read_dir(&out).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn an_output_folder_that_cannot_be_made_is_named_and_nothing_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("out");
+        fs::write(&out, b"mine").unwrap();
+        let error = prepare_out(&out).unwrap_err().to_string();
+        assert!(error.contains(out.to_str().unwrap()), "{error}");
+        let error = import(folder.path()).write(&out).unwrap_err().to_string();
+        assert!(error.contains(out.to_str().unwrap()), "{error}");
+        assert_eq!(fs::read(&out).unwrap(), b"mine");
+    }
 }

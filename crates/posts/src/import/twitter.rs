@@ -102,7 +102,7 @@ impl Header {
             position(wanted).ok_or_else(|| Error::Column {
                 path: path.to_owned(),
                 column: shown.to_owned(),
-                found: "nothing".to_owned(),
+                found: format!("only `{}`", first.trim()),
                 expected: COLUMNS,
             })
         };
@@ -218,4 +218,206 @@ fn event(image_id: &str) -> Option<String> {
         name => name,
     };
     (!name.is_empty()).then(|| name.to_owned())
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::import::MissingImage;
+
+    const DEV: &str = "post_id\tpost_text\tuser_id\timage_id(s)\tusername\ttimestamp\tlabel\n";
+    const TEST: &str = "post_id\tpost_text\tuser_id\tusername\timage_id\ttimestamp\tlabel\n";
+
+    /// A folder with these files and the pictures `a_fake_1.jpg`, `b_real_2.png`.
+    fn root(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let pictures: [(&str, &[u8]); 2] =
+            [("pictures/x/a_fake_1.jpg", b"a"), ("b_real_2.png", b"b")];
+        for (name, bytes) in pictures.iter().chain(files) {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        folder
+    }
+
+    /// The import of a dev file that has these rows below its header.
+    fn dev(rows: &[u8]) -> Import {
+        let folder = root(&[("devset/posts.txt", &[DEV.as_bytes(), rows].concat())]);
+        twitter(folder.path(), &Options::default()).unwrap()
+    }
+
+    fn rejects(import: &Import) -> Vec<(u64, &'static str, &str)> {
+        let rejects = import.rejects.iter();
+        rejects
+            .map(|reject| (reject.line, reject.reason.as_str(), reject.detail.as_str()))
+            .collect()
+    }
+
+    fn error(folder: &tempfile::TempDir) -> String {
+        let error = twitter(folder.path(), &Options::default()).unwrap_err();
+        error.to_string()
+    }
+
+    #[test]
+    fn dev_becomes_train_and_test_becomes_test_whatever_the_order_of_columns() {
+        let dev = format!("{DEV}1\tone\\ntwo\tu\ta_fake_1 ,b_real_2\tn\tt\tfake");
+        let test = format!("{TEST}2\t\"quoted\tu\tn\tb_real_2\tt\treal\n");
+        let files = [
+            ("devset/posts.txt", dev.as_bytes()),
+            ("testset/posts_groundtruth.txt", test.as_bytes()),
+        ];
+        let folder = root(&files);
+        let import = twitter(folder.path(), &Options::default()).unwrap();
+        let [first, second] = &import.posts[..] else {
+            panic!("{:?}", import.posts)
+        };
+        assert_eq!((first.id.as_str(), first.text.as_str()), ("1", "one\ntwo"));
+        assert_eq!(
+            (first.label, first.split),
+            (Some(Label::Fake), Split::Train)
+        );
+        assert_eq!(first.event.as_deref(), Some("a"));
+        let names = first.images.iter().map(|path| path.file_name().unwrap());
+        assert_eq!(names.collect::<Vec<_>>(), ["a_fake_1.jpg", "b_real_2.png"]);
+        assert_eq!(second.text, "\"quoted");
+        assert_eq!(
+            (second.label, second.split),
+            (Some(Label::Real), Split::Test)
+        );
+        assert!(import.rejects.is_empty() && import.notes.is_empty());
+    }
+
+    #[test]
+    fn humor_of_2015_is_dropped_and_counted() {
+        let header = "tweetId\ttweetText\tuserId\timageId(s)\tusername\ttimestamp\tlabel\r\n";
+        let rows = "1\ta\tu\ta_fake_1\tn\tt\thumor\r\n2\tb\tu\ta_fake_1\tn\tt\tfake\r\n";
+        let folder = root(&[("tweets.txt", format!("\u{feff}{header}{rows}").as_bytes())]);
+        let import = twitter(folder.path(), &Options::default()).unwrap();
+        assert_eq!(rejects(&import), [(2, "humor", "")]);
+        assert_eq!((import.posts.len(), import.counts.humor_dropped), (1, 1));
+        assert!(
+            import.notes[0].contains("no test posts"),
+            "{:?}",
+            import.notes
+        );
+    }
+
+    #[test]
+    fn bad_rows_are_rejects_with_line_and_reason() {
+        let import = dev(b"1\ta\tu\ta_fake_1\tn\tt\n\
+              2\ta\tu\ta_fake_1\tn\tt\tfake\textra\n\
+              3\t\xFF\tu\ta_fake_1\tn\tt\tfake\n\
+              4\ta\tu\ta_fake_1\tn\tt\tmaybe\n\
+              \n\
+              5\ta\tu\ta_fake_1\tn\tt\tfake\n\
+              5\tb\tu\ta_fake_1\tn\tt\tfake\n\
+              \ta\tu\ta_fake_1\tn\tt\tfake\n\
+              6\ta\tu\tgone_1\tn\tt\tfake\n\
+              7\ta\tu\t\tn\tt\tfake\n");
+        let expected = [
+            (2, "too few fields", "6 instead of 7"),
+            (3, "too many fields", "8 instead of 7"),
+            (4, "not UTF-8", ""),
+            (
+                5,
+                "unknown label",
+                "`maybe`; known are fake, real and humor",
+            ),
+            (8, "duplicate id", "first on line 7 of devset/posts.txt"),
+            (9, "no id", ""),
+            (10, "no picture", "no file for `gone_1`"),
+            (11, "no picture", "the row names none"),
+        ];
+        assert_eq!(rejects(&import), expected);
+        assert_eq!((import.counts.rows, import.posts.len()), (9, 1));
+        assert_eq!(import.rejects[2].post_id.as_deref(), Some("3"));
+    }
+
+    #[test]
+    fn ids_with_paths_in_them_open_nothing_outside() {
+        let folder = root(&[]);
+        let inside = folder.path().join("root");
+        fs::create_dir_all(inside.join("devset")).unwrap();
+        let absolute = folder.path().join("b_real_2");
+        let ids = [
+            "../../../../etc/passwd",
+            "../b_real_2",
+            "../pictures/x/a_fake_1",
+        ];
+        let ids = ids.into_iter().chain(absolute.to_str());
+        let rows = ids
+            .enumerate()
+            .map(|(n, id)| format!("{n}\ta\tu\t{id}\tn\tt\tfake\n"));
+        let text = DEV.to_owned() + &rows.collect::<String>();
+        fs::write(inside.join("devset/posts.txt"), text).unwrap();
+        let import = twitter(&inside, &Options::default()).unwrap();
+        assert!(import.posts.is_empty(), "{:?}", import.posts);
+        assert_eq!(import.counts.rejects_by_reason[&Reason::NoPicture], 4);
+    }
+
+    #[test]
+    fn empty_and_very_long_texts_are_kept() {
+        let long = "ä".repeat(100_000);
+        let rows = format!("1\t\tu\ta_fake_1\tn\tt\tfake\n2\t{long}\tu\ta_fake_1\tn\tt\tfake\n");
+        let import = dev(rows.as_bytes());
+        assert_eq!(import.posts[0].text, "");
+        assert_eq!(import.posts[1].text, long);
+        assert_eq!(import.counts.longest_text, 100_000);
+    }
+
+    #[test]
+    fn posts_without_pictures_stay_when_asked() {
+        let rows = b"1\ta\tu\tgone\tn\tt\tfake\n2\t \tu\tgone\tn\tt\tfake\n";
+        let folder = root(&[("devset/posts.txt", &[DEV.as_bytes(), rows].concat())]);
+        let options = Options {
+            missing_image: MissingImage::Keep,
+            ..Options::default()
+        };
+        let import = twitter(folder.path(), &options).unwrap();
+        assert_eq!(import.posts.len(), 1);
+        assert_eq!(rejects(&import)[0].1, "neither text nor picture");
+    }
+
+    #[test]
+    fn empty_files_and_wrong_columns_are_errors() {
+        let empty = error(&root(&[("devset/posts.txt", b" \n")]));
+        assert!(empty.contains("devset/posts.txt` is empty"), "{empty}");
+        let wrong = error(&root(&[("devset/posts.txt", b"id,text,label\n1,a,fake\n")]));
+        assert!(wrong.contains("column `label` of"), "{wrong}");
+        assert!(wrong.contains("found only `id,text,label`"), "{wrong}");
+        let nothing = error(&root(&[]));
+        assert!(nothing.contains("posts_groundtruth.txt"), "{nothing}");
+    }
+
+    #[test]
+    fn a_test_file_without_labels_gives_unlabelled_posts() {
+        let test = "post_id\tpost_text\timage_id\n1\ta\ta_fake_1\n";
+        let folder = root(&[("testset/posts.txt", test.as_bytes())]);
+        let import = twitter(folder.path(), &Options::default()).unwrap();
+        assert_eq!(import.posts[0].label, None);
+        assert!(
+            import.notes[1].contains("has no labels"),
+            "{:?}",
+            import.notes
+        );
+    }
+
+    #[test]
+    fn an_event_is_the_first_part_of_an_id() {
+        for (id, expected) in [
+            ("sandy_fake_43", "sandy"),
+            ("sandyA_fake_29", "sandy"),
+            ("attacks_paris_24", "attacks_paris"),
+            ("eclipse_video_01", "eclipse"),
+            ("eclipse_01", "eclipse"),
+            ("pigFish_humor_2", "pigFish"),
+        ] {
+            assert_eq!(event(id).as_deref(), Some(expected));
+        }
+        assert_eq!(event("_12"), None);
+    }
 }

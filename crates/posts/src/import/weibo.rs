@@ -190,3 +190,151 @@ fn file_name(url: &str) -> &str {
     let url = url.split(['?', '#']).next().unwrap_or(url);
     url.rsplit('/').next().unwrap_or(url)
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn head(id: &str) -> String {
+        format!("{id}|n|url|url|2012|true|1|2|3|4|5|6|7|8|web")
+    }
+
+    /// The import of a folder whose `train_rumor.txt` is this; the other files hold one record without picture each.
+    fn import(rumors: &[u8]) -> Import {
+        let folder = tempfile::tempdir().unwrap();
+        for (index, (name, ..)) in FILES.iter().enumerate() {
+            let record = format!("{}\nnull\ntext\n", head(&format!("90{index}")));
+            fs::write(folder.path().join(name), record).unwrap();
+        }
+        fs::write(folder.path().join("train_rumor.txt"), rumors).unwrap();
+        for name in FOLDERS {
+            fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        fs::write(folder.path().join("rumor_images/A.jpg"), b"a").unwrap();
+        fs::write(folder.path().join("rumor_images/b.gif"), b"b").unwrap();
+        fs::write(folder.path().join("nonrumor_images/c.jpg"), b"c").unwrap();
+        weibo(folder.path(), &Options::default()).unwrap()
+    }
+
+    fn texts(import: &Import) -> Vec<(&str, &str)> {
+        let posts = import.posts.iter();
+        posts
+            .map(|post| (post.id.as_str(), post.text.as_str()))
+            .collect()
+    }
+
+    /// Rejects of `train_rumor.txt`.
+    fn rejects(import: &Import) -> Vec<(u64, &'static str, &str)> {
+        let rejects = import.rejects.iter();
+        let own = rejects.filter(|reject| reject.file == "train_rumor.txt");
+        own.map(|reject| (reject.line, reject.reason.as_str(), reject.detail.as_str()))
+            .collect()
+    }
+
+    #[test]
+    fn line_ends_and_byte_order_marks_do_not_matter() {
+        let record = |id, text| format!("{}\nhttp://h/A.jpg|null\n{text}\n", head(id));
+        let lf = record("1", "a") + &record("2", "") + &record("3", "");
+        let crlf = lf.replace('\n', "\r\n");
+        let expected = [("1", "a"), ("2", ""), ("3", "")];
+        for data in [
+            lf.clone(),
+            crlf.clone(),
+            format!("\u{feff}{crlf}"),
+            lf.strip_suffix('\n').unwrap().to_owned(),
+            crlf.strip_suffix("\r\n").unwrap().to_owned(),
+        ] {
+            let import = import(data.as_bytes());
+            assert_eq!(texts(&import), expected, "{data:?}");
+            assert_eq!(rejects(&import), []);
+        }
+    }
+
+    #[test]
+    fn a_picture_is_the_last_part_of_its_url() {
+        let urls = [
+            (
+                "http://h/x/gone.jpg|http://h/A.jpg?version=1452|null",
+                vec!["A.jpg"],
+            ),
+            ("http://h/a.jpg|null", vec![]),
+            (
+                "http://h/b.gif|http://h/A.jpg|http://h/b.gif|null",
+                vec!["b.gif", "A.jpg"],
+            ),
+            ("http://h/c.jpg|null", vec!["c.jpg"]),
+            (
+                "http://h/..|http://h/../../etc/passwd|/etc/passwd|null",
+                vec![],
+            ),
+            ("null", vec![]),
+        ];
+        let record =
+            |(id, urls): (usize, &str)| format!("{}\n{urls}\ntext\n", head(&id.to_string()));
+        let data: String = urls
+            .iter()
+            .map(|(urls, _)| *urls)
+            .enumerate()
+            .map(record)
+            .collect();
+        let import = import(data.as_bytes());
+        for (id, (urls, expected)) in urls.iter().enumerate() {
+            let post = import.posts.iter().find(|post| post.id == id.to_string());
+            let images = post.map(|post| post.images.clone()).unwrap_or_default();
+            let names: Vec<_> = images
+                .iter()
+                .map(|path| path.file_name().unwrap())
+                .collect();
+            assert_eq!(names, *expected, "{urls}");
+        }
+    }
+
+    #[test]
+    fn broken_records_are_rejects_and_reading_goes_on() {
+        let ok = |id| format!("{}\nhttp://h/A.jpg|null\ntext\n", head(id));
+        let data = format!(
+            "{}{}\nnull\n{}stray\nlines\n5|too|few\n{}{}",
+            ok("1"),
+            head("2"),
+            ok("3"),
+            ok("1"),
+            head("4"),
+        );
+        let import = import(data.as_bytes());
+        assert_eq!(texts(&import), [("1", "text"), ("3", "text")]);
+        let expected = [
+            (4, "record cut short", "2 of 3 lines"),
+            (9, "not a record", "3 line(s) that begin no record"),
+            (12, "duplicate id", "first on line 1 of train_rumor.txt"),
+            (15, "record cut short", "1 of 3 lines"),
+        ];
+        assert_eq!(rejects(&import), expected);
+    }
+
+    #[test]
+    fn other_encodings_are_rejects() {
+        let mut data = format!("{}\nhttp://h/A.jpg|null\n", head("1")).into_bytes();
+        data.extend(b"\xD0\xC2\n");
+        let import = import(&data);
+        assert_eq!(rejects(&import), [(1, "not UTF-8", "")]);
+        assert_eq!(import.rejects[0].post_id.as_deref(), Some("1"));
+    }
+
+    #[test]
+    fn missing_and_empty_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = || {
+            weibo(folder.path(), &Options::default())
+                .unwrap_err()
+                .to_string()
+        };
+        assert!(error().contains("--missing-image keep"), "{}", error());
+        fs::create_dir(folder.path().join(FOLDERS[0])).unwrap();
+        assert!(error().contains("train_rumor.txt`"), "{}", error());
+        fs::write(folder.path().join("train_rumor.txt"), b"").unwrap();
+        assert!(error().contains("is empty"), "{}", error());
+    }
+}
