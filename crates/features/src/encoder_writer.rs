@@ -9,10 +9,9 @@ use rayon::prelude::*;
 
 use crate::catalog::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
 use crate::key::sha256_hex;
-use crate::layout::keys;
 use crate::lock::Lock;
 use crate::parts::{self, Part};
-use crate::{EncoderSpec, Error, Key, plan, rows};
+use crate::{EncoderSpec, Error, Key, layout, plan, rows};
 
 /// Appends rows to one encoder's table, and keeps its plan.
 #[derive(Debug)]
@@ -29,8 +28,8 @@ impl EncoderWriter {
         let file = EncoderFile::read(&folder)?;
         let parts = parts::list_complete(&folder, file.parts, &replace_remedy(&folder))?;
         let keys = |part: &Part| {
-            let keys = keys(part, &file.encoder);
-            keys.map_err(|problem| part.damaged(problem, &replace_remedy(&folder)))
+            let opened = layout::open(part, &file.encoder).map(|(_, keys)| keys);
+            opened.map_err(|problem| part.damaged(problem, &replace_remedy(&folder)))
         };
         let keys: Vec<_> = parts.par_iter().map(keys).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -107,8 +106,6 @@ impl EncoderWriter {
 
     /// Whether each part has the bytes that were written.
     pub(crate) fn check_parts(&self) -> Result<(), Error> {
-        let remedy = replace_remedy(&self.folder);
-        let check = |part: &Part| part.read(&remedy).map(|_| ());
-        self.parts.par_iter().try_for_each(check)
+        parts::check(&self.parts, &replace_remedy(&self.folder))
     }
 }

@@ -91,9 +91,9 @@ fn distinct(links: &Links, of: fn(&Link) -> Option<Key>) -> HashSet<Key> {
 
 fn report(table: &Table, links: &Links) -> Result<EncoderReport, Error> {
     let spec = &table.file.encoder;
-    let keys = table.parts.par_iter().map(|part| table.keys(part));
-    let keys = keys.collect::<Result<Vec<_>, _>>()?;
-    let present: HashSet<Key> = keys.into_iter().flatten().collect();
+    let layouts = table.parts.par_iter().map(|part| table.layout(part));
+    let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
+    let present: HashSet<Key> = layouts.into_iter().flat_map(|(_, keys)| keys).collect();
     let linked = match spec.input {
         Input::Text => distinct(links, |link| Some(link.text_key)),
         Input::TextOcr => distinct(links, |link| Some(link.text_ocr_key)),

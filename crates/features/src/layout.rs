@@ -8,6 +8,7 @@ use parquet::arrow::parquet_to_arrow_schema;
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::ChunkReader;
 
 use crate::parts::Part;
@@ -41,12 +42,12 @@ impl Layout {
         if metadata.num_row_groups() != 1 {
             return Err(format!("{} row groups, not 1", metadata.num_row_groups()));
         }
-        let rows = metadata.row_group(0).num_rows();
-        let rows = usize::try_from(rows).map_err(|error| error.to_string())?;
+        let file_bytes = usize::try_from(file.len()).map_err(|error| error.to_string())?;
+        let keys = runs(&metadata, 0, Key::BYTES, file_bytes)?;
         Ok(Self {
-            rows,
-            keys: runs(&metadata, 0, rows, Key::BYTES)?,
-            values: runs(&metadata, 1, rows, spec.row_bytes())?,
+            rows: keys.iter().map(|run| run.rows).sum(),
+            keys,
+            values: runs(&metadata, 1, spec.row_bytes(), file_bytes)?,
             row_bytes: spec.row_bytes(),
         })
     }
@@ -75,11 +76,12 @@ impl Layout {
     }
 }
 
-/// The keys of a part; the rest of the file is not read.
-pub(crate) fn keys(part: &Part, spec: &EncoderSpec) -> Result<Vec<Key>, String> {
+/// Layout and keys of a part; the rest of the file is not read.
+pub(crate) fn open(part: &Part, spec: &EncoderSpec) -> Result<(Layout, Vec<Key>), String> {
     let file = File::open(&part.path).map_err(|error| error.to_string())?;
-    let keys = Layout::of(&file, spec)?.keys(&file);
-    keys.map_err(|error| error.to_string())
+    let layout = Layout::of(&file, spec)?;
+    let keys = layout.keys(&file).map_err(|error| error.to_string())?;
+    Ok((layout, keys))
 }
 
 /// The arrow schema of a part.
@@ -112,36 +114,37 @@ fn check_schema(metadata: &ParquetMetaData, spec: &EncoderSpec) -> Result<(), Pa
 }
 
 /// The runs of a column, from the page index: a page is its header, its levels (which say nothing, as no value is null), then its values.
+///
+/// The file may be damaged: nothing in it is trusted to lie within `file_bytes`.
 fn runs(
     metadata: &ParquetMetaData,
     column: usize,
-    rows: usize,
     row_bytes: usize,
-) -> Result<Vec<Run>, String> {
-    let chunk = metadata.row_group(0).column(column);
+    file_bytes: usize,
+) -> Result<Vec<Run>, &'static str> {
+    let group = metadata.row_group(0);
+    let chunk = group.column(column);
     let is_plain = |encoding| matches!(encoding, Encoding::PLAIN | Encoding::RLE);
     if chunk.compression() != Compression::UNCOMPRESSED || !chunk.encodings().all(is_plain) {
-        return Err("it is not plain and uncompressed".to_owned());
+        return Err("it is not plain and uncompressed");
     }
     let index = metadata.page_index_for_row_group(0);
     let pages = index.page_locations(column).ok_or("no page index")?;
-    let mut runs = Vec::with_capacity(pages.len());
-    for (number, page) in pages.iter().enumerate() {
-        let next = pages
-            .get(number + 1)
-            .map(|page| page.first_row_index as usize);
-        let first = page.first_row_index as usize;
-        let rows = next
-            .unwrap_or(rows)
-            .checked_sub(first)
-            .ok_or("page order")?;
-        let end = (page.offset + i64::from(page.compressed_page_size)) as usize;
-        let offset = end.checked_sub(rows * row_bytes).ok_or("page size")?;
-        runs.push(Run {
-            first,
-            rows,
-            offset,
-        });
+    let firsts = pages.iter().map(|page| page.first_row_index);
+    let nexts = firsts.clone().skip(1).chain([group.num_rows()]);
+    if firsts.clone().next() != Some(0) {
+        return Err("it has no first page");
     }
-    Ok(runs)
+    let run = |((page, first), next): ((&PageLocation, i64), i64)| {
+        let end = page.offset.checked_add(page.compressed_page_size.into())?;
+        let end = usize::try_from(end).ok().filter(|&end| end <= file_bytes)?;
+        let rows = usize::try_from(next.checked_sub(first)?).ok()?;
+        Some(Run {
+            first: usize::try_from(first).ok()?,
+            rows,
+            offset: end.checked_sub(rows.checked_mul(row_bytes)?)?,
+        })
+    };
+    let runs = pages.iter().zip(firsts).zip(nexts).map(run);
+    runs.collect::<Option<_>>().ok_or("its pages do not fit")
 }

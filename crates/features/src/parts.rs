@@ -1,11 +1,12 @@
 //! Part files: numbered, named by the SHA-256 of their bytes, never changed once they are there.
 
-use std::fs;
-use std::io::{self, Write};
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use mmfnd_posts::atomic;
+use rayon::prelude::*;
 
 use crate::Error;
 use crate::key::sha256_hex;
@@ -40,12 +41,27 @@ impl Part {
 
     /// Its bytes, if they are what was written.
     pub(crate) fn read(&self, remedy: &str) -> Result<Bytes, Error> {
-        let bytes = fs::read(&self.path).map_err(|source| Error::read(&self.path, source))?;
-        if sha256_hex(&bytes)[..HASH_DIGITS] != *self.hash {
-            let problem = "its bytes do not have the hash in its name";
-            return Err(self.damaged(problem.to_owned(), remedy));
-        }
+        let mut bytes = Vec::new();
+        self.read_into(&mut bytes, remedy)?;
         Ok(bytes.into())
+    }
+
+    /// [`Part::read`] into a buffer that is used again and again.
+    pub(crate) fn read_into(&self, bytes: &mut Vec<u8>, remedy: &str) -> Result<(), Error> {
+        bytes.clear();
+        let file = File::open(&self.path).map_err(|source| Error::read(&self.path, source))?;
+        let length = file
+            .metadata()
+            .map_or(0, |metadata| metadata.len() as usize);
+        bytes.reserve_exact(length);
+        (&file)
+            .read_to_end(bytes)
+            .map_err(|source| Error::read(&self.path, source))?;
+        if sha256_hex(bytes)[..HASH_DIGITS] == *self.hash {
+            return Ok(());
+        }
+        let problem = "its bytes do not have the hash in its name";
+        Err(self.damaged(problem.to_owned(), remedy))
     }
 
     pub(crate) fn damaged(&self, problem: String, remedy: &str) -> Error {
@@ -106,6 +122,12 @@ pub(crate) fn list_complete(
             remedy: remedy.to_owned(),
         }),
     }
+}
+
+/// Whether each part has the bytes that were written.
+pub(crate) fn check(parts: &[Part], remedy: &str) -> Result<(), Error> {
+    let check = |buffer: &mut Vec<u8>, part: &Part| part.read_into(buffer, remedy);
+    parts.par_iter().try_for_each_init(Vec::new, check)
 }
 
 /// Writes a part, whole or not at all.

@@ -11,7 +11,7 @@ use crate::catalog::{
 use crate::export::{Exported, export};
 use crate::inspect::{Inspection, inspect};
 use crate::key::sha256_hex;
-use crate::layout::keys;
+use crate::layout::{self, Layout};
 use crate::parts::{self, Part};
 use crate::verify::{Verified, verify};
 use crate::{EncoderSpec, Error, Key};
@@ -149,9 +149,15 @@ impl Table {
         })
     }
 
-    /// The keys of one of its parts.
-    pub(crate) fn keys(&self, part: &Part) -> Result<Vec<Key>, Error> {
-        keys(part, &self.file.encoder).map_err(|problem| part.damaged(problem, &self.remedy()))
+    /// Layout and keys of one of its parts.
+    pub(crate) fn layout(&self, part: &Part) -> Result<(Layout, Vec<Key>), Error> {
+        let opened = layout::open(part, &self.file.encoder);
+        opened.map_err(|problem| part.damaged(problem, &self.remedy()))
+    }
+
+    /// Whether each part has the bytes that were written.
+    pub(crate) fn check_parts(&self) -> Result<(), Error> {
+        parts::check(&self.parts, &self.remedy())
     }
 
     /// What to do when one of its files is damaged.

@@ -139,6 +139,26 @@ fn a_damaged_part_is_not_loaded() {
 }
 
 #[test]
+fn a_damaged_part_is_refused_wherever_the_damage_is() {
+    let fixture = Fixture::filled();
+    let part = &fixture.parts("encoders/bert")[0];
+    let good = fs::read(part).unwrap();
+    for index in (0..good.len()).step_by(3) {
+        let mut bad = good.clone();
+        bad[index] ^= 1 << (index % 8);
+        fs::write(part, &bad).unwrap();
+        let error = fixture.load(&posts(), &["bert"]).unwrap_err().to_string();
+        assert!(
+            error.contains("is damaged") && error.contains("--replace bert"),
+            "byte {index}: {error}"
+        );
+        // Whether it can still be opened does not matter, that it does not panic does.
+        let _ = fixture.writer().encoder(&crate::fixture::bert(), false);
+        let _ = fixture.store().inspect();
+    }
+}
+
+#[test]
 fn a_damaged_classifier_or_link_is_not_used() {
     let fixture = Fixture::filled();
     fs::write(
