@@ -60,7 +60,7 @@ fn values(store: &Path, posts: &Path) -> Vec<(Vec<u32>, Vec<u16>)> {
 #[test]
 fn a_killed_run_that_is_repeated_leaves_the_store_of_an_undisturbed_one() {
     let folder = tempfile::tempdir().unwrap();
-    let posts = world(folder.path(), 240);
+    let posts = world(folder.path(), 160);
     let whole = folder.path().join("whole");
     let started = Instant::now();
     Mmfnd::new(arguments(&posts, &whole)).succeeds();
@@ -68,7 +68,7 @@ fn a_killed_run_that_is_repeated_leaves_the_store_of_an_undisturbed_one() {
     let expected = values(&whole, &posts);
 
     let mut killed = 0;
-    for attempt in 0..10 {
+    for attempt in 0..8 {
         let store = folder.path().join(format!("store {attempt}"));
         let mut run = Mmfnd::new(arguments(&posts, &store)).command();
         let mut child = run
@@ -76,7 +76,7 @@ fn a_killed_run_that_is_repeated_leaves_the_store_of_an_undisturbed_one() {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        std::thread::sleep(duration.mul_f64((f64::from(attempt) + 0.5) / 10.0));
+        std::thread::sleep(duration.mul_f64((f64::from(attempt) + 0.5) / 8.0));
         child.kill().unwrap();
         killed += usize::from(!child.wait().unwrap().success());
         Mmfnd::new(arguments(&posts, &store)).succeeds();
@@ -240,6 +240,9 @@ fn what_cannot_be_done_is_refused_with_the_remedy() {
         .fails()
         .expect_stderr("--replace bert");
     with(&["--only", "bert", "--values", "f32", "--replace", "bert"]).succeeds();
+    with(&["--only", "bert"])
+        .succeeds()
+        .expect_stdout("nothing to encode");
     assert!(!store.join("encoders/resnet").exists());
 }
 

@@ -12,10 +12,13 @@ pub fn run(_arguments: Arguments) -> anyhow::Result<()> {
     println!("mmfnd {}", env!("CARGO_PKG_VERSION"));
     println!("  cache         `{}`", cache_dir().display());
     let is_runtime_usable = runtime();
+    devices();
     let is_demo_usable = presets();
     match (is_runtime_usable, is_demo_usable) {
         (true, true) => Ok(()),
-        (false, _) => anyhow::bail!("without ONNX Runtime nothing can be encoded, the demo neither"),
+        (false, _) => {
+            anyhow::bail!("without ONNX Runtime nothing can be encoded, the demo neither")
+        }
         (true, false) => anyhow::bail!("the preset `demo` cannot be used, and the demo needs it"),
     }
 }
@@ -30,14 +33,33 @@ fn runtime() -> bool {
             return false;
         }
     };
-    println!("  library       `{}` ({})", runtime.path.display(), runtime.origin);
+    println!(
+        "  library       `{}` ({})",
+        runtime.path.display(),
+        runtime.origin
+    );
     println!("  version       {}", runtime.version);
     println!("  providers     {}", runtime.providers.join(", "));
     match doctor::cuda(runtime) {
         Ok(()) => println!("  --device cuda usable"),
-        Err(error) => println!("  --device cuda not usable: {:#}", anyhow::Error::from(error)),
+        Err(error) => println!(
+            "  --device cuda not usable: {:#}",
+            anyhow::Error::from(error)
+        ),
     }
     true
+}
+
+/// What heads can be trained on.
+fn devices() {
+    println!("devices for heads");
+    for found in mmfnd_train::devices() {
+        let name = found.device.name();
+        match found.problem {
+            None => println!("  {name:<13} usable"),
+            Some(problem) => println!("  {name:<13} not usable: {problem}"),
+        }
+    }
 }
 
 /// Says whether the demo's is complete.
@@ -50,7 +72,9 @@ fn presets() -> bool {
     for preset in &presets {
         show(preset);
     }
-    presets.iter().any(|preset| preset.name == "demo" && preset.is_usable())
+    presets
+        .iter()
+        .any(|preset| preset.name == "demo" && preset.is_usable())
 }
 
 fn show(preset: &PresetState) {

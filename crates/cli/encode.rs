@@ -31,9 +31,9 @@ pub struct Arguments {
     /// Drop the stored features of this encoder if another model made them
     #[arg(long, value_name = "ENCODER")]
     replace: Vec<String>,
-    /// How the features are stored
-    #[arg(long, value_enum, default_value_t = ValueName::F16)]
-    values: ValueName,
+    /// How the features are stored; by default as the store has them, f16 in a new one
+    #[arg(long, value_enum)]
+    values: Option<ValueName>,
     /// Run only this encoder of the preset
     #[arg(long, value_name = "ENCODER")]
     only: Vec<String>,
@@ -73,10 +73,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             DeviceName::Cuda => Device::Cuda,
         },
         threads: arguments.threads,
-        value_type: match arguments.values {
+        value_type: arguments.values.map(|values| match values {
             ValueName::F16 => ValueType::F16,
             ValueName::F32 => ValueType::F32,
-        },
+        }),
         replace: arguments.replace,
         write_every: Duration::from_secs_f64(arguments.write_every),
         ..Options::default()
@@ -109,7 +109,10 @@ struct Shown {
 }
 
 fn show(shown: &mut Option<(String, Shown)>, progress: &Progress<'_>) {
-    if shown.as_ref().is_none_or(|(name, _)| name != progress.stage) {
+    if shown
+        .as_ref()
+        .is_none_or(|(name, _)| name != progress.stage)
+    {
         finish(shown.take());
         let stage = Stage::start(progress.stage, progress.total);
         let last = String::new();
@@ -139,9 +142,9 @@ fn print(summary: &Summary, store: &Path) {
         "encoder", "contents", "encoded", "present", "cut off", "padding", "seconds"
     );
     for encoder in &summary.encoders {
-        let padding = encoder.padding().map_or(String::from("-"), |share| {
-            format!("{:.1} %", 100.0 * share)
-        });
+        let padding = encoder
+            .padding()
+            .map_or(String::from("-"), |share| format!("{:.1} %", 100.0 * share));
         println!(
             "{:<12} {:>9} {:>9} {:>9} {:>9} {padding:>8} {:>8.1}",
             encoder.name,
@@ -156,7 +159,10 @@ fn print(summary: &Summary, store: &Path) {
         println!("not used: {count} files ({reason})");
     }
     if summary.rejected() > 0 {
-        println!("each of them is in `{}`", store.join("rejects.csv").display());
+        println!(
+            "each of them is in `{}`",
+            store.join("rejects.csv").display()
+        );
     }
     if summary.encoded() == 0 {
         println!("nothing to encode: everything is in the store");

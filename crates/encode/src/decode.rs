@@ -94,12 +94,12 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-/// Whether the bytes begin as a picture of a known format and a bearable size; does not decode it.
-pub fn probe(bytes: &[u8]) -> Result<(), Refusal> {
+/// Width and height by the header of a picture of a known format and a bearable size; does not decode it.
+pub fn probe(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
     match format_of(bytes)? {
-        ImageFormat::Jpeg => jpeg::check_header(bytes),
-        ImageFormat::Gif => gif::check_header(bytes),
-        format => open(bytes, format).map(drop),
+        ImageFormat::Jpeg => jpeg::size(bytes),
+        ImageFormat::Gif => gif::size(bytes),
+        format => Ok(open(bytes, format)?.dimensions()),
     }
 }
 

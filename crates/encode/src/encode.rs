@@ -26,8 +26,8 @@ pub struct Options {
     pub device: Device,
     /// Threads; 0 for all cores.
     pub threads: usize,
-    /// How values are stored.
-    pub value_type: ValueType,
+    /// How values are stored; `None` for the type that the store has, float16 in a new one.
+    pub value_type: Option<ValueType>,
     /// Encoders whose features in the store may be thrown away if another model made them.
     pub replace: Vec<String>,
     /// The longest that finished features wait in memory: what a kill can lose.
@@ -41,7 +41,7 @@ impl Default for Options {
         Self {
             device: Device::Cpu,
             threads: 0,
-            value_type: ValueType::F16,
+            value_type: None,
             replace: Vec::new(),
             write_every: Duration::from_secs(15),
             part_bytes: 32 << 20,
@@ -81,7 +81,7 @@ pub fn encode(
 ) -> Result<Summary, Error> {
     encode_with(
         posts,
-        &FromPreset::new(preset, options),
+        &FromPreset::new(preset, store, options),
         store,
         options,
         on_progress,

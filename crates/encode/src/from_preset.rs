@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mmfnd_features::EncoderSpec;
+use mmfnd_features::{EncoderSpec, Store, ValueType};
 
 use crate::encode::{Encoders, Options};
 use crate::encoder::Encoder;
@@ -19,10 +19,14 @@ pub(crate) struct FromPreset<'a> {
 }
 
 impl<'a> FromPreset<'a> {
-    pub(crate) fn new(preset: &'a Preset, options: &Options) -> Self {
+    pub(crate) fn new(preset: &'a Preset, store: &Path, options: &Options) -> Self {
         let provider = options.device.provider();
+        // A store that cannot be read is refused when it is opened for writing.
+        let stored = Store::open(store).map_or(Vec::new(), |store| store.encoders().to_vec());
         let spec = |encoder: &crate::EncoderPreset| {
-            encoder.spec(&preset.name, options.value_type, provider)
+            let stored = stored.iter().find(|spec| spec.name == encoder.name);
+            let stored = stored.map_or(ValueType::F16, |spec| spec.value_type);
+            encoder.spec(&preset.name, options.value_type.unwrap_or(stored), provider)
         };
         Self {
             preset,

@@ -4,9 +4,10 @@ use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
 
 use crate::decode::{Refusal, Rgb, check_size, told};
 
-/// Refuses a GIF by its header.
-pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
-    open(bytes).map(drop)
+/// The size of the canvas, by its header.
+pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
+    let decoder = open(bytes)?;
+    Ok((decoder.width().into(), decoder.height().into()))
 }
 
 /// Decodes the first frame onto the canvas.

@@ -8,10 +8,11 @@ use mozjpeg::{ColorSpace, Decompress};
 
 use crate::decode::{Refusal, Rgb, check_size, one_line};
 
-/// Refuses a JPEG by its header.
-pub(crate) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
+/// Width and height, by its header.
+pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
     let ended = Cell::new(false);
-    guarded(&ended, || Ok(open(bytes, &ended)?.map(drop)))
+    let size = |decoder: Decompress<_>| (decoder.width() as u32, decoder.height() as u32);
+    guarded(&ended, || Ok(open(bytes, &ended)?.map(size)))
 }
 
 /// Decodes to RGB: grey is repeated, CMYK and YCCK are converted as Pillow converts them.

@@ -4,6 +4,7 @@
 //! stage goes in rounds: first choices, then the second choices of posts whose first one failed, and so on.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::{Mutex, PoisonError};
 
 use mmfnd_features::{EncoderWriter, Key};
 
@@ -22,6 +23,11 @@ const BUDGET: Budget = Budget {
     rows: 16,
     enough: 16,
 };
+
+/// Pixels above which pictures are decoded one at a time, so that memory is bounded whatever the number of threads.
+const LARGE: u64 = 20_000_000;
+
+static ALONE: Mutex<()> = Mutex::new(());
 
 /// Which pictures can be used, as far as it is known.
 pub(crate) struct Choices<'a> {
@@ -194,6 +200,9 @@ fn prepare(
         if Key::of(&bytes) != item.key {
             return Err(Refusal::Changed);
         }
+        let (width, height) = decode::probe(&bytes)?;
+        let is_large = u64::from(width) * u64::from(height) > LARGE;
+        let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
         let picture = decode::decode(&bytes)?;
         let pixels = preprocessings
             .iter()

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 
-use crate::{CropOffset, Filter, Preprocessing, Resize, Rgb, decode};
+use crate::{CropOffset, Filter, Preprocessing, Resize, Rgb, decode, probe};
 
 fn file() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/pixels.safetensors");
@@ -43,10 +43,12 @@ fn pictures_of_every_kind_are_decoded_as_pillow_decodes_them() {
         .filter_map(|name| name.strip_suffix(".rgb"))
     {
         let expected = tensors.tensor(&format!("{name}.rgb")).unwrap();
-        let found = decode(tensors.tensor(&format!("{name}.file")).unwrap().data());
+        let bytes = tensors.tensor(&format!("{name}.file")).unwrap().data();
+        let found = decode(bytes);
         let found = found.unwrap_or_else(|refusal| panic!("{name}: {refusal}"));
         let size = [found.height as usize, found.width as usize, 3];
         assert_eq!(size, *expected.shape(), "{name}");
+        assert_eq!(probe(bytes), Ok((found.width, found.height)), "{name}");
         let share = share_within_one(&found.data, expected.data());
         assert!(
             share >= 0.999,
