@@ -214,6 +214,22 @@ fn a_manifest_without_labels_or_splits_says_what_that_means() {
 }
 
 #[test]
+fn a_manifest_without_pictures_is_for_those_who_keep_posts_without() {
+    let root = folder(&[("m.tsv", "id\ttext\tlabel\n1\ta\t0\n2\t \t1\n")]);
+    let (file, out) = (root.path().join("m.tsv"), root.path().join("out"));
+    import("manifest", &file, &out, &[])
+        .fails()
+        .expect_stderr("column `image` of");
+    import("manifest", &file, &out, &["--missing-image", "keep"])
+        .succeeds()
+        .expect_stdout("no column `image`: posts without pictures");
+    assert_eq!(
+        rejects(&out),
+        ["m.tsv,3,2,neither text nor picture,the row names none"]
+    );
+}
+
+#[test]
 fn a_manifest_takes_pictures_from_outside_only_when_asked() {
     let root = folder(&[
         (

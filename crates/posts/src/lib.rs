@@ -1,4 +1,26 @@
 //! Posts, dataset readers, the leak audit and the demo world.
+//!
+//! A dataset comes in through [`import`], which makes each of its rows a [`Post`] or a reject and audits the
+//! posts for leaks; from then on it is one file, `posts.parquet`, that [`read_posts`] reads.
+//!
+//! ```
+//! use mmfnd_posts::{Label, import, read_posts};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = tempfile::tempdir()?;
+//! let manifest = folder.path().join("posts.csv");
+//! std::fs::write(folder.path().join("shark.jpg"), b"a picture")?;
+//! std::fs::write(&manifest, "id,text,image,label\n1,Shark in the subway,shark.jpg,fake\n2,Rain,rain.jpg,real\n")?;
+//!
+//! let import = import::manifest(&manifest, &import::Options::default())?;
+//! assert_eq!(import.rejects[0].detail, "no file for `rain.jpg`");
+//! import.write(&folder.path().join("out"))?;
+//!
+//! let posts = read_posts(&folder.path().join("out/posts.parquet"))?;
+//! assert_eq!(posts[0].label, Some(Label::Fake));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod atomic;
 pub mod audit;

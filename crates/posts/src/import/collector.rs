@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use super::counts::{Counts, add, label_name};
+use super::counts::{Counts, Missed, add, label_name};
 use super::{Import, MissingImage, Options, Reason, Reject};
 use crate::audit::Audit;
 use crate::{Label, Post, Split};
@@ -185,9 +185,11 @@ impl<'a> Collector<'a> {
             .keys()
             .filter(|name| !self.found.contains(*name))
             .count();
-        let mut missed: Vec<(String, usize)> = self.missing.into_iter().collect();
-        missed.sort_by_key(|(_, rows)| Reverse(*rows));
-        pictures.most_missed = missed.into_iter().take(MOST_MISSED).collect();
+        let missed = self.missing.into_iter();
+        let mut missed: Vec<_> = missed.map(|(name, rows)| Missed { name, rows }).collect();
+        missed.sort_by_key(|missed| Reverse(missed.rows));
+        missed.truncate(MOST_MISSED);
+        pictures.most_missed = missed;
         Import {
             program: concat!("mmfnd ", env!("CARGO_PKG_VERSION")),
             dataset,

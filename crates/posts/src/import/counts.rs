@@ -48,10 +48,19 @@ pub struct PictureCounts {
     pub found: usize,
     /// Those for which there is none.
     pub missing: usize,
-    /// The ten missing ones that the most rows name, with the number of those rows.
-    pub most_missed: Vec<(String, usize)>,
+    /// The ten missing ones that the most rows name.
+    pub most_missed: Vec<Missed>,
     /// Symbolic links out of the folder; they are not followed.
     pub links_not_followed: usize,
+}
+
+/// A picture for which there is no file.
+#[derive(Clone, Debug, Serialize)]
+pub struct Missed {
+    /// Its name or id.
+    pub name: String,
+    /// Rows that name it.
+    pub rows: usize,
 }
 
 /// The column of a label in [`Table`].

@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::audit::Audit;
 use crate::{Error, Post, atomic, write_posts};
 
-pub use counts::{Counts, PictureCounts, Table};
+pub use counts::{Counts, Missed, PictureCounts, Table};
 pub use manifest::manifest;
 pub use reject::{Reason, Reject};
 pub use twitter::twitter;

@@ -126,10 +126,13 @@ fn write_picture_counts(f: &mut fmt::Formatter<'_>, counts: &Counts) -> fmt::Res
     let missed: Vec<_> = pictures
         .most_missed
         .iter()
-        .filter(|(_, rows)| *rows >= many)
+        .filter(|missed| missed.rows >= many)
         .collect();
     if !missed.is_empty() {
-        let missed = missed.iter().take(3).map(|(name, rows)| (name, *rows));
+        let missed = missed
+            .iter()
+            .take(3)
+            .map(|missed| (&missed.name, missed.rows));
         line(f, "  missed by the most rows", &list(missed))?;
     }
     if pictures.links_not_followed > 0 {
