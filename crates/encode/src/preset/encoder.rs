@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use mmfnd_features::{EncoderSpec, Input, Precision, ValueType};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::image::Preprocessing;
@@ -41,6 +41,20 @@ pub struct EncoderPreset {
     pub classifier: Option<PathBuf>,
     /// SHA-256 of the classifier's file.
     pub classifier_sha256: Option<String>,
+}
+
+/// Everything that can change a value, in an order that no feature of a JSON library can change.
+#[derive(Serialize)]
+struct Identity<'a> {
+    model: String,
+    tokenizer: Option<String>,
+    max_length: Option<usize>,
+    input: Input,
+    image: Option<&'a Preprocessing>,
+    output: &'a str,
+    shape: &'a [usize],
+    precision: Precision,
+    value_type: ValueType,
 }
 
 impl EncoderPreset {
@@ -145,23 +159,28 @@ impl EncoderPreset {
 
     /// What the store records; the fingerprint covers everything that can change a value.
     pub fn spec(&self, preset: &str, value_type: ValueType, provider: &str) -> EncoderSpec {
-        let described = serde_json::json!({
-            "model": self.sha256.to_ascii_lowercase(),
-            "tokenizer": self.tokenizer_sha256.as_ref().map(|sum| sum.to_ascii_lowercase()),
-            "max_length": self.max_length,
-            "input": self.input,
-            "image": self.image,
-            "output": self.output,
-            "shape": self.shape,
-            "precision": self.precision,
-            "value_type": value_type,
-        });
+        let described = Identity {
+            model: self.sha256.to_ascii_lowercase(),
+            tokenizer: self
+                .tokenizer_sha256
+                .as_ref()
+                .map(|sum| sum.to_ascii_lowercase()),
+            max_length: self.max_length,
+            input: self.input,
+            image: self.image.as_ref(),
+            output: &self.output,
+            shape: &self.shape,
+            precision: self.precision,
+            value_type,
+        };
+        let described = serde_json::to_string(&described)
+            .expect("it has no maps and no floats but finite ones");
         EncoderSpec {
             name: self.name.clone(),
             input: self.input,
             shape: self.shape.clone(),
             value_type,
-            fingerprint: hex(&Sha256::digest(described.to_string())),
+            fingerprint: hex(&Sha256::digest(described)),
             model: short_name(&self.model),
             preset: preset.to_owned(),
             precision: self.precision,

@@ -165,6 +165,10 @@ fn everything_that_changes_a_value_changes_the_fingerprint_and_nothing_else_does
     };
     let (bert, resnet) = fingerprints(TEXT);
     assert_eq!(bert.len(), 64);
+    assert!(
+        bert.starts_with("fc4a37f6eb7adb5e"),
+        "stores of earlier versions would be refused: {bert}"
+    );
     for (old, new) in [
         ("max_length = 300", "max_length = 77"),
         ("output = \"cls\"", "output = \"last\""),

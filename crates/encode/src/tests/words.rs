@@ -1,7 +1,32 @@
 //! Tokens: what is cut, what is counted, what is padded.
 
+use std::path::Path;
+
 use super::fakes::tokenizer;
 use crate::{Length, Tokens};
+
+/// `tests/golden/tokens.py` wrote the tokenizers, the texts and the ids.
+#[test]
+fn awkward_texts_have_the_ids_of_hugging_faces_tokenizers() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/tokens.json");
+    let golden: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let texts = golden["texts"].as_array().unwrap();
+    assert!(texts.len() > 20);
+    for (kind, pad_id) in [("bert", 0), ("clip", 528)] {
+        let golden = &golden[kind];
+        let max_length = golden["max_length"].as_u64().unwrap() as usize;
+        let tokenizer = golden["tokenizer"].to_string().parse().unwrap();
+        let tokens = Tokens::new(tokenizer, max_length).unwrap();
+        assert_eq!(tokens.pad_id(), pad_id);
+        for (text, expected) in texts.iter().zip(golden["ids"].as_array().unwrap()) {
+            let text = text.as_str().unwrap();
+            let expected: Vec<u32> = serde_json::from_value(expected.clone()).unwrap();
+            assert_eq!(tokens.ids(text).unwrap(), expected, "{kind}: {text:?}");
+            assert_eq!(tokens.length(text).unwrap().tokens as usize, expected.len());
+        }
+    }
+}
 
 #[test]
 fn texts_are_cut_with_their_last_token_kept() {
