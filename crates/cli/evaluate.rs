@@ -49,14 +49,25 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         *split_mut(&mut metrics, arguments.split) = computed;
     }
     let split = metrics.of(arguments.split).with_context(|| {
-        format!("no post of split `{}` has a label and a picture; name another --split", arguments.split)
+        format!(
+            "no post of split `{}` has a label and a picture; name another --split",
+            arguments.split
+        )
     })?;
     let mut stdout = std::io::stdout().lock();
     match arguments.json {
-        true => writeln!(stdout, "{}", json(arguments.split, split, &causes, &metrics, &info)?),
+        true => writeln!(
+            stdout,
+            "{}",
+            json(arguments.split, split, &causes, &metrics, &info)?
+        ),
         false => {
             let rows = vec![(arguments.split, split)];
-            let table = Table { rows, selection: metrics.selection, seed: info.seed };
+            let table = Table {
+                rows,
+                selection: metrics.selection,
+                seed: info.seed,
+            };
             write!(stdout, "{table}{}", Causes(&causes))
         }
     }
@@ -80,11 +91,16 @@ fn evaluate(
         .collect();
     let logits = scored.iter().filter_map(|(post, prediction)| {
         let label = post.label?.index();
-        Some(Scored { logits: prediction.logits, label })
+        Some(Scored {
+            logits: prediction.logits,
+            label,
+        })
     });
     let logits: Vec<_> = logits.collect();
     let metrics = (!logits.is_empty()).then(|| Metrics::of(&logits));
-    let predicted = scored.iter().map(|(post, prediction)| (*post, prediction.label()));
+    let predicted = scored
+        .iter()
+        .map(|(post, prediction)| (*post, prediction.label()));
     Ok((metrics, by_cause(predicted)))
 }
 
@@ -126,7 +142,10 @@ impl<'a> Table<'a> {
     pub(crate) fn new(metrics: &'a RunMetrics, info: &RunInfo) -> Self {
         let row = |split| metrics.of(split).map(|metrics| (split, metrics));
         Self {
-            rows: [Split::Validation, Split::Test].into_iter().filter_map(row).collect(),
+            rows: [Split::Validation, Split::Test]
+                .into_iter()
+                .filter_map(row)
+                .collect(),
             selection: metrics.selection,
             seed: info.seed,
         }
@@ -135,23 +154,67 @@ impl<'a> Table<'a> {
 
 impl fmt::Display for Table<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:<10} {:>6} {:>9}   {:^23}   {:^23} {:>7}", "", "", "", "fake", "real", "")?;
-        let class = format!("{:>7} {:>7} {:>7}", "prec.", "recall", "F1");
-        writeln!(f, "{:<10} {:>6} {:>9}   {class}   {class} {:>7}", "split", "n", "accuracy", "AUROC")?;
+        write!(f, "{}", MetricsRow::head("split"))?;
         for (split, metrics) in &self.rows {
-            write!(f, "{:<10} {:>6} {:>9.3}", split.to_string(), metrics.n, metrics.accuracy)?;
-            for class in [metrics.fake, metrics.real] {
-                write!(f, "   {:>7.3} {:>7.3} {:>7.3}", class.precision, class.recall, class.f1)?;
-            }
-            let auroc = metrics.auroc.map_or("-".to_owned(), |area| format!("{area:.3}"));
-            writeln!(f, " {auroc:>7}")?;
+            let name = &split.to_string();
+            writeln!(f, "{}", MetricsRow { name, metrics })?;
         }
-        let Selection { epoch, epochs, by, optimistic } = self.selection;
-        write!(f, "seed {}, epoch {epoch} of {epochs}, chosen by {} accuracy", self.seed, by.split())?;
+        let Selection {
+            epoch,
+            epochs,
+            by,
+            optimistic,
+        } = self.selection;
+        write!(
+            f,
+            "seed {}, epoch {epoch} of {epochs}, chosen by {} accuracy",
+            self.seed,
+            by.split()
+        )?;
         match optimistic {
             true => writeln!(f, ": the test figures are optimistic"),
             false => writeln!(f),
         }
+    }
+}
+
+/// A line of the paper's table.
+pub(crate) struct MetricsRow<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) metrics: &'a Metrics,
+}
+
+impl MetricsRow<'_> {
+    /// The two lines above; `what` is the title of the names.
+    pub(crate) fn head(what: &str) -> String {
+        let class = format!("{:>7} {:>7} {:>7}", "prec.", "recall", "F1");
+        let above = format!(
+            "{:<16} {:>6} {:>9}   {:^23}   {:^23}",
+            "", "", "", "fake", "real"
+        );
+        let head = format!(
+            "{what:<16} {:>6} {:>9}   {class}   {class} {:>7}",
+            "n", "accuracy", "AUROC"
+        );
+        format!("{}\n{head}\n", above.trim_end())
+    }
+}
+
+impl fmt::Display for MetricsRow<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, metrics } = self;
+        write!(f, "{name:<16} {:>6} {:>9.3}", metrics.n, metrics.accuracy)?;
+        for class in [metrics.fake, metrics.real] {
+            write!(
+                f,
+                "   {:>7.3} {:>7.3} {:>7.3}",
+                class.precision, class.recall, class.f1
+            )?;
+        }
+        let auroc = metrics
+            .auroc
+            .map_or("-".to_owned(), |area| format!("{area:.3}"));
+        write!(f, " {auroc:>7}")
     }
 }
 
@@ -162,7 +225,7 @@ impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let is_telling = self.0.iter().any(|kind| kind.kind != "real");
         for KindAccuracy { kind, n, accuracy } in self.0.iter().filter(|_| is_telling) {
-            writeln!(f, "{kind:<10} {n:>6} {accuracy:>9.3}")?;
+            writeln!(f, "{kind:<16} {n:>6} {accuracy:>9.3}")?;
         }
         Ok(())
     }

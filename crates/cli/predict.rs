@@ -45,13 +45,21 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let features = Features::load(&store, &posts, &model.encoders())?;
     let rows: Vec<_> = (0..posts.len()).collect();
     let predictions = model.predict(&features, &rows)?;
-    write_predictions(&arguments.out, &posts.iter().collect::<Vec<_>>(), &predictions)?;
+    write_predictions(
+        &arguments.out,
+        &posts.iter().collect::<Vec<_>>(),
+        &predictions,
+    )?;
     print(&posts, &predictions, &arguments.out);
     Ok(())
 }
 
 fn print(posts: &[Post], predictions: &[Option<Prediction>], out: &Path) {
-    let labels: Vec<_> = predictions.iter().flatten().map(Prediction::label).collect();
+    let labels: Vec<_> = predictions
+        .iter()
+        .flatten()
+        .map(Prediction::label)
+        .collect();
     let fakes = labels.iter().filter(|&&label| label == Label::Fake).count();
     println!(
         "{} posts: {fakes} taken for fake, {} for real, {} without a usable picture",

@@ -62,7 +62,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         store: store.fingerprint(),
         commit: commit(),
     };
-    let summary = train_posts(&features, &posts, &config, &options)?;
+    let summary = train_posts("train", &features, &posts, &config, &options)?;
     print(&summary, &options.out).context("cannot print the summary")
 }
 
@@ -71,15 +71,16 @@ pub(crate) fn commit() -> Option<String> {
     option_env!("MMFND_COMMIT").map(str::to_owned)
 }
 
-/// Trains with a progress bar.
+/// Trains with a progress bar of this name.
 pub(crate) fn train_posts(
+    name: &str,
     features: &Features,
     posts: &[Post],
     config: &Config,
     options: &RunOptions,
 ) -> anyhow::Result<RunSummary> {
     let epochs = config.train.epochs as u64;
-    let stage = RefCell::new(Stage::start("train", epochs));
+    let stage = RefCell::new(Stage::start(name, epochs));
     let show = |report: &EpochReport| {
         let (epoch, message) = (report.epoch as u64, message(report));
         stage.borrow_mut().update(epoch, epochs, &message);

@@ -195,7 +195,9 @@ impl Step<'_> {
         let weight = match moments.values {
             MomentValues::Host(mut values) => {
                 let mut weight = numbers(weight);
-                rates.update_host(&mut weight, &numbers(gradient), &mut values);
+                let gradient = gradient.into_data(); // read where it lies: taking it out would copy
+                let gradient = gradient.as_slice().expect("all weights are 32-bit floats");
+                rates.update_host(&mut weight, gradient, &mut values);
                 moments.values = MomentValues::Host(values);
                 Tensor::from_data(TensorData::new(weight, shape), &device)
             }

@@ -138,7 +138,13 @@ pub(crate) fn specs(features: &Features) -> Vec<EncoderSpec> {
 /// Hash over what a run takes from the posts and over which pictures they have.
 pub(crate) fn fingerprint(posts: &[Post], features: &Features) -> String {
     let line = |(post, key): (&Post, &Option<Key>)| {
-        let Post { id, split, label, event, .. } = post;
+        let Post {
+            id,
+            split,
+            label,
+            event,
+            ..
+        } = post;
         let text = post.encoder_text();
         format!("{id:?} {split} {label:?} {event:?} {key:?} {text:?}\n")
     };

@@ -241,15 +241,26 @@ fn check_key(key: &str, place: &str) -> Result<(), Error> {
     if known.iter().any(|(name, _)| name == key) {
         return Ok(());
     }
-    let likeness = |name: &str| {
-        let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-        strsim::jaro_winkler(name, key).max(strsim::jaro_winkler(&last(name), &last(key)))
-    };
+    let likeness = |name: &str| likeness(name, key);
     let names = known.iter().map(|(name, _)| name);
     let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let nearest = nearest.expect("there are keys");
     let problem = format!("unknown key `{key}`; the nearest known one is `{nearest}`");
     Err(config_error(place, &problem))
+}
+
+/// 0 to 1; 1 also for initials, such as `lr` for `learning_rate`.
+fn likeness(name: &str, key: &str) -> f64 {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let (short_name, short_key) = (last(name), last(key));
+    let initials: String = short_name
+        .split('_')
+        .filter_map(|word| word.chars().next())
+        .collect();
+    if initials.len() > 1 && initials == short_key {
+        return 1.0;
+    }
+    strsim::jaro_winkler(name, key).max(strsim::jaro_winkler(&short_name, &short_key))
 }
 
 fn config_error(place: &str, problem: &str) -> Error {
@@ -302,6 +313,7 @@ mod tests {
             error.contains("`a.toml`: unknown key `train.lr`"),
             "{error}"
         );
+        assert!(error.contains("`train.learning_rate`"), "{error}");
     }
 
     #[test]

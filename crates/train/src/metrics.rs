@@ -99,9 +99,7 @@ pub struct KindAccuracy {
 }
 
 /// Accuracy by cause of fakeness, and of real posts; posts that are fake for no known cause are not counted.
-pub fn by_cause<'a>(
-    predicted: impl IntoIterator<Item = (&'a Post, Label)>,
-) -> Vec<KindAccuracy> {
+pub fn by_cause<'a>(predicted: impl IntoIterator<Item = (&'a Post, Label)>) -> Vec<KindAccuracy> {
     let mut counts: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     for (post, predicted) in predicted {
         let kind = match (post.label, &post.cause) {
@@ -212,9 +210,20 @@ mod tests {
         };
         let tamper = post(Label::Fake, Some("tamper"));
         let (real, unknown) = (post(Label::Real, None), post(Label::Fake, None));
-        let predicted = [(&tamper, Label::Fake), (&tamper, Label::Real), (&real, Label::Real), (&unknown, Label::Fake)];
-        let kinds: Vec<_> = by_cause(predicted).into_iter().map(|k| (k.kind, k.n, k.accuracy)).collect();
-        assert_eq!(kinds, [("real".to_owned(), 1, 1.0), ("tamper".to_owned(), 2, 0.5)]);
+        let predicted = [
+            (&tamper, Label::Fake),
+            (&tamper, Label::Real),
+            (&real, Label::Real),
+            (&unknown, Label::Fake),
+        ];
+        let kinds: Vec<_> = by_cause(predicted)
+            .into_iter()
+            .map(|k| (k.kind, k.n, k.accuracy))
+            .collect();
+        assert_eq!(
+            kinds,
+            [("real".to_owned(), 1, 1.0), ("tamper".to_owned(), 2, 0.5)]
+        );
     }
 
     #[test]

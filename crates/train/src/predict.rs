@@ -169,7 +169,10 @@ pub(crate) fn write_run(
     let predictions: Vec<_> = predictions.iter().copied().map(Some).collect();
     let mut columns = vec![
         ("post_id", ids(posts)),
-        ("split", TableColumn::Text(splits.iter().map(split).collect())),
+        (
+            "split",
+            TableColumn::Text(splits.iter().map(split).collect()),
+        ),
         ("label", TableColumn::Int(posts.iter().map(label).collect())),
         ("predicted", predicted(&predictions)),
     ];
@@ -200,7 +203,11 @@ fn predicted(predictions: &[Option<Prediction>]) -> TableColumn {
 fn figures(predictions: &[Option<Prediction>]) -> [(&'static str, TableColumn); 5] {
     let column = |value: fn(Prediction) -> f32| {
         let values = predictions.iter().map(|prediction| prediction.map(value));
-        TableColumn::Float(values.map(|value| value.filter(|value| !value.is_nan())).collect())
+        TableColumn::Float(
+            values
+                .map(|value| value.filter(|value| !value.is_nan()))
+                .collect(),
+        )
     };
     [
         ("p_fake", column(|p| p.p_fake)),

@@ -98,7 +98,9 @@ pub fn train(
 
 /// What `run.json` says.
 fn info(job: &Job, splits: &Splits, sizes: Sizes) -> RunInfo {
-    let Job { config, options, .. } = job;
+    let Job {
+        config, options, ..
+    } = job;
     let mut notes = splits.notes.clone();
     if config.head.pooling() == Pooling::Released {
         notes.push("`head.pooling = \"released\"`: a prediction depends on the posts that are scored with it".into());
@@ -140,7 +142,10 @@ fn start(run: &RunDir, config: &Config, info: &RunInfo) -> Result<(), Error> {
     let before = run.info()?;
     let changed = [
         ("the device", before.device != info.device),
-        ("the encoders of the store", before.encoders != info.encoders),
+        (
+            "the encoders of the store",
+            before.encoders != info.encoders,
+        ),
         ("the posts", before.posts != info.posts),
     ];
     match changed.iter().find(|(_, changed)| *changed) {
