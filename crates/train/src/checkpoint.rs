@@ -45,21 +45,18 @@ pub(crate) fn save(folder: &Path, state: &State) -> Result<(), Error> {
         }
     }
     let mut all = prefixed("weight", weights::named(&state.head));
-    let moments = state.optimizer.state();
-    for (path, saved) in &moments {
-        for (name, values) in ["moment1", "moment2"].iter().zip(&saved.values) {
+    let mut optimizer_steps = BTreeMap::new();
+    for (path, SavedMoments { steps, values }) in state.optimizer.state() {
+        for (name, values) in ["moment1", "moment2"].iter().zip(values) {
             let shape = vec![values.len()];
-            let values = values.clone();
             all.insert(format!("{name}.{path}"), Weight { shape, values });
         }
+        optimizer_steps.insert(path, steps);
     }
     let position = Position {
         epoch: state.epoch,
         step: state.step,
-        optimizer_steps: moments
-            .iter()
-            .map(|(path, saved)| (path.clone(), saved.steps))
-            .collect(),
+        optimizer_steps,
         best: state.best.as_ref().map(|best| BestPosition {
             epoch: best.epoch,
             accuracy: best.accuracy,

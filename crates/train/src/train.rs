@@ -49,6 +49,9 @@ pub struct RunSummary {
     pub predictions: Vec<Prediction>,
 }
 
+const NO_LAYER: &str =
+    "the features of `resnet` come without a classification layer: it starts from random weights";
+
 /// What [`train`] is asked for.
 struct Job<'a> {
     features: &'a Features,
@@ -78,7 +81,10 @@ pub fn train(
         config,
         options,
     };
-    let info = info(&job, &splits, sizes);
+    let mut info = info(&job, &splits, sizes);
+    if layer.is_none() {
+        info.notes.push(NO_LAYER.to_owned());
+    }
     start(&run, config, &info)?;
     write_rejects(&run, posts, &splits)?;
     let trainer = Trainer {

@@ -70,10 +70,12 @@ fn from_view(view: &TensorView) -> Weight {
 }
 
 fn to_bytes(values: &[f32]) -> Vec<u8> {
-    values
-        .iter()
-        .flat_map(|value| value.to_le_bytes())
-        .collect()
+    let mut bytes = vec![0; 4 * values.len()];
+    let (chunks, _) = bytes.as_chunks_mut::<4>();
+    for (chunk, value) in chunks.iter_mut().zip(values) {
+        *chunk = value.to_le_bytes();
+    }
+    bytes
 }
 
 #[cfg(test)]

@@ -47,18 +47,15 @@ pub struct Tolerance {
 }
 
 impl Tolerance {
-    /// Panics with the worst number when any is too far off.
+    /// Panics with the first number that is too far off.
     pub fn check(self, what: &str, ours: &[f32], theirs: &[f32]) {
         assert_eq!(ours.len(), theirs.len(), "{what}: number of values");
-        let excess = |i: &usize| {
-            (ours[*i] - theirs[*i]).abs() - self.relative * theirs[*i].abs() - self.absolute
-        };
-        for i in 0..ours.len() {
-            let close = excess(&i) <= 0.0; // false for NaN
+        for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+            let allowed = self.relative * theirs.abs() + self.absolute;
+            let is_close = (ours - theirs).abs() <= allowed; // false for NaN
             assert!(
-                close,
-                "{what}[{i}]: ours {} PyTorch {} ({self:?})",
-                ours[i], theirs[i]
+                is_close,
+                "{what}[{i}]: ours {ours}, PyTorch {theirs} ({self:?})"
             );
         }
     }
