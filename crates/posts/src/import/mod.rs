@@ -6,7 +6,6 @@ mod lines;
 mod manifest;
 mod pictures;
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
 mod properties;
 mod reject;
 mod summary;

@@ -52,12 +52,12 @@ proptest! {
         "1\ttext\tu\ta_1\tn\tt\tfake", "2\ttext\tu\ta_1, b_2\tn\tt\treal", "3\t\tu\t\tn\tt\thumor",
         "4\ttext\tu\ta_1\tn\tt", "\t\t\t\t\t\t", "5\t\"\tu\t../..\tn\tt\tfake",
     ])) {
-        let folder = tempfile::tempdir().unwrap();
-        fs::create_dir(folder.path().join("devset")).unwrap();
-        fs::write(folder.path().join("devset/posts.txt"), [DEV, &rows].concat()).unwrap();
-        fs::write(folder.path().join("a_1.png"), b"a").unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join("devset")).expect("it can be written");
+        fs::write(folder.path().join("devset/posts.txt"), [DEV, &rows].concat()).expect("it can be written");
+        fs::write(folder.path().join("a_1.png"), b"a").expect("it can be written");
         for options in [Options::default(), keep()] {
-            let import = twitter(folder.path(), &options).unwrap();
+            let import = twitter(folder.path(), &options).expect("it can be read");
             prop_assert!(adds_up(&import));
             prop_assert_eq!(import.counts.rows, filled_lines(&rows));
         }
@@ -65,13 +65,13 @@ proptest! {
 
     #[test]
     fn no_line_of_a_weibo_file_is_lost(rumors in bytes(&[HEAD, "http://h/a.jpg|null", "text", "", "2|short"])) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         for name in ["train_rumor.txt", "train_nonrumor.txt", "test_rumor.txt", "test_nonrumor.txt"] {
-            fs::write(folder.path().join(name), "x\n").unwrap();
+            fs::write(folder.path().join(name), "x\n").expect("it can be written");
         }
         let data = [HEAD.as_bytes(), b"\nnull\ntext\n", &rumors].concat();
-        fs::write(folder.path().join("train_rumor.txt"), data).unwrap();
-        let import = weibo(folder.path(), &keep()).unwrap();
+        fs::write(folder.path().join("train_rumor.txt"), data).expect("it can be written");
+        let import = weibo(folder.path(), &keep()).expect("it can be read");
         prop_assert!(adds_up(&import));
         let has_record = import.posts.iter().any(|post| post.id == "1");
         prop_assert!(has_record);
@@ -83,9 +83,9 @@ proptest! {
             r#"{"id": "1", "text": "a", "image": ["x.png"], "label": 1}"#, "{}", "1,\"a", "2,b\",,real,test"]),
         ending in prop::sample::select(&["csv", "tsv", "jsonl", "parquet"][..]),
     ) {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
         let path = folder.path().join("m").with_extension(ending);
-        fs::write(&path, data).unwrap();
+        fs::write(&path, data).expect("it can be written");
         if let Ok(import) = manifest(&path, &keep()) {
             prop_assert!(adds_up(&import));
         }
@@ -96,8 +96,8 @@ proptest! {
         posts in prop::collection::vec(any_post(), 1..8),
         ending in prop::sample::select(&["csv", "tsv", "jsonl", "parquet"][..]),
     ) {
-        let folder = tempfile::tempdir().unwrap();
-        let folder = folder.path().canonicalize().unwrap();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let folder = folder.path().canonicalize().expect("it is there");
         let posts: Vec<Post> = posts.into_iter().enumerate().map(|(id, post)| Post {
             id: format!("p{id}"),
             images: post.images.iter().map(|name| folder.join(name)).collect(),
@@ -105,10 +105,10 @@ proptest! {
             text: if ending == "tsv" { post.text.replace(['\t', '\r', '\n'], " ") } else { post.text },
             ..post
         }).collect();
-        posts.iter().flat_map(|post| &post.images).for_each(|path| fs::write(path, b"x").unwrap());
+        posts.iter().flat_map(|post| &post.images).for_each(|path| fs::write(path, b"x").expect("it can be written"));
         let path = folder.join("m").with_extension(ending);
         write_manifest(&path, &posts);
-        let import = manifest(&path, &Options::default()).unwrap();
+        let import = manifest(&path, &Options::default()).expect("it can be read");
         prop_assert_eq!(import.rejects, []);
         prop_assert_eq!(import.posts, posts);
     }
@@ -135,11 +135,14 @@ fn write_manifest(path: &Path, posts: &[Post]) {
         let names = post
             .images
             .iter()
-            .map(|path| path.file_name().unwrap().to_str().unwrap());
+            .map(|path| path.file_name().expect("a file").to_str().expect("UTF-8"));
         names.collect::<Vec<_>>().join("|")
     };
     let columns = [
-        ("label", text(&|post| post.label.unwrap().to_string())),
+        (
+            "label",
+            text(&|post| post.label.expect("a label").to_string()),
+        ),
         ("id", text(&|post| post.id.clone())),
         ("text", text(&|post| post.text.clone())),
         ("image", text(&images)),
@@ -149,12 +152,12 @@ fn write_manifest(path: &Path, posts: &[Post]) {
             posts.iter().map(|post| post.event.clone()).collect(),
         ),
     ];
-    if path.extension().unwrap() != "tsv" {
+    if path.extension().expect("an ending") != "tsv" {
         return write_table(
             path,
             &columns.map(|(name, values)| (name, TableColumn::Text(values))),
         )
-        .unwrap();
+        .expect("it can be read");
     }
     let mut lines = columns.each_ref().map(|(name, _)| *name).join("\t");
     for row in 0..posts.len() {
@@ -163,5 +166,5 @@ fn write_manifest(path: &Path, posts: &[Post]) {
             .map(|(_, values)| values[row].clone().unwrap_or_default());
         lines = lines + "\n" + &cells.join("\t");
     }
-    fs::write(path, lines).unwrap();
+    fs::write(path, lines).expect("it can be written");
 }

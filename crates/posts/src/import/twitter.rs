@@ -3,7 +3,7 @@
 //! Fields are separated by tabs and never quoted: some texts begin with a quotation mark. The two characters `\n`
 //! stand for a line break and become one; other escapes and HTML entities stay as they are written.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::collector::{Candidate, Collector, Picture, Place};
 use super::lines::{Line, lines};
@@ -189,7 +189,7 @@ impl TweetFile<'_> {
             .filter(|name| !name.is_empty())
             .map(|name| Picture {
                 name: name.to_owned(),
-                path: self.pictures.by_id(name).map(PathBuf::clone),
+                path: self.pictures.by_id(name).cloned(),
             })
             .collect();
         Candidate {
