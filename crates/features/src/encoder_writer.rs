@@ -56,10 +56,11 @@ impl EncoderWriter {
     /// # Panics
     /// When `values` is not a row of the encoder's width for each key.
     pub fn append(&mut self, keys: &[Key], values: &[f32]) -> Result<(), Error> {
-        let bytes = rows::to_bytes(self.spec(), keys, values)?;
         if keys.is_empty() {
+            assert!(values.is_empty(), "a row for each key");
             return Ok(());
         }
+        let bytes = rows::to_bytes(self.spec(), keys, values)?;
         let part = parts::write(&self.folder, self.parts.len(), &bytes)?;
         let mut file = self.file.clone();
         file.parts = self.parts.len() + 1;

@@ -6,5 +6,6 @@ mod export;
 mod fixture;
 mod kill;
 mod load;
+mod process;
 mod replace;
 mod round_trip;

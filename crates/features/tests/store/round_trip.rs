@@ -179,3 +179,23 @@ fn nan_is_refused_before_it_is_stored() {
     }
     assert!(fixture.parts("encoders").is_empty());
 }
+
+#[test]
+fn no_rows_make_no_part() {
+    let fixture = Fixture::new();
+    let mut writer = fixture.writer();
+    writer
+        .encoder(&bert(), false)
+        .unwrap()
+        .append(&[], &[])
+        .unwrap();
+    writer.write_links(&[]).unwrap();
+    drop(writer);
+    assert!(fixture.parts("").is_empty());
+    assert!(fixture.store().verify().unwrap().problems.is_empty());
+    assert!(
+        fixture.load(&[], &["bert"]).unwrap().columns[0]
+            .values
+            .is_empty()
+    );
+}

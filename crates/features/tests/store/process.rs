@@ -1,0 +1,142 @@
+//! Real processes: writers that are killed, and writers whose disk is full. A test starts itself again as the process that is to fail.
+#![cfg(unix)]
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mmfnd_features::{Key, StoreWriter, verify};
+
+use crate::fixture::{Fixture, bert, link, post, posts, row, rows, text_key};
+
+/// Names the store in the environment of the process that is to fail.
+const STORE: &str = "MMFND_TEST_STORE";
+
+/// The store, if this is that process.
+fn child_store() -> Option<PathBuf> {
+    std::env::var_os(STORE).map(PathBuf::from)
+}
+
+/// This test program, about to run one test as the process that is to fail, after a line of shell.
+fn child(fixture: &Fixture, shell: &str, test: &str) -> Command {
+    let mut command = Command::new("sh");
+    command.args([
+        "-c",
+        &format!("{shell} exec \"$0\" --exact --nocapture \"$1\""),
+    ]);
+    command.arg(std::env::current_exe().unwrap()).arg(test);
+    command
+        .env(STORE, &fixture.path)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    command
+}
+
+/// How many files the encoder has by now; the writer goes on meanwhile.
+fn files_of_bert(fixture: &Fixture) -> usize {
+    let entries = fs::read_dir(fixture.path.join("encoders/bert"));
+    entries.map_or(0, Iterator::count)
+}
+
+fn numbered(number: usize) -> mmfnd_posts::Post {
+    post(&number.to_string(), &format!("text {number}"), None)
+}
+
+/// Adds posts without end, a link, a plan and a part each, as far as they are not there.
+fn write_without_end(store: &std::path::Path) {
+    let mut writer = StoreWriter::open(store).unwrap();
+    let mut encoder = writer.encoder(&bert(), false).unwrap();
+    for number in 0.. {
+        let post = numbered(number);
+        let key = text_key(&post);
+        if writer.links().unwrap().get(&post.id).is_none() {
+            writer.write_links(&[link(&post)]).unwrap();
+        }
+        if !encoder.present().contains(&key) {
+            encoder.set_plan(&[vec![key]]).unwrap();
+            encoder.append(&[key], &rows(bert(), &[key])).unwrap();
+            encoder.clear_plan().unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_writer_killed_at_any_moment_leaves_a_store_that_the_next_completes() {
+    if let Some(store) = child_store() {
+        return write_without_end(&store);
+    }
+    let fixture = Fixture::new();
+    let test = "process::a_writer_killed_at_any_moment_leaves_a_store_that_the_next_completes";
+    for round in 0..12 {
+        let mut child = child(&fixture, "", test).spawn().unwrap();
+        let enough = round * 3;
+        let start = Instant::now();
+        while fixture.path.join("store.json").exists() && files_of_bert(&fixture) < enough
+            || start.elapsed() < Duration::from_millis(20 + 7 * round as u64)
+        {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "the writer goes on until it is killed"
+            );
+            std::thread::yield_now();
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+        if fixture.path.join("store.json").exists() {
+            assert_eq!(verify(&fixture.path).unwrap().problems, [], "round {round}");
+        }
+    }
+    let mut writer = fixture.writer();
+    let mut encoder = writer.encoder(&bert(), false).unwrap();
+    let linked = writer.links().unwrap().len();
+    assert!(linked > 1, "the writers got somewhere");
+    let posts: Vec<_> = (0..linked).map(numbered).collect();
+    let keys: Vec<_> = posts.iter().map(text_key).collect();
+    let missing: Vec<_> = keys
+        .iter()
+        .copied()
+        .filter(|key| !encoder.present().contains(key))
+        .collect();
+    assert!(missing.len() <= 1, "only the last post can lack its row");
+    encoder.append(&missing, &rows(bert(), &missing)).unwrap();
+    encoder.clear_plan().unwrap();
+    drop((encoder, writer));
+    let features = fixture.load(&posts, &["bert"]).unwrap();
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(row(&features, "bert", index), Some(rows(bert(), &[*key])));
+    }
+    assert_eq!(verify(&fixture.path).unwrap().problems, []);
+}
+
+#[test]
+fn a_full_disk_names_the_file_and_leaves_the_store_as_it_was() {
+    let keys: Vec<_> = (0..2000u32).map(|n| Key::of(&n.to_le_bytes())).collect();
+    if let Some(store) = child_store() {
+        let mut writer = StoreWriter::open(&store).unwrap();
+        let mut encoder = writer.encoder(&bert(), false).unwrap();
+        let error = encoder.append(&keys, &rows(bert(), &keys)).unwrap_err();
+        eprintln!("refused: {error}");
+        return;
+    }
+    let fixture = Fixture::filled();
+    let content = || -> Vec<_> {
+        let files = fixture.files().into_iter();
+        files.map(|file| (fs::read(&file).unwrap(), file)).collect()
+    };
+    let before = content();
+    // No file may grow beyond a few kilobytes; that is an error of `write`, as on a full disk, once the signal is ignored.
+    let shell = "trap '' XFSZ; ulimit -f 16;";
+    let test = "process::a_full_disk_names_the_file_and_leaves_the_store_as_it_was";
+    let output = child(&fixture, shell, test).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    assert!(
+        said.contains("refused: cannot write") && said.contains("encoders/bert/000003-"),
+        "{said}"
+    );
+    assert!(said.contains("has room"), "{said}");
+    assert_eq!(before, content());
+    fixture.append(&bert(), &keys);
+    fixture.load(&posts(), &["bert"]).unwrap();
+}
