@@ -152,25 +152,22 @@ fn summary(inspection: &Inspection) -> String {
         String::new(),
     ];
     lines.extend(table(&inspection.encoders));
-    let is_open = |encoder: &&EncoderReport| encoder.missing > 0 || encoder.planned > 0;
-    for encoder in inspection.encoders.iter().filter(is_open) {
-        let EncoderReport {
-            spec,
-            missing,
-            planned,
-            ..
-        } = encoder;
-        let planned = match planned {
-            0 => String::new(),
-            planned => format!(", {planned} planned batches are left"),
-        };
-        lines.push(format!(
-            "{}: {} not encoded{planned}; run `mmfnd encode` again",
-            spec.name,
-            count(*missing, "content")
-        ));
-    }
+    lines.extend(inspection.encoders.iter().filter_map(unfinished));
     lines.join("\n") + "\n"
+}
+
+/// What an encoder lacks, if anything.
+fn unfinished(encoder: &EncoderReport) -> Option<String> {
+    let planned = match encoder.planned {
+        0 if encoder.missing == 0 => return None,
+        0 => String::new(),
+        planned => format!(", {planned} planned batches are left"),
+    };
+    let name = &encoder.spec.name;
+    let missing = count(encoder.missing, "content");
+    Some(format!(
+        "{name}: {missing} not encoded{planned}; run `mmfnd encode` again"
+    ))
 }
 
 /// A number and what is counted.
@@ -195,23 +192,7 @@ fn table(encoders: &[EncoderReport]) -> Vec<String> {
         "model",
     ];
     let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(encoders.iter().map(|encoder| {
-        let spec = &encoder.spec;
-        let shape: Vec<_> = spec.shape.iter().map(usize::to_string).collect();
-        [
-            spec.name.clone(),
-            spec.input.to_string(),
-            shape.join("x"),
-            spec.value_type.to_string(),
-            encoder.rows.to_string(),
-            megabytes(encoder.bytes),
-            spec.precision.to_string(),
-            spec.provider.clone(),
-            spec.short_fingerprint().to_owned(),
-            spec.preset.clone(),
-            spec.model.clone(),
-        ]
-    }));
+    rows.extend(encoders.iter().map(cells));
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
     let widths: Vec<_> = (0..head.len())
         .map(|column| width(column).unwrap_or(0))
@@ -225,6 +206,24 @@ fn table(encoders: &[EncoderReport]) -> Vec<String> {
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect()
+}
+
+fn cells(encoder: &EncoderReport) -> [String; 11] {
+    let spec = &encoder.spec;
+    let shape: Vec<_> = spec.shape.iter().map(usize::to_string).collect();
+    [
+        spec.name.clone(),
+        spec.input.to_string(),
+        shape.join("x"),
+        spec.value_type.to_string(),
+        encoder.rows.to_string(),
+        megabytes(encoder.bytes),
+        spec.precision.to_string(),
+        spec.provider.clone(),
+        spec.short_fingerprint().to_owned(),
+        spec.preset.clone(),
+        spec.model.clone(),
+    ]
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -65,18 +65,9 @@ pub(crate) fn export(store: &Store, posts: &[Post], out: &Path) -> Result<Export
     });
     failure.map_or(Ok(()), Err)?;
     written?;
-    let absent = tables.iter().map(|table| {
-        let name = table.table.file.encoder.name.clone();
-        (
-            name,
-            keys.iter()
-                .filter(|keys| table.find(keys).is_none())
-                .count(),
-        )
-    });
     Ok(Exported {
         posts: posts.len(),
-        absent: absent.collect(),
+        absent: tables.iter().map(|table| table.absent(&keys)).collect(),
     })
 }
 
@@ -124,6 +115,12 @@ impl<'a> Index<'a> {
         Some((key, part, row))
     }
 
+    /// Its name and how many posts have no row.
+    fn absent(&self, keys: &[PostKeys]) -> (String, usize) {
+        let absent = keys.iter().filter(|keys| self.find(keys).is_none());
+        (self.table.file.encoder.name.clone(), absent.count())
+    }
+
     fn column(&self, keys: &[PostKeys]) -> Result<ArrayRef, Error> {
         let spec = &self.table.file.encoder;
         let width = spec.width();
@@ -155,16 +152,19 @@ impl<'a> Index<'a> {
                     })?;
             }
         }
+        let present = found.iter().map(Option::is_some).collect();
+        Ok(self.list(&values, present))
+    }
+
+    fn list(&self, values: &Values, present: NullBuffer) -> ArrayRef {
         let mut floats = vec![0.0; values.len()];
         values.copy_to(0, &mut floats);
-        let nulls = found.iter().map(Option::is_some).collect::<NullBuffer>();
-        let (DataType::FixedSizeList(item, size), values) =
-            (self.data_type(), Float32Array::from(floats))
-        else {
+        let DataType::FixedSizeList(item, size) = self.data_type() else {
             unreachable!("the type of a column is a list")
         };
-        let list = FixedSizeListArray::try_new(item, size, Arc::new(values), Some(nulls));
-        Ok(Arc::new(list.expect("the lengths fit")))
+        let floats = Arc::new(Float32Array::from(floats));
+        let list = FixedSizeListArray::try_new(item, size, floats, Some(present));
+        Arc::new(list.expect("the lengths fit"))
     }
 
     fn data_type(&self) -> DataType {
