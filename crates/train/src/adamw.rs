@@ -35,7 +35,7 @@ struct Moments {
 #[derive(Clone, Debug)]
 enum MomentValues {
     Host([Vec<f32>; 2]),
-    Device([Tensor<1>; 2]),
+    Device(Box<[Tensor<1>; 2]>),
 }
 
 /// [`Moments`] of one weight as a checkpoint keeps them.
@@ -70,7 +70,7 @@ impl AdamW {
         let save = |(path, moments): (&String, &Moments)| {
             let values = match &moments.values {
                 MomentValues::Host(values) => values.clone(),
-                MomentValues::Device(tensors) => tensors.clone().map(numbers),
+                MomentValues::Device(tensors) => <[_; 2]>::clone(tensors).map(numbers),
             };
             let steps = moments.steps;
             (path.clone(), SavedMoments { steps, values })
@@ -84,13 +84,17 @@ impl AdamW {
         state: BTreeMap<String, SavedMoments>,
         device: &burn::tensor::Device,
     ) -> Self {
+        let device = device.clone().without_autodiff(); // as the gradients are
         let restore = |(path, saved): (String, SavedMoments)| {
             let values = match self.is_host {
                 true => MomentValues::Host(saved.values),
-                false => MomentValues::Device(saved.values.map(|values| {
-                    let length = values.len();
-                    Tensor::from_data(TensorData::new(values, [length]), device)
-                })),
+                false => {
+                    let tensor = |values: Vec<f32>| {
+                        let length = values.len();
+                        Tensor::from_data(TensorData::new(values, [length]), &device)
+                    };
+                    MomentValues::Device(saved.values.map(tensor).into())
+                }
             };
             let steps = saved.steps;
             (path, Moments { steps, values })
@@ -203,8 +207,8 @@ impl Step<'_> {
             }
             MomentValues::Device(values) => {
                 let (weight, gradient) = (weight.reshape([-1]), gradient.reshape([-1]));
-                let (weight, values) = rates.update_device(weight, gradient, values);
-                moments.values = MomentValues::Device(values);
+                let (weight, values) = rates.update_device(weight, gradient, *values);
+                moments.values = MomentValues::Device(values.into());
                 Tensor::from_inner(weight.reshape(shape))
             }
         };
@@ -221,7 +225,7 @@ impl Moments {
             steps: 0,
             values: match is_host {
                 true => MomentValues::Host([vec![0.0; length], vec![0.0; length]]),
-                false => MomentValues::Device([zeros(), zeros()]),
+                false => MomentValues::Device([zeros(), zeros()].into()),
             },
         }
     }
@@ -254,6 +258,22 @@ mod tests {
         for (before, after) in before.iter().zip(after) {
             let step = after - before * (1.0 - 0.1 * 0.5);
             assert!((step.abs() - 0.1).abs() < 1e-5, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn both_paths_go_on_from_a_saved_state() {
+        let device = Device::flex().autodiff();
+        for is_host in [true, false] {
+            let start = AdamW::new(0.1, 0.5, is_host);
+            let (mut linear, mut optimizer) = (Init::new(5, &device).linear(1, 1), start.clone());
+            for _ in 0..4 {
+                let output = linear.forward(Tensor::<2>::from_floats([[2.0]], &device));
+                linear = optimizer.step(linear, &mut output.square().sum().backward());
+                optimizer = start.clone().with_state(optimizer.state(), &device);
+            }
+            let weight: f32 = linear.weight.val().into_scalar();
+            assert_eq!(weight, trained(4, is_host)[0]);
         }
     }
 
