@@ -155,15 +155,7 @@ fn print(summary: &Summary, store: &Path) {
             encoder.time.as_secs_f64()
         );
     }
-    for (reason, count) in &summary.rejects {
-        println!("not used: {count} files ({reason})");
-    }
-    if summary.rejected() > 0 {
-        println!(
-            "each of them is in `{}`",
-            store.join("rejects.csv").display()
-        );
-    }
+    print_rejects(summary, store);
     if summary.encoded() == 0 {
         println!("nothing to encode: everything is in the store");
     }
@@ -173,4 +165,16 @@ fn print(summary: &Summary, store: &Path) {
         summary.time.as_secs_f64(),
         store.display()
     );
+}
+
+fn print_rejects(summary: &Summary, store: &Path) {
+    for (reason, count) in &summary.rejects {
+        println!("not used: {count} files ({reason})");
+    }
+    if summary.rejected() > 0 {
+        println!(
+            "each of them is in `{}`",
+            store.join("rejects.csv").display()
+        );
+    }
 }

@@ -98,21 +98,21 @@ pub(crate) fn fetch() -> Result<PathBuf, Error> {
     Ok(library)
 }
 
+/// The arguments of pip; its own Python does not matter, the wheel is for the platform that we name.
+const DOWNLOAD: [&str; 8] = [
+    "-m",
+    "pip",
+    "download",
+    "--quiet",
+    "--disable-pip-version-check",
+    "--no-deps",
+    "--only-binary=:all:",
+    "--python-version=3.12",
+];
+
 fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
     let output = Command::new(PYTHON)
-        .args([
-            "-m",
-            "pip",
-            "download",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
-        .args([
-            "--no-deps",
-            "--only-binary=:all:",
-            "--python-version",
-            "3.12",
-        ])
+        .args(DOWNLOAD)
         .args(["--platform", wheel.platform, "--dest"])
         .arg(folder)
         .arg(format!("onnxruntime=={VERSION}"))

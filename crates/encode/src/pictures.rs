@@ -5,6 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use mmfnd_features::{EncoderWriter, Key};
 
@@ -126,7 +127,16 @@ impl<'a> Choices<'a> {
 pub(crate) struct PicturesRan {
     /// Rows that each encoder got.
     pub(crate) rows: Vec<usize>,
-    pub(crate) time: std::time::Duration,
+    pub(crate) time: Duration,
+}
+
+impl PicturesRan {
+    fn add(&mut self, ran: &Ran) {
+        for (sum, rows) in self.rows.iter_mut().zip(&ran.rows) {
+            *sum += rows;
+        }
+        self.time += ran.time;
+    }
 }
 
 /// Decodes every picture whose use is undecided and encodes what is missing; `numbers` are the encoders' numbers.
@@ -136,30 +146,15 @@ pub(crate) fn encode(
     writers: &mut [EncoderWriter],
     tools: &Tools<'_>,
 ) -> Result<PicturesRan, Error> {
-    let names: Vec<&str> = writers.iter().map(|w| w.spec().name.as_str()).collect();
-    let name = if names.is_empty() {
-        "decode".to_owned()
-    } else {
-        names.join("+")
-    };
-    let preprocessings: Vec<Preprocessing> = numbers
-        .iter()
-        .map(|number| encoders.preprocessing(*number))
-        .collect();
-    let mut lanes: Vec<Lane<'_, f32>> = numbers
-        .iter()
-        .zip(writers.iter())
-        .map(|(&number, writer)| Lane {
-            spec: writer.spec().clone(),
-            open: Box::new(move || encoders.open_image(number)),
-            opened: None,
-        })
-        .collect();
+    let name = stage_name(writers);
+    let mut lanes = lanes((encoders, numbers), writers);
+    let preprocessings = numbers.iter().map(|number| encoders.preprocessing(*number));
+    let preprocessings: Vec<Preprocessing> = preprocessings.collect();
     let contents = choices.contents;
     let clocks = Clocks::default();
     let mut total = PicturesRan {
         rows: vec![0; writers.len()],
-        time: std::time::Duration::ZERO,
+        time: Duration::ZERO,
     };
     loop {
         let wanted = choices.wanted(contents.posts(), writers);
@@ -175,16 +170,36 @@ pub(crate) fn encode(
             clocks: &clocks,
         };
         let mut ran = stage::run(&work, &mut lanes, writers, tools)?;
-        for (sum, rows) in total.rows.iter_mut().zip(&ran.rows) {
-            *sum += rows;
-        }
-        total.time += ran.time;
+        total.add(&ran);
         choices.learn(&mut ran);
     }
     for writer in writers {
         writer.clear_plan()?;
     }
     Ok(total)
+}
+
+/// The encoders' names; without any, pictures are still decoded to find out which can be used.
+fn stage_name(writers: &[EncoderWriter]) -> String {
+    let names: Vec<&str> = writers.iter().map(|w| w.spec().name.as_str()).collect();
+    match names.is_empty() {
+        true => "decode".to_owned(),
+        false => names.join("+"),
+    }
+}
+
+fn lanes<'a>(
+    (encoders, numbers): (&'a dyn Encoders, &[usize]),
+    writers: &[EncoderWriter],
+) -> Vec<Lane<'a, f32>> {
+    let pairs = numbers.iter().zip(writers);
+    pairs
+        .map(|(&number, writer)| Lane {
+            spec: writer.spec().clone(),
+            open: Box::new(move || encoders.open_image(number)),
+            opened: None,
+        })
+        .collect()
 }
 
 fn prepare(

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mmfnd_features::{EncoderSpec, EncoderWriter, Key, ValueType};
+use ndarray::Array2;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
@@ -147,10 +148,9 @@ fn infer<E, P>(
         let items = &work.batches[number];
         let prepared = prepared?;
         for (lane_number, lane) in lanes.iter_mut().enumerate() {
-            let Some(mut rows) = run_lane(work, (lane_number, lane), items, &prepared)? else {
+            let Some(rows) = run_lane(work, (lane_number, lane), items, &prepared)? else {
                 continue;
             };
-            rows.lane = lane_number;
             ran.rows[lane_number] += rows.keys.len();
             // The writer is gone only after an error of its own, which `run` returns.
             if finished.send(rows).is_err() {
@@ -172,50 +172,61 @@ fn run_lane<E, P>(
     items: &[Item],
     prepared: &[Prepared<E>],
 ) -> Result<Option<Rows>, Error> {
-    let wanted: Vec<(&Item, &[E])> = items
-        .iter()
-        .zip(prepared)
-        .filter(|(item, _)| item.lacking & (1 << number) != 0)
+    let lacks = |item: &Item| item.lacking & (1 << number) != 0;
+    let given = items.iter().zip(prepared).filter(|(item, _)| lacks(item));
+    let (wanted, inputs): (Vec<&Item>, Vec<&[E]>) = given
         .filter_map(|(item, prepared)| {
             let inputs = prepared.as_ref().ok()?;
             Some((item, inputs[number].as_slice()))
         })
-        .collect();
+        .unzip();
     if wanted.is_empty() {
         return Ok(None);
     }
-    let inputs: Vec<&[E]> = wanted.iter().map(|(_, input)| *input).collect();
     let encoder = match &mut lane.opened {
         Some(encoder) => encoder,
         none => none.insert((lane.open)()?),
     };
     let values = work.clocks.run.time(|| encoder.encode(&inputs))?;
-    let width: usize = lane.spec.shape.iter().product();
+    let values = checked(&lane.spec, &wanted, values, work.name_of)?;
+    Ok(Some(Rows {
+        lane: number,
+        keys: wanted.iter().map(|item| item.key).collect(),
+        values,
+    }))
+}
+
+/// The values of a batch, if the store may hold them.
+fn checked(
+    spec: &EncoderSpec,
+    items: &[&Item],
+    values: Array2<f32>,
+    name_of: &dyn Fn(&Item) -> String,
+) -> Result<Vec<f32>, Error> {
     let failed = |content: String, problem: String| Error::Output {
-        encoder: lane.spec.name.clone(),
+        encoder: spec.name.clone(),
         content,
         problem,
     };
-    if values.dim() != (wanted.len(), width) {
+    let width: usize = spec.shape.iter().product();
+    if values.dim() != (items.len(), width) {
         let problem = format!(
             "{:?} values for {} contents of {width}; correct `shape` in the preset",
             values.dim(),
-            wanted.len()
+            items.len()
         );
-        return Err(failed(format!("a batch of {}", wanted.len()), problem));
+        return Err(failed(format!("a batch of {}", items.len()), problem));
     }
-    let (values, _) = values.into_raw_vec_and_offset();
-    for ((item, _), row) in wanted.iter().zip(values.chunks_exact(width)) {
-        if let Some(problem) = unfit_value(row, lane.spec.value_type) {
-            return Err(failed((work.name_of)(item), problem));
+    let values: Vec<f32> = match values.is_standard_layout() {
+        true => values.into_raw_vec_and_offset().0,
+        false => values.iter().copied().collect(),
+    };
+    for (item, row) in items.iter().zip(values.chunks_exact(width)) {
+        if let Some(problem) = unfit_value(row, spec.value_type) {
+            return Err(failed(name_of(item), problem));
         }
     }
-    let keys = wanted.iter().map(|(item, _)| item.key).collect();
-    Ok(Some(Rows {
-        lane: number,
-        keys,
-        values,
-    }))
+    Ok(values)
 }
 
 /// A value that the store must not hold.
