@@ -105,7 +105,7 @@ fn gather(column: &Column, rows: &[usize]) -> Vec<f32> {
     values
 }
 
-/// Labels as one-hot rows.  [B, C]
+/// Labels as one-hot rows.  `[B, C]`
 pub(crate) fn labels(posts: &[Post], rows: &[usize], device: &Device) -> Tensor<2> {
     let one_hot = rows.iter().flat_map(|&row| {
         let label = posts[row]

@@ -163,7 +163,7 @@ impl State {
     }
 }
 
-/// Softmax cross-entropy, the mean over the batch.  [1]
+/// Softmax cross-entropy, the mean over the batch.  `[1]`
 pub(crate) fn cross_entropy(logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<1> {
     let posts = logits.dims()[0] as f64;
     (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / posts)

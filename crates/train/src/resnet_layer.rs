@@ -11,9 +11,9 @@ use crate::{Error, weights_file};
 pub(crate) struct ResnetLayer {
     /// Outputs.
     pub classes: usize,
-    /// [D, classes], row by row.
+    /// `[D, classes]`, row by row.
     pub weight: Vec<f32>,
-    /// [classes]
+    /// `[classes]`
     pub bias: Vec<f32>,
 }
 

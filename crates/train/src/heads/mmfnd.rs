@@ -148,7 +148,7 @@ impl Mmfnd {
         }
     }
 
-    /// Steps 1 and 3 to 5: unimodal and cross-modal.  [B, D]
+    /// Steps 1 and 3 to 5: unimodal and cross-modal.  `[B, D]`
     fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
         let bert = self.layer_pool.as_ref()?.forward(inputs.bert.clone());
         let clip = match self.wiring.routing {
@@ -160,7 +160,7 @@ impl Mmfnd {
         Some(extract(&self.text_ple, text))
     }
 
-    /// Steps 2 to 5: unimodal and cross-modal.  [B, D]
+    /// Steps 2 to 5: unimodal and cross-modal.  `[B, D]`
     fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
         let resnet = self.resnet.as_ref()?.forward(inputs.resnet.clone());
         let clip = match self.wiring.routing {

@@ -53,33 +53,33 @@ pub use similarity::{SimilarityWeight, cosine};
 /// A batch of features.
 #[derive(Clone, Debug)]
 pub struct Inputs {
-    /// `[CLS]` of each layer of BERT.  [B, L, D]
+    /// `[CLS]` of each layer of BERT.  `[B, L, D]`
     pub bert: Tensor<3>,
-    /// Pooled features of ResNet.  [B, D]
+    /// Pooled features of ResNet.  `[B, D]`
     pub resnet: Tensor<2>,
-    /// CLIP's projection of the text, not normalised.  [B, D]
+    /// CLIP's projection of the text, not normalised.  `[B, D]`
     pub clip_text: Tensor<2>,
-    /// CLIP's projection of the picture, not normalised.  [B, D]
+    /// CLIP's projection of the picture, not normalised.  `[B, D]`
     pub clip_image: Tensor<2>,
 }
 
 /// What a head says about a batch; a step that it lacks is `None`.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Before the softmax.  [B, C]
+    /// Before the softmax.  `[B, C]`
     pub logits: Tensor<2>,
-    /// Cosine of CLIP's text and picture.  [B]
+    /// Cosine of CLIP's text and picture.  `[B]`
     pub similarity: Tensor<1>,
-    /// Weight of each branch, in the order text, picture, cross-modal.  [B, M]
+    /// Weight of each branch, in the order text, picture, cross-modal.  `[B, M]`
     pub attention: Option<Tensor<2>>,
-    /// f^t.  [B, D]
+    /// f^t.  `[B, D]`
     pub text_unimodal: Option<Tensor<2>>,
-    /// f^v.  [B, D]
+    /// f^v.  `[B, D]`
     pub image_unimodal: Option<Tensor<2>>,
-    /// f^m.  [B, D]
+    /// f^m.  `[B, D]`
     pub fused: Option<Tensor<2>>,
-    /// f^cross.  [B, D]
+    /// f^cross.  `[B, D]`
     pub cross_modal: Option<Tensor<2>>,
-    /// What the classifier reads.  [B, D]
+    /// What the classifier reads.  `[B, D]`
     pub aggregate: Tensor<2>,
 }

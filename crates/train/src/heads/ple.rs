@@ -10,11 +10,11 @@ use super::{Experts, Gate, Init, Trained};
 /// The three streams between levels; the last level ends the shared one.
 #[derive(Clone, Debug)]
 pub struct Streams {
-    /// A.  [B, D]
+    /// A.  `[B, D]`
     pub unimodal: Tensor<2>,
-    /// S.  [B, D]
+    /// S.  `[B, D]`
     pub shared: Option<Tensor<2>>,
-    /// B.  [B, D]
+    /// B.  `[B, D]`
     pub cross_modal: Tensor<2>,
 }
 
@@ -53,7 +53,7 @@ impl PleLevel {
         }
     }
 
-    /// A gate's selector is its own stream; task gates weigh [own | shared], the shared gate [A | S | B].
+    /// A gate's selector is its own stream; task gates weigh `[own | shared]`, the shared gate `[A | S | B]`.
     ///
     /// # Panics
     /// Without a shared stream: only the last level ends it.
