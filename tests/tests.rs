@@ -1,6 +1,8 @@
 //! Integration tests of the binary, one module per subject. They need no Python package, no GPU and no real data; ONNX Runtime is found or fetched as
 //! the program itself does it. With the real datasets beside the clone (`../shared/data`) they also run on those, and say so when they do not.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod encode;
 mod features;
 mod import;

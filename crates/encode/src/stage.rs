@@ -26,15 +26,20 @@ pub(crate) struct Tools<'a> {
     pub(crate) on_progress: &'a dyn Fn(&Progress<'_>),
 }
 
+type Opened<E> = Box<dyn Encoder<Input = [E]>>;
+
 /// One encoder of a stage; its model is opened when the first batch for it is ready.
 pub(crate) struct Lane<'a, E> {
     pub(crate) spec: EncoderSpec,
-    pub(crate) open: Box<dyn Fn() -> Result<Box<dyn Encoder<Input = [E]>>, Error> + 'a>,
-    pub(crate) opened: Option<Box<dyn Encoder<Input = [E]>>>,
+    pub(crate) open: Box<dyn Fn() -> Result<Opened<E>, Error> + 'a>,
+    pub(crate) opened: Option<Opened<E>>,
 }
 
 /// A content made ready: one input per lane (empty where that lane has it already), or why it cannot be used.
 pub(crate) type Prepared<E> = Result<Vec<Vec<E>>, Refusal>;
+
+/// A batch's number and its contents, made ready.
+type Ready<E> = (usize, Result<Vec<Prepared<E>>, Error>);
 
 /// What a stage is about.
 pub(crate) struct Work<'a, P> {
@@ -110,12 +115,8 @@ where
 }
 
 /// Prepares batch after batch, each on all workers; stops when nobody waits for it any more.
-fn produce<E, P>(
-    batches: &[Vec<Item>],
-    prepare: &P,
-    pool: &ThreadPool,
-    ready: &Sender<(usize, Result<Vec<Prepared<E>>, Error>)>,
-) where
+fn produce<E, P>(batches: &[Vec<Item>], prepare: &P, pool: &ThreadPool, ready: &Sender<Ready<E>>)
+where
     E: Send,
     P: Fn(&Item) -> Result<Prepared<E>, Error> + Sync,
 {
@@ -127,10 +128,7 @@ fn produce<E, P>(
     }
 }
 
-type Ends<E> = (
-    Receiver<(usize, Result<Vec<Prepared<E>>, Error>)>,
-    Sender<Rows>,
-);
+type Ends<E> = (Receiver<Ready<E>>, Sender<Rows>);
 
 fn infer<E, P>(
     work: &Work<'_, P>,
