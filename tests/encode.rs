@@ -162,7 +162,10 @@ fn bad_pictures_are_counted_listed_and_passed_over() {
         write("half.png", &bytes[..bytes.len() / 2]),
         folder.path().join("absent.jpg"),
     ];
-    let mut posts: Vec<Post> = bad.iter().map(|path| post(path, std::slice::from_ref(path))).collect();
+    let mut posts: Vec<Post> = bad
+        .iter()
+        .map(|path| post(path, std::slice::from_ref(path)))
+        .collect();
     posts.push(post(&good, &[bad.to_vec(), vec![good.clone()]].concat()));
     let file = folder.path().join("bad.parquet");
     write_posts(&file, &posts).unwrap();

@@ -45,7 +45,7 @@ mod summary;
 mod text;
 mod texts;
 
-pub use decode::{MAX_PIXELS, Refusal, Rgb, decode, probe, read};
+pub use decode::{MAX_BYTES, MAX_PIXELS, Refusal, Rgb, decode, probe, read};
 pub use encode::{Encoders, Options, encode, encode_with};
 pub use encoder::{Encoder, FakeEncoder};
 pub use error::Error;
