@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod demo;
 mod doctor;
 mod encode;
 mod evaluate;
@@ -24,6 +25,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Demo(demo::Arguments),
     Doctor(doctor::Arguments),
     Encode(encode::Arguments),
     Evaluate(evaluate::Arguments),
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Demo(arguments) => demo::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
