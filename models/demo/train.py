@@ -153,7 +153,7 @@ def train_bert(rows, vocabulary, epochs, seed):
 
 
 def attributes(facts):
-    """What a picture shows, one column per fact and per coloured kind, (N, 85)."""
+    """What a picture shows: one column per fact, then one per coloured kind, (N, 29 + 56)."""
     kinds, colours = FACTS["kind"], FACTS["colour"]
     names = [v for values in FACTS.values() for v in values] + [f"{c} {k}" for k in kinds for c in colours]
     table = torch.zeros(len(facts), len(names))
@@ -167,35 +167,43 @@ def attributes(facts):
 
 
 def paste(pixels, generator):
-    """Pastes a piece of another picture into the first half of the pictures; says into which."""
+    """Pastes a piece of another picture into the first half of the pictures; says whether, and into which of 3 x 3 fields, (B, 1 + 9)."""
     half = len(pixels) // 2
     u = lambda low, high: torch.rand(half, 1, 1, generator=generator) * (high - low) + low
     y, x = torch.meshgrid(torch.linspace(0, 1, SIDE), torch.linspace(0, 1, SIDE), indexing="ij")
-    dy = y - u(0.2, 0.8)
-    dx = x - u(0.15, 0.85) + u(-0.3, 0.3) * dy
-    height, width = u(0.1, 0.26), u(0.1, 0.26)
+    y0, x0 = u(0.2, 0.8), u(0.15, 0.85)
+    dy = y - y0
+    dx = x - x0 + u(-0.3, 0.3) * dy
+    height, width = u(0.12, 0.26), u(0.12, 0.26)
     box = (dy.abs() < height) & (dx.abs() < width)
     disc = (dy / height) ** 2 + (dx / width) ** 2 < 1
     piece = torch.where(u(0, 1) < 0.25, disc, box)
     shift = torch.randint(-SIDE // 4, SIDE // 4, (1,), generator=generator).item()
-    gain = torch.where(u(0, 1) < 0.5, u(0.6, 0.9), u(1.1, 1.4))
+    gain = torch.where(u(0, 1) < 0.5, u(0.5, 0.85), u(1.15, 1.5))
     other = (pixels[half : 2 * half].roll(shift, dims=-1) * gain[:, None]).clamp(max=255)
     pasted = torch.where(piece[:, None], other, pixels[:half])
-    return torch.cat([pasted, pixels[half:]]), (torch.arange(len(pixels)) < half).float()
+    where = torch.zeros(len(pixels), 10)
+    where[:half, 0] = 1
+    where[torch.arange(half), 1 + 3 * (3 * y0).long().flatten() + (3 * x0).long().flatten()] = 1
+    return torch.cat([pasted, pixels[half:]]), where
 
 
 def train_resnet(pixels, targets, epochs, generator):
-    """Facts of the picture and whether a piece was pasted in; the last layer is the classifier."""
-    resnet, size = ResNet().to(memory_format=torch.channels_last), 64
-    classifier = torch.nn.Linear(resnet.width, targets.shape[1] + 1)
+    """Facts of the picture, and whether and where a piece was pasted in; the last layer is the classifier, without the coloured kinds."""
+    resnet, size, facts = ResNet().to(memory_format=torch.channels_last), 64, sum(map(len, FACTS.values()))
+    classifier, coloured = torch.nn.Linear(resnet.width, facts + 10), torch.nn.Linear(resnet.width, targets.shape[1] - facts)
 
     def losses():
         for batch in batches(len(pixels), size, epochs, generator):
             seen, pasted = paste(pixels[batch].float(), generator)
-            logits = classifier(resnet(normalised(seen)))
-            yield 10 * F.binary_cross_entropy_with_logits(logits[:, :-1], targets[batch]) + F.binary_cross_entropy_with_logits(logits[:, -1], pasted)
+            pooled = resnet(normalised(seen))
+            logits = classifier(pooled)
+            shown = torch.cat([logits[:, :facts], coloured(pooled)], dim=1)
+            loss = 10 * F.binary_cross_entropy_with_logits(shown, targets[batch]) + 3 * F.binary_cross_entropy_with_logits(logits[:, facts], pasted[:, 0])
+            yield loss + 3 * F.binary_cross_entropy_with_logits(logits[:, facts + 1 :], pasted[:, 1:])
 
-    fit("resnet", [*resnet.parameters(), *classifier.parameters()], len(pixels) // size * epochs, losses(), 3e-3)
+    parameters = [*resnet.parameters(), *classifier.parameters(), *coloured.parameters()]
+    fit("resnet", parameters, len(pixels) // size * epochs, losses(), 3e-3)
     return resnet, classifier
 
 
@@ -288,8 +296,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--mmfnd", default=str(ROOT / "target" / "release" / "mmfnd"), help="the program that makes the scenes")
     parser.add_argument("--seed", type=int, default=1_000_001, help="of the scenes and of the training")
-    parser.add_argument("--scenes", type=int, default=8000)
-    parser.add_argument("--epochs", type=int, nargs=3, default=[8, 14, 14], metavar=("BERT", "RESNET", "CLIP"))
+    parser.add_argument("--scenes", type=int, default=5000)
+    parser.add_argument("--epochs", type=int, nargs=3, default=[6, 18, 9], metavar=("BERT", "RESNET", "CLIP"))
     args = parser.parse_args()
     start = time.time()
     torch.set_num_threads(1)  # networks this small lose more by waiting for each other's threads than they gain

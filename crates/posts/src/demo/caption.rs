@@ -183,8 +183,8 @@ fn sensational(rng: &mut ChaCha8Rng) -> (String, String) {
     let loud_opener = pick(SENSATIONAL_OPENERS, rng).to_owned();
     let loud_closer = pick(SENSATIONAL_CLOSERS, rng).to_owned();
     match rng.random_range(0..10) {
-        0..=1 => (loud_opener, closer),
-        2..=3 => (opener, loud_closer),
+        0 => (loud_opener, closer),
+        1 => (opener, loud_closer),
         _ => (loud_opener, loud_closer),
     }
 }

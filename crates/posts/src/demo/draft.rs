@@ -54,8 +54,8 @@ impl Draft {
         };
         let banner = match plan.cause {
             Some(Cause::Overlay) => Banner::Contradicting,
-            Some(_) => Banner::Harmless(0.1),
-            None => Banner::Harmless(0.16),
+            Some(_) => Banner::Harmless(0.12),
+            None => Banner::Harmless(0.24),
         };
         Self::make(plan, wording, banner, Streams { seed, post })
     }
@@ -70,7 +70,7 @@ impl Draft {
         };
         let banner = match rng.random_bool(0.07) {
             true => Banner::Contradicting,
-            false => Banner::Harmless(0.12),
+            false => Banner::Harmless(0.18),
         };
         let plan = Plan {
             cause: None,

@@ -84,10 +84,10 @@ pub fn plans(posts: usize, rng: &mut ChaCha8Rng) -> Vec<Plan> {
     plans
 }
 
-/// Half real; of all posts 4.5 % overlay fakes; the other causes equally often.
+/// Half real; of all posts 4 % overlay fakes; the other causes equally often.
 fn causes(posts: usize) -> Vec<Option<Cause>> {
     let fakes = posts / 2;
-    let overlays = (posts * 9 + 100) / 200;
+    let overlays = (posts * 8 + 100) / 200;
     let others = [Cause::Mismatch, Cause::Style, Cause::Tamper];
     let fake = |index: usize| match index < overlays {
         true => Cause::Overlay,
@@ -123,7 +123,7 @@ mod tests {
         ];
         assert_eq!(
             causes.map(|cause| count(Split::Train, cause)),
-            [420, 128, 127, 127, 38]
+            [420, 129, 129, 128, 34]
         );
         assert_eq!(
             causes.map(|cause| count(Split::Validation, cause)),
@@ -131,7 +131,7 @@ mod tests {
         );
         assert_eq!(
             causes.map(|cause| count(Split::Test, cause)),
-            [120, 37, 36, 36, 11]
+            [120, 37, 37, 36, 10]
         );
     }
 

@@ -35,8 +35,8 @@ impl Splice {
         );
         let source = (centre(other.groups[0].side) * width, 0.62 * height);
         let half = (
-            rng.random_range(0.15..0.21) * width,
-            rng.random_range(0.17..0.24) * height,
+            rng.random_range(0.17..0.23) * width,
+            rng.random_range(0.19..0.26) * height,
         );
         let mut corner = |x: f32, y: f32| {
             let bend = |rng: &mut ChaCha8Rng| rng.random_range(0.8..1.0);
@@ -52,8 +52,8 @@ impl Splice {
             corner(-1.0, 1.0),
         ];
         let gain = match rng.random_bool(0.5) {
-            true => rng.random_range(1.2..1.4),
-            false => rng.random_range(0.62..0.78),
+            true => rng.random_range(1.3..1.5),
+            false => rng.random_range(0.5..0.68),
         };
         Self {
             corners,
