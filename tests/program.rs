@@ -1,7 +1,6 @@
 //! A tiny language for running the program: `Mmfnd::new(["encode", …]).fails().expect_stderr("…")`.
 
 use std::ffi::OsStr;
-use std::path::Path;
 use std::process::{Command, Output};
 
 /// One run of the program.
@@ -13,12 +12,6 @@ impl Mmfnd {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mmfnd"));
         command.args(arguments);
         Self(command)
-    }
-
-    /// The same, in another directory.
-    pub fn in_dir(mut self, dir: &Path) -> Self {
-        self.0.current_dir(dir);
-        self
     }
 
     /// The command itself, for tests that kill it.
@@ -45,7 +38,10 @@ impl Mmfnd {
 
 /// What a run printed.
 #[derive(Debug)]
-#[expect(dead_code, reason = "the command is shown by Debug when an assertion fails")]
+#[expect(
+    dead_code,
+    reason = "the command is shown by Debug when an assertion fails"
+)]
 pub struct Ran {
     command: String,
     /// Standard output.
