@@ -307,7 +307,7 @@ def main():
     print(f"{len(facts)} scenes  {time.time() - start:.0f} s", flush=True)
     choose = random.Random(args.seed)
     # As with text recognition: for BERT the picture's text follows where there is any, though not always.
-    texts = [f["text"] + (" " + f["overlay"].replace("\n", " ") if f["overlay"] and choose.random() < 0.7 else "") for f in facts]
+    texts = [f["text"] + (" " + f["overlay"] if f["overlay"] and choose.random() < 0.7 else "") for f in facts]
     tokenizer = make_tokenizer(texts)
     for name in ["bert", "clip_text"]:
         tokenizer.save(str(HERE / f"{name}.tokenizer.json"))

@@ -118,7 +118,7 @@ impl Caption {
             (Fact::Weather(scene.weather), weather(scene.weather, rng)),
         ];
         parts.shuffle(rng);
-        parts.truncate(if rng.random_bool(0.5) { 3 } else { 2 });
+        parts.truncate(if rng.random_bool(0.75) { 3 } else { 2 });
         let (main, mut sentence) = things(&scene.groups[0], rng);
         let mut facts = vec![main];
         if let Some(second) = scene.groups.get(1)
@@ -182,7 +182,7 @@ fn sensational(rng: &mut ChaCha8Rng) -> (String, String) {
     let (opener, closer) = plain(rng);
     let loud_opener = pick(SENSATIONAL_OPENERS, rng).to_owned();
     let loud_closer = pick(SENSATIONAL_CLOSERS, rng).to_owned();
-    match rng.random_range(0..10) {
+    match rng.random_range(0..20) {
         0 => (loud_opener, closer),
         1 => (opener, loud_closer),
         _ => (loud_opener, loud_closer),
@@ -191,7 +191,7 @@ fn sensational(rng: &mut ChaCha8Rng) -> (String, String) {
 
 /// Things in words, and what is stated by them.
 fn things(group: &Group, rng: &mut ChaCha8Rng) -> (Fact, String) {
-    let colour = rng.random_bool(0.85).then_some(group.colour);
+    let colour = rng.random_bool(0.93).then_some(group.colour);
     let side = (group.side != Side::Middle && rng.random_bool(0.25)).then_some(group.side);
     let adjective = colour
         .map(|c| format!("{} ", colour_word(c)))

@@ -40,7 +40,7 @@ impl Default for WorldOptions {
     fn default() -> Self {
         Self {
             seed: 1,
-            posts: 1200,
+            posts: 2400,
         }
     }
 }

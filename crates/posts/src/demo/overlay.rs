@@ -7,7 +7,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::canvas::{Canvas, Rgb, mix};
 use super::caption::{colour_word, noun};
-use super::scene::{Kind, Scene};
+use super::scene::Scene;
 
 const WEIGHT: FontWeight = FontWeight::Bold;
 const HEIGHT: RasterHeight = RasterHeight::Size20;
@@ -20,23 +20,15 @@ const BANNERS: &[(Rgb, Rgb)] = &[
     ([0.95, 0.95, 0.95], [0.1, 0.1, 0.35]),
 ];
 
-/// A banner that agrees with the picture, or says nothing about it; at most two lines.
+/// A banner that agrees with the picture, or says nothing about it.
 pub fn harmless(scene: &Scene, rng: &mut ChaCha8Rng) -> String {
-    let first = harmless_line(scene, rng);
-    match rng.random_bool(0.5) {
-        true => format!("{first}\n{}", harmless_line(scene, rng)),
-        false => first,
-    }
-}
-
-fn harmless_line(scene: &Scene, rng: &mut ChaCha8Rng) -> String {
     let group = scene.groups[0];
     let colour = colour_word(group.colour).to_uppercase();
     let things = noun(group.kind).to_uppercase();
     match rng.random_range(0..7) {
         0 => format!("CHANNEL NEWS {}", rng.random_range(2..10)),
         1 => format!("CAMERA {}", rng.random_range(1..20)),
-        2 => "LIVE".to_owned(),
+        2 => "LIVE TODAY".to_owned(),
         3 => "READER PHOTO".to_owned(),
         4 => "THIS WEEKEND".to_owned(),
         5 => format!("{colour} {things}"),
@@ -44,41 +36,33 @@ fn harmless_line(scene: &Scene, rng: &mut ChaCha8Rng) -> String {
     }
 }
 
-/// A banner that contradicts the picture; at most two lines.
+/// A banner that contradicts the picture.
 pub fn contradicting(scene: &Scene, rng: &mut ChaCha8Rng) -> String {
     let group = scene.groups[0];
-    let mut other = Kind::any(rng);
-    while scene.groups.iter().any(|group| group.kind == other) {
-        other = Kind::any(rng);
-    }
     let shown = noun(group.kind).to_uppercase();
     let colour = colour_word(group.colour).to_uppercase();
-    match rng.random_range(0..6) {
+    match rng.random_range(0..5) {
         0 => format!("NO {shown} HERE"),
         1 => format!("NOT {colour}"),
         2 => format!("NEVER A {shown}"),
-        3 => format!("NOT A {shown}\nBUT A {}", noun(other).to_uppercase()),
-        4 => format!("NOT {colour}\nIT IS STAGED"),
-        _ => format!("NOT REAL\nNO {shown} HERE"),
+        3 => format!("NOT A {shown}"),
+        _ => format!("NOT {colour}: FAKE"),
     }
 }
 
 /// Draws a banner across the top or the bottom of the picture.
 pub fn draw(canvas: &mut Canvas, text: &str, rng: &mut ChaCha8Rng) {
     let (paper, ink) = *BANNERS.choose(rng).expect("there are banners");
-    let lines: Vec<&str> = text.lines().collect();
-    let band = lines.len() * HEIGHT.val() + 4;
+    let band = HEIGHT.val() + 4;
     let top = match rng.random_bool(0.45) {
         true => canvas.height - band,
         false => 0,
     };
     let corner = (canvas.width as f32, (top + band) as f32);
     canvas.rectangle((0.0, top as f32), corner, paper);
-    for (row, line) in lines.iter().enumerate() {
-        let wide = line.chars().count() * get_raster_width(WEIGHT, HEIGHT);
-        let left = canvas.width.saturating_sub(wide) / 2;
-        write_line(canvas, line, (left, top + 2 + row * HEIGHT.val()), ink);
-    }
+    let wide = text.chars().count() * get_raster_width(WEIGHT, HEIGHT);
+    let left = canvas.width.saturating_sub(wide) / 2;
+    write_line(canvas, text, (left, top + 2), ink);
 }
 
 fn write_line(canvas: &mut Canvas, line: &str, (left, top): (usize, usize), ink: Rgb) {
@@ -125,7 +109,7 @@ mod tests {
                 "{}",
                 texts[1]
             );
-            for line in texts.iter().flat_map(|text| text.lines()) {
+            for line in texts {
                 let wide = line.len() * get_raster_width(WEIGHT, HEIGHT);
                 assert!(wide <= 160, "{line}");
                 assert!(

@@ -35,8 +35,8 @@ impl Splice {
         );
         let source = (centre(other.groups[0].side) * width, 0.62 * height);
         let half = (
-            rng.random_range(0.17..0.23) * width,
-            rng.random_range(0.19..0.26) * height,
+            rng.random_range(0.18..0.24) * width,
+            rng.random_range(0.2..0.27) * height,
         );
         let mut corner = |x: f32, y: f32| {
             let bend = |rng: &mut ChaCha8Rng| rng.random_range(0.8..1.0);
