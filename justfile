@@ -19,7 +19,9 @@ lint:
 # Make the golden files again (needs tests/golden/requirements.txt installed).
 golden:
     {{python}} tests/golden/export.py
+    {{python}} tests/golden/metrics.py
     {{python}} tests/golden/pixels.py
+    {{python}} tests/golden/tokens.py
 
 # Train the demo encoders again and rewrite the preset's checksums (needs models/demo/requirements.txt installed).
 demo-encoders:
@@ -32,7 +34,7 @@ export PRESET *ARGS:
 
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
-    cargo test --release -p mmfnd-train --features wgpu wgpu
+    cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test wgpu --test golden wgpu
 
 # What CI runs.
 ci:
