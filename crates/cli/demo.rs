@@ -55,7 +55,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let preset = Preset::find("demo")?;
     let posts = world(&out.join("posts"), arguments.posts)?;
     let store = out.join("store");
-    encode::encode_posts(&posts, &preset, &store, &mmfnd_encode::Options::default())?;
+    let options = mmfnd_encode::Options {
+        // The store of an earlier version's demo holds the features of other encoders.
+        replace: preset
+            .encoders
+            .iter()
+            .map(|encoder| encoder.name.clone())
+            .collect(),
+        ..Default::default()
+    };
+    encode::encode_posts(&posts, &preset, &store, &options)?;
     let store = Store::open(&store)?;
     let features = Features::load(&store, &posts, &ENCODERS)?;
     let mut runs = Vec::new();
