@@ -38,6 +38,23 @@ fn the_demo_prints_the_table_the_causes_and_examples_and_may_be_run_again() {
 }
 
 #[test]
+fn new_posts_are_scored_once_they_are_encoded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (demo, new, out) = (path("demo"), path("new"), path("predictions.csv"));
+    Mmfnd::new(["demo", "--posts", "200", "--out", &demo]).succeeds();
+    Mmfnd::new(["world", "--seed", "9", "--posts", "20", "--out", &new]).succeeds();
+    let (run, store) = (format!("{demo}/runs/mmfnd"), format!("{demo}/store"));
+    let posts = format!("{new}/posts.parquet");
+    let predict = [
+        "predict", &run, "--posts", &posts, "--store", &store, "--out", &out,
+    ];
+    Mmfnd::new(predict).fails().expect_stderr("mmfnd encode");
+    Mmfnd::new(predict.into_iter().chain(["--preset", "demo"])).succeeds();
+    assert_eq!(fs::read_to_string(&out).unwrap().lines().count(), 21);
+}
+
+#[test]
 fn a_folder_that_holds_anything_else_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("thesis.tex");
