@@ -182,6 +182,30 @@ fn bad_settings_are_named() {
 }
 
 #[test]
+fn heads_are_listed_with_their_options_and_can_be_trained() {
+    let listed = Mmfnd::new(["heads"]).succeeds();
+    let listed = listed.expect_stdout("head.kind=mmfnd: ");
+    let listed = listed.expect_stdout("head.ablation ");
+    listed
+        .expect_stdout("head.kind=mlp: ")
+        .expect_stdout("head.hidden ");
+    let world = world(64);
+    let path = |name| world.path(name).display().to_string();
+    let (posts, store, run) = (path("posts.parquet"), path("store"), path("run"));
+    let train = |settings: [&str; 2]| {
+        let places = ["train", "--posts", &posts, "--store", &store, "--out", &run];
+        let settings = settings.into_iter().flat_map(|setting| ["--set", setting]);
+        Mmfnd::new(places.into_iter().chain(settings))
+    };
+    train(["head.kind=linear", "train.epochs=2"]).succeeds();
+    predict(&world, "store", "p.csv").succeeds();
+    train(["head.kind=linear", "head.hidden=2"])
+        .fails()
+        .expect_stderr("`head.hidden` is no option of head `linear`")
+        .expect_stderr("mmfnd heads");
+}
+
+#[test]
 fn a_device_that_is_not_built_in_is_named_with_its_feature() {
     if cfg!(feature = "wgpu") {
         return;

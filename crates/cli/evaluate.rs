@@ -43,7 +43,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let (Some(posts), Some(store)) = (&arguments.posts, &arguments.store) {
         let posts = mmfnd_posts::read_posts(posts)?;
         let model = Model::load(&arguments.run, arguments.device)?;
-        let features = Features::load(&Store::open(store)?, &posts, &model.encoders())?;
+        let features = Features::load(&Store::open(store)?, &posts, model.encoders())?;
         let computed;
         (computed, causes) = evaluate(&model, &features, &posts, arguments.split)?;
         *split_mut(&mut metrics, arguments.split) = computed;

@@ -9,6 +9,7 @@ mod doctor;
 mod encode;
 mod evaluate;
 mod features;
+mod heads;
 mod import;
 mod predict;
 mod progress;
@@ -30,6 +31,7 @@ enum Command {
     Encode(encode::Arguments),
     Evaluate(evaluate::Arguments),
     Features(features::Arguments),
+    Heads(heads::Arguments),
     Import(import::Arguments),
     Predict(predict::Arguments),
     Train(train::Arguments),
@@ -54,6 +56,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Encode(arguments) => encode::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Features(arguments) => features::run(arguments),
+        Command::Heads(arguments) => heads::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Train(arguments) => train::run(arguments),

@@ -42,7 +42,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         crate::encode::encode_posts(&posts, &preset, &arguments.store, &Options::default())?;
     }
     let store = Store::open(&arguments.store)?;
-    let features = Features::load(&store, &posts, &model.encoders())?;
+    let features = Features::load(&store, &posts, model.encoders())?;
     let rows: Vec<_> = (0..posts.len()).collect();
     let predictions = model.predict(&features, &rows)?;
     write_predictions(

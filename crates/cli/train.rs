@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use mmfnd_features::{Features, Store};
 use mmfnd_posts::Post;
-use mmfnd_train::{Config, Device, ENCODERS, EpochReport, RunOptions, RunSummary};
+use mmfnd_train::{Config, Device, EpochReport, RunOptions, RunSummary};
 
 use crate::evaluate::Table;
 use crate::progress::Stage;
@@ -53,7 +53,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::read(arguments.config.as_deref(), &settings)?;
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     let store = Store::open(&arguments.store)?;
-    let features = Features::load(&store, &posts, &ENCODERS)?;
+    let features = Features::load(&store, &posts, &config.head.encoders())?;
     let options = RunOptions {
         out: arguments.out,
         device: arguments.device,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Distribution, Tensor};
 use mmfnd_train::AdamW;
-use mmfnd_train::heads::{Init, Inputs, MmfndConfig, Noise, Sizes};
+use mmfnd_train::heads::{Head, Init, Inputs, MmfndConfig, Noise, Sizes};
 
 const BATCH: usize = 64;
 const STEPS: usize = 40;
@@ -23,10 +23,10 @@ fn main() {
     let mut optimizer = AdamW::new(1e-4, 0.01, true);
     let random = |width| Tensor::<2>::random([BATCH, width], Distribution::Default, &device);
     let inputs = Inputs {
-        bert: random(13 * 768).reshape([BATCH, 13, 768]),
-        resnet: random(2048),
-        clip_text: random(512),
-        clip_image: random(512),
+        bert: Some(random(13 * 768).reshape([BATCH, 13, 768])),
+        resnet: Some(random(2048)),
+        clip_text: Some(random(512)),
+        clip_image: Some(random(512)),
     };
     let labels =
         Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 1.0]], &device).repeat_dim(0, BATCH / 2);

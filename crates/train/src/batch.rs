@@ -10,87 +10,103 @@ use rayon::prelude::*;
 use crate::error::DataProblem;
 use crate::heads::{Inputs, Sizes};
 
-/// The encoders whose features the head reads.
+/// The encoders that heads know.
 pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
+/// What the rows of each have to be.
+const SHAPES: [(usize, &str); 4] = [
+    (2, "[layers, width]: the `[CLS]` state of each layer"),
+    (1, "[width]: one vector a text"),
+    (1, "[width]: one vector a picture"),
+    (1, "[width]: one pooled vector a picture"),
+];
 /// Classes of ResNet's layer where the store has none.
 const IMAGENET_CLASSES: usize = 1000;
 
-/// The columns of [`ENCODERS`].
+/// The columns that a head reads, in the order of [`ENCODERS`].
 #[derive(Clone, Copy, Debug)]
 pub struct Dataset<'a> {
-    bert: &'a Column,
-    clip_text: &'a Column,
-    clip_image: &'a Column,
-    resnet: &'a Column,
+    columns: [Option<&'a Column>; 4],
+    image_key: &'a [Option<Key>],
 }
 
 impl<'a> Dataset<'a> {
-    /// Finds the columns and checks their shapes.
-    pub fn new(features: &'a Features) -> Result<Self, DataProblem> {
-        let column = |name, rank: usize, expected| {
-            let column = features.column(name);
-            let column = column.ok_or(DataProblem::NoEncoder { name })?;
-            if column.shape.len() != rank {
-                let shape = column.shape.clone();
-                return Err(DataProblem::Shape {
-                    name,
-                    shape,
-                    expected,
-                });
+    /// Finds the columns of some of [`ENCODERS`] and checks their shapes.
+    pub fn new(features: &'a Features, encoders: &[&'static str]) -> Result<Self, DataProblem> {
+        let mut columns = [None; 4];
+        for (index, name) in ENCODERS.into_iter().enumerate() {
+            if encoders.contains(&name) {
+                columns[index] = Some(column(features, name, SHAPES[index])?);
             }
-            Ok(column)
-        };
-        let dataset = Self {
-            bert: column(
-                "bert",
-                2,
-                "[layers, width]: the `[CLS]` state of each layer",
-            )?,
-            clip_text: column("clip_text", 1, "[width]: one vector a text")?,
-            clip_image: column("clip_image", 1, "[width]: one vector a picture")?,
-            resnet: column("resnet", 1, "[width]: one pooled vector a picture")?,
-        };
-        match dataset.clip_text.shape == dataset.clip_image.shape {
-            true => Ok(dataset),
-            false => Err(DataProblem::Shape {
+        }
+        if let [_, Some(text), Some(image), _] = columns
+            && text.shape != image.shape
+        {
+            return Err(DataProblem::Shape {
                 name: "clip_image",
-                shape: dataset.clip_image.shape.clone(),
+                shape: image.shape.clone(),
                 expected: "the width of `clip_text`: the two have to come from one model",
-            }),
+            });
         }
+        Ok(Self {
+            columns,
+            image_key: &features.image_key,
+        })
     }
 
-    /// Sizes of the features, with the classes of ResNet's layer.
+    /// Sizes of the features, 0 of those that are not read, with the classes of ResNet's layer.
     pub fn sizes(&self, resnet_classes: Option<usize>) -> Sizes {
+        let [bert, clip_text, clip_image, resnet] = self.columns;
+        let width = |column: Option<&Column>| column.map_or(0, Column::width);
         Sizes {
-            layers: self.bert.shape[0],
-            bert: self.bert.shape[1],
-            resnet: self.resnet.width(),
-            resnet_classes: resnet_classes.unwrap_or(IMAGENET_CLASSES),
-            clip: self.clip_text.width(),
+            layers: bert.map_or(0, |bert| bert.shape[0]),
+            bert: bert.map_or(0, |bert| bert.shape[1]),
+            resnet: width(resnet),
+            resnet_classes: resnet.map_or(0, |_| resnet_classes.unwrap_or(IMAGENET_CLASSES)),
+            clip: width(clip_text.or(clip_image)),
         }
     }
 
-    /// Whether a post has all features.
+    /// Whether a post has a picture and all features: also a head that reads texts alone is trained on the posts that the others are trained on.
     pub fn is_usable(&self, row: usize) -> bool {
-        let columns = [self.bert, self.clip_text, self.clip_image, self.resnet];
-        columns.iter().all(|column| column.row_of(row).is_some())
+        let mut columns = self.columns.iter().flatten();
+        self.image_key[row].is_some() && columns.all(|column| column.row_of(row).is_some())
     }
 
     /// Features of some posts.
     pub fn inputs(&self, rows: &[usize], device: &Device) -> Inputs {
-        let (b, layers, width) = (rows.len(), self.bert.shape[0], self.bert.shape[1]);
+        let [bert, clip_text, clip_image, resnet] = self.columns;
         let matrix = |column: &Column| {
-            let data = TensorData::new(gather(column, rows), [b, column.width()]);
+            let data = TensorData::new(gather(column, rows), [rows.len(), column.width()]);
             Tensor::from_data(data, device)
         };
-        let bert = TensorData::new(gather(self.bert, rows), [b, layers, width]);
+        let layers = |column: &Column| {
+            let shape = [rows.len(), column.shape[0], column.shape[1]];
+            Tensor::from_data(TensorData::new(gather(column, rows), shape), device)
+        };
         Inputs {
-            bert: Tensor::from_data(bert, device),
-            resnet: matrix(self.resnet),
-            clip_text: matrix(self.clip_text),
-            clip_image: matrix(self.clip_image),
+            bert: bert.map(layers),
+            resnet: resnet.map(matrix),
+            clip_text: clip_text.map(matrix),
+            clip_image: clip_image.map(matrix),
         }
+    }
+}
+
+/// The column of an encoder, with as many axes as it has to have.
+fn column<'a>(
+    features: &'a Features,
+    name: &'static str,
+    (rank, expected): (usize, &'static str),
+) -> Result<&'a Column, DataProblem> {
+    let column = features.column(name);
+    let column = column.ok_or(DataProblem::NoEncoder { name })?;
+    match column.shape.len() == rank {
+        true => Ok(column),
+        false => Err(DataProblem::Shape {
+            name,
+            shape: column.shape.clone(),
+            expected,
+        }),
     }
 }
 
@@ -129,9 +145,9 @@ pub(crate) fn pictures(features: &Features, dataset: &Dataset) -> Vec<Option<usi
     .collect()
 }
 
-/// The specs of [`ENCODERS`].
-pub(crate) fn specs(features: &Features) -> Vec<EncoderSpec> {
-    let is_read = |spec: &&EncoderSpec| ENCODERS.contains(&spec.name.as_str());
+/// The specs of the encoders that a head reads.
+pub(crate) fn specs(features: &Features, encoders: &[&str]) -> Vec<EncoderSpec> {
+    let is_read = |spec: &&EncoderSpec| encoders.contains(&spec.name.as_str());
     features.specs.iter().filter(is_read).cloned().collect()
 }
 

@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::adamw::SavedMoments;
 use crate::fit::{Best, State};
-use crate::heads::Mmfnd;
+use crate::heads::Head;
 use crate::weights::{self, Weight, Weights};
 use crate::weights_file::{problem, read, write};
 
@@ -37,7 +36,7 @@ struct BestPosition {
 }
 
 /// Writes a checkpoint over the last one.
-pub(crate) fn save(folder: &Path, state: &State) -> Result<(), Error> {
+pub(crate) fn save<H: Head>(folder: &Path, state: &State<H>) -> Result<(), Error> {
     if let Some(best) = &state.best {
         let path = best_path(folder, best.epoch);
         if !path.exists() {
@@ -70,7 +69,11 @@ pub(crate) fn save(folder: &Path, state: &State) -> Result<(), Error> {
 }
 
 /// The last checkpoint, if there is one; `fresh` is a new state of the same head.
-pub(crate) fn load(folder: &Path, fresh: State, device: &Device) -> Result<State, Error> {
+pub(crate) fn load<H: Head>(
+    folder: &Path,
+    fresh: State<H>,
+    device: &Device,
+) -> Result<State<H>, Error> {
     let path = folder.join(LAST);
     if !path.exists() {
         return Ok(fresh);
@@ -118,7 +121,7 @@ pub(crate) fn load(folder: &Path, fresh: State, device: &Device) -> Result<State
     })
 }
 
-fn load_best(folder: &Path, best: BestPosition, head: Mmfnd) -> Result<Best, Error> {
+fn load_best<H: Head>(folder: &Path, best: BestPosition, head: H) -> Result<Best<H>, Error> {
     let path = best_path(folder, best.epoch);
     let (weights, _) = read(&path)?;
     Ok(Best {

@@ -1,6 +1,5 @@
 //! The experiment file: defaults, then the TOML file, then `--set key=value`; an unknown key or a value out of range is an error.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 
 use mmfnd_posts::Split;
@@ -8,16 +7,79 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::Error;
-use crate::heads::MmfndConfig;
+use crate::heads::Head;
+use crate::heads::range::within;
+use crate::registry::{HEADS, Kind, typed};
 
 /// What is trained and how.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Config {
     /// The head.
-    pub head: MmfndConfig,
+    pub head: HeadConfig,
     /// The training.
     pub train: TrainConfig,
+}
+
+/// The section `[head]`: which head, and every option of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadConfig {
+    kind: &'static str,
+    options: Table,
+}
+
+impl Default for HeadConfig {
+    fn default() -> Self {
+        Self::resolve(Table::new()).expect("the defaults are in range")
+    }
+}
+
+impl HeadConfig {
+    /// From what was set; an option that was not is the head's default.
+    fn resolve(mut options: Table) -> Result<Self, String> {
+        let kind = match options.remove(KIND) {
+            None => &HEADS[0],
+            Some(name) => find_kind(&name)?,
+        };
+        let is_known = |key: &&String| kind.options.iter().any(|option| option.name == **key);
+        if let Some(key) = options.keys().find(|key| !is_known(key)) {
+            let kind = kind.name;
+            return Err(format!(
+                "`head.{key}` is no option of head `{kind}`; `mmfnd heads` lists them"
+            ));
+        }
+        Ok(Self {
+            kind: kind.name,
+            options: (kind.resolve)(&options)?,
+        })
+    }
+
+    /// The head.
+    pub fn kind(&self) -> &'static Kind {
+        Kind::find(self.kind).expect("one of the list")
+    }
+
+    /// The encoders whose features it reads.
+    pub fn encoders(&self) -> Vec<&'static str> {
+        (self.kind().encoders)(&self.options)
+    }
+
+    /// Its options, of a head that is known to be `H`.
+    ///
+    /// # Panics
+    /// If it is another head.
+    pub fn options<H: Head>(&self) -> H::Config {
+        assert_eq!(self.kind, H::NAME, "the configuration of another head");
+        typed::<H>(&self.options)
+    }
+}
+
+/// Key of the head's name in the section `[head]`.
+const KIND: &str = "kind";
+
+fn find_kind(name: &Value) -> Result<&'static Kind, String> {
+    let found = name.as_str().and_then(Kind::find);
+    let names = || HEADS.map(|kind| format!("`{}`", kind.name)).join(", ");
+    found.ok_or_else(|| format!("`head.kind` is {name}; it has to be one of {}", names()))
 }
 
 /// How a head is trained; the defaults are the paper's (difference 11).
@@ -85,7 +147,10 @@ impl Config {
             Some(file) => read_table(file)?,
             None => Table::new(),
         };
-        for setting in settings {
+        // the head first: it decides which options there are
+        let is_kind = |setting: &&String| setting.trim_start().starts_with("head.kind");
+        let (kinds, others): (Vec<_>, Vec<_>) = settings.iter().partition(is_kind);
+        for setting in kinds.into_iter().chain(others) {
             set(&mut table, setting)?;
         }
         Self::from_table(table, "the settings")
@@ -97,91 +162,95 @@ impl Config {
         Self::from_table(table, place)
     }
 
-    /// With every option set, as it is written beside the results.
-    pub fn resolved(&self) -> Self {
-        Self {
-            head: self.head.resolved(),
-            train: self.train.clone(),
-        }
-    }
-
     /// As TOML, with every option set.
     pub fn to_toml(&self) -> String {
-        toml::to_string(&self.resolved()).expect("a configuration is tables of plain values")
+        let (kind, train) = (self.head.kind(), toml::to_string(&self.train));
+        format!(
+            "[head]\n{KIND} = \"{}\"\n{}\n[train]\n{}",
+            kind.name,
+            (kind.to_toml)(&self.head.options),
+            train.expect("plain values")
+        )
     }
 
     /// The first key in which two configurations differ.
     pub fn difference(&self, other: &Self) -> Option<String> {
-        let (ours, theirs) = (leaves(self), leaves(other));
-        let differs = |(ours, theirs): &(&(String, Value), &(String, Value))| ours.1 != theirs.1;
-        let pair = ours.iter().zip(&theirs).find(differs);
-        pair.map(|((key, ours), (_, theirs))| format!("`{key}` is {ours}, was {theirs}"))
+        let theirs = leaves(other);
+        leaves(self).into_iter().find_map(|(key, ours)| {
+            let theirs = theirs.iter().find(|(name, _)| *name == key);
+            let theirs = theirs.map(|(_, value)| value);
+            let was = theirs.map_or("not an option".to_owned(), Value::to_string);
+            (theirs != Some(&ours)).then(|| format!("`{key}` is {ours}, was {was}"))
+        })
     }
 
-    fn from_table(table: Table, place: &str) -> Result<Self, Error> {
-        let config: Self = Value::Table(table)
-            .try_into()
-            .map_err(|error: toml::de::Error| config_error(place, error.message()))?;
-        config.check(place)?;
+    fn from_table(mut table: Table, place: &str) -> Result<Self, Error> {
+        let head = match table.remove("head") {
+            Some(Value::Table(options)) => options,
+            None => Table::new(),
+            Some(_) => return Err(config_error(place, "`head` has to be a section `[head]`")),
+        };
+        let problem = |problem: String| config_error(place, &problem);
+        let config = Self {
+            head: HeadConfig::resolve(head).map_err(problem)?,
+            train: train_section(&table).map_err(|error| problem(error.message().to_owned()))?,
+        };
+        config.train.check().map_err(problem)?;
         Ok(config)
     }
+}
 
-    #[rustfmt::skip] // a table
-    fn check(&self, place: &str) -> Result<(), Error> {
-        let (head, train) = (&self.head, &self.train);
-        let checks = [
-            whole("head.experts", head.experts, 1..=8),
-            whole("head.shared_experts", head.shared_experts(), 1..=8),
-            whole("head.levels", head.levels, 1..=3),
-            real("head.dropout", head.dropout, 0.0..=0.95),
-            whole("head.projection_hidden", head.projection_hidden, 1..=8192),
-            whole("head.projection", head.projection, 1..=8192),
-            whole("head.fusion_hidden", head.fusion_hidden, 1..=8192),
-            whole("head.branch", head.branch, 1..=8192),
-            real("train.learning_rate", train.learning_rate, 1e-8..=1.0),
-            real("train.weight_decay", train.weight_decay, 0.0..=1.0),
-            whole("train.batch_size", train.batch_size, 2..=65_536),
-            whole("train.epochs", train.epochs, 1..=100_000),
-            real("train.validation_share", train.validation_share, 0.01..=0.5),
-            whole("train.checkpoint_every", train.checkpoint_every, 1..=100_000),
-        ];
-        let problem = checks.into_iter().find_map(Result::err);
-        problem.map_or(Ok(()), |problem| Err(config_error(place, &problem)))
+impl TrainConfig {
+    fn check(&self) -> Result<(), String> {
+        within("train.learning_rate", self.learning_rate, 1e-8..=1.0)?;
+        within("train.weight_decay", self.weight_decay, 0.0..=1.0)?;
+        within("train.batch_size", self.batch_size, 2..=65_536)?;
+        within("train.epochs", self.epochs, 1..=100_000)?;
+        let share = self.validation_share;
+        within("train.validation_share", share, 0.01..=0.5)?;
+        let checkpoint_every = self.checkpoint_every;
+        within("train.checkpoint_every", checkpoint_every, 1..=100_000)
     }
+}
+
+/// The section `[train]` alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrainSection {
+    #[serde(default)]
+    train: TrainConfig,
+}
+
+fn train_section(table: &Table) -> Result<TrainConfig, toml::de::Error> {
+    let section: TrainSection = Value::Table(table.clone()).try_into()?;
+    Ok(section.train)
 }
 
 /// The configuration's keys, such as `train.epochs`, with their values.
 pub fn leaves(config: &Config) -> Vec<(String, Value)> {
-    let table = Table::try_from(config.resolved()).expect("a configuration is a table");
-    let section = |(section, values): (String, Value)| {
-        match values {
-            Value::Table(values) => values,
-            _ => unreachable!("`{section}` is a table"),
-        }
-        .into_iter()
-        .map(move |(key, value)| (format!("{section}.{key}"), value))
+    let train = Table::try_from(&config.train).expect("plain values");
+    let named = |section: &str, values: Table| -> Vec<(String, Value)> {
+        let name = |(key, value)| (format!("{section}.{key}"), value);
+        values.into_iter().map(name).collect()
     };
-    table.into_iter().flat_map(section).collect()
+    let kind = (format!("head.{KIND}"), Value::from(config.head.kind));
+    let head = named("head", config.head.options.clone());
+    [vec![kind], head, named("train", train)].concat()
 }
 
-fn whole(key: &str, value: usize, range: RangeInclusive<usize>) -> Result<(), String> {
-    let (low, high) = (range.start(), range.end());
-    match range.contains(&value) {
-        true => Ok(()),
-        false => Err(format!(
-            "`{key}` is {value}; it has to be from {low} to {high}"
-        )),
+/// The keys of all heads and of the training.
+fn known_keys() -> Vec<String> {
+    let mut keys: Vec<_> = leaves(&Config::default())
+        .into_iter()
+        .map(|leaf| leaf.0)
+        .collect();
+    for option in HEADS.iter().flat_map(|kind| kind.options) {
+        let key = format!("head.{}", option.name);
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
     }
-}
-
-fn real(key: &str, value: f64, range: RangeInclusive<f64>) -> Result<(), String> {
-    let (low, high) = (range.start(), range.end());
-    match range.contains(&value) {
-        true => Ok(()),
-        false => Err(format!(
-            "`{key}` is {value}; it has to be from {low} to {high}"
-        )),
-    }
+    keys
 }
 
 fn read_table(file: &Path) -> Result<Table, Error> {
@@ -205,9 +274,17 @@ fn parse_table(text: &str, place: &str) -> Result<Table, Error> {
             _ => check_key(section, place)?,
         }
     }
-    let typed = toml::from_str::<Config>(text);
+    // types of this section, with their line; those of a head are known when its kind is
+    let typed = toml::from_str::<TrainLines>(text);
     typed.map_err(|error| config_error(place, &error.to_string()))?;
     Ok(table)
+}
+
+/// The section `[train]` of a whole file.
+#[derive(Deserialize)]
+struct TrainLines {
+    #[serde(default, rename = "train")]
+    _train: TrainConfig,
 }
 
 /// `train.epochs=20`; what is no TOML value is a string.
@@ -237,13 +314,12 @@ fn parse_value(text: &str) -> Value {
 }
 
 fn check_key(key: &str, place: &str) -> Result<(), Error> {
-    let known = leaves(&Config::default());
-    if known.iter().any(|(name, _)| name == key) {
+    let known = known_keys();
+    if known.iter().any(|name| name == key) {
         return Ok(());
     }
     let likeness = |name: &str| likeness(name, key);
-    let names = known.iter().map(|(name, _)| name);
-    let nearest = names.max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = (known.iter()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
     let nearest = nearest.expect("there are keys");
     let problem = format!("unknown key `{key}`; the nearest known one is `{nearest}`");
     Err(config_error(place, &problem))
@@ -274,7 +350,7 @@ fn config_error(place: &str, problem: &str) -> Error {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::heads::{Ablation, Pooling, Variant};
+    use crate::heads::{Ablation, ConcatMlp, Mmfnd, Pooling, Variant};
 
     fn set(settings: &[&str]) -> Result<Config, Error> {
         let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
@@ -294,7 +370,8 @@ mod tests {
         ])
         .unwrap();
         assert_eq!(config.train.epochs, 20);
-        assert_eq!(config.head.ablation, Ablation::TextOnly);
+        let head = config.head.options::<Mmfnd>();
+        assert_eq!(head.ablation, Ablation::TextOnly);
         assert!(problem(&["train.epochs=many"]).contains("--set train.epochs=many"));
     }
 
@@ -328,15 +405,44 @@ mod tests {
     #[test]
     fn the_variant_decides_what_is_not_set() {
         let config = set(&["head.variant=released", "head.pooling=softmax"]).unwrap();
-        assert_eq!(config.head.variant, Variant::Released);
+        assert_eq!(config.head.options::<Mmfnd>().variant, Variant::Released);
         let text = config.to_toml();
         assert!(
             text.contains("pooling = \"softmax\"") && text.contains("similarity = \"learned\""),
             "{text}"
         );
         let again = Config::parse(&text, "config.toml").unwrap();
-        assert_eq!(again, config.resolved());
-        assert_eq!(again.head.pooling(), Pooling::Softmax);
+        assert_eq!(again, config);
+        let pooling = again.head.options::<Mmfnd>().pooling;
+        assert_eq!(pooling, Some(Pooling::Softmax));
+    }
+
+    #[test]
+    fn each_head_has_its_own_options_in_any_order() {
+        let config = set(&["head.hidden=32", "head.kind=mlp"]).unwrap();
+        assert_eq!(config.head.options::<ConcatMlp>().hidden, 32);
+        let again = Config::parse(&config.to_toml(), "config.toml").unwrap();
+        assert_eq!(again, config);
+        let error = problem(&["head.experts=2", "head.kind=linear"]);
+        assert!(
+            error.contains("`head.experts` is no option of head `linear`"),
+            "{error}"
+        );
+        let error = problem(&["head.kind=bert"]);
+        assert!(error.contains("one of `mmfnd`, `linear`, `mlp`"), "{error}");
+    }
+
+    #[test]
+    fn options_of_wrong_values_are_named() {
+        let error = problem(&["head.pooling=mean"]);
+        assert!(
+            error.contains("`head.pooling`") && error.contains("softmax"),
+            "{error}"
+        );
+        let error = problem(&["head.kind=linear", "head.features=[]"]);
+        assert!(error.contains("`head.features` is empty"), "{error}");
+        let error = Config::parse("head = 3\n", "`a.toml`").unwrap_err();
+        assert!(error.to_string().contains("unknown key `head`"), "{error}");
     }
 
     #[test]
@@ -344,5 +450,8 @@ mod tests {
         let (a, b) = (set(&["train.epochs=3"]).unwrap(), set(&[]).unwrap());
         assert_eq!(a.difference(&b).unwrap(), "`train.epochs` is 3, was 100");
         assert_eq!(a.difference(&a), None);
+        let linear = set(&["head.kind=linear"]).unwrap();
+        let difference = linear.difference(&b).unwrap();
+        assert_eq!(difference, "`head.kind` is \"linear\", was \"mmfnd\"");
     }
 }

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::log_softmax;
 use mmfnd_posts::Post;
@@ -14,7 +13,7 @@ use crate::Error;
 use crate::adamw::AdamW;
 use crate::batch::{Dataset, labels};
 use crate::config::TrainConfig;
-use crate::heads::{Mmfnd, Noise};
+use crate::heads::{Head, Noise};
 use crate::metrics::{Metrics, Scored};
 use crate::predict::{Prediction, pairs, predict};
 use crate::run::EpochReport;
@@ -34,28 +33,28 @@ pub(crate) struct Trainer<'a> {
 
 /// Where a training stands.
 #[derive(Debug)]
-pub(crate) struct State {
-    pub head: Mmfnd,
+pub(crate) struct State<H> {
+    pub head: H,
     pub optimizer: AdamW,
     /// Epochs done.
     pub epoch: usize,
     /// Steps done.
     pub step: u64,
-    pub best: Option<Best>,
+    pub best: Option<Best<H>>,
 }
 
 /// The best epoch so far, with its weights for inference.
 #[derive(Debug)]
-pub(crate) struct Best {
+pub(crate) struct Best<H> {
     pub epoch: usize,
     pub accuracy: f64,
     pub loss: f64,
-    pub head: Mmfnd,
+    pub head: H,
 }
 
 impl Trainer<'_> {
     /// One pass over the training posts.
-    pub fn epoch(&self, mut state: State) -> Result<(State, EpochReport), Error> {
+    pub fn epoch<H: Head>(&self, mut state: State<H>) -> Result<(State<H>, EpochReport), Error> {
         let start = Instant::now();
         state.epoch += 1;
         let order = self.order(state.epoch);
@@ -92,9 +91,14 @@ impl Trainer<'_> {
     }
 
     /// Metrics of posts at inference.
-    fn evaluate(&self, head: &Mmfnd, rows: &[usize]) -> Metrics {
+    fn evaluate(&self, head: &impl Head, rows: &[usize]) -> Metrics {
         let device = self.device.clone().without_autodiff();
-        let predictions = predict(head, self.dataset, rows, &device);
+        let predictions = predict(
+            &|inputs| head.forward(inputs, None),
+            self.dataset,
+            rows,
+            &device,
+        );
         let logits = predictions.iter().map(|prediction| prediction.logits);
         Metrics::of(&self.scored(rows, logits))
     }
@@ -144,7 +148,7 @@ impl Trainer<'_> {
     }
 }
 
-impl State {
+impl<H: Head> State<H> {
     /// More accurate, or as accurate with less loss; of equal epochs the earlier one stays.
     fn keep_if_best(&mut self, metrics: &Metrics) -> bool {
         let is_better = self

@@ -1,14 +1,15 @@
 //! Predictions: of the posts of a run at its end, and of any posts by a trained model.
 
+use std::fmt;
 use std::path::Path;
 
 use burn::tensor::Tensor;
 use mmfnd_features::Features;
 use mmfnd_posts::{Label, Post, Split, TableColumn, write_table};
 
-use crate::batch::{Dataset, ENCODERS, specs};
+use crate::batch::{Dataset, specs};
 use crate::error::DataProblem;
-use crate::heads::{Init, Mmfnd};
+use crate::heads::{Head, Init, Inputs, Output};
 use crate::metrics::p_fake;
 use crate::run::{RunDir, RunInfo};
 use crate::weights::{self, numbers};
@@ -26,7 +27,7 @@ pub struct Prediction {
     pub p_fake: f32,
     /// Weight of text, picture and cross-modal branch; not a number where the head has no such branch or no attention.
     pub attention: [f32; 3],
-    /// Cosine of CLIP's text and picture.
+    /// Cosine of CLIP's text and picture; not a number where the head reads no CLIP.
     pub similarity: f32,
 }
 
@@ -40,12 +41,32 @@ impl Prediction {
     }
 }
 
+/// What a trained head makes of a batch.
+pub(crate) type Forward = Box<dyn Fn(Inputs) -> Output + Send>;
+
 /// A trained head.
-#[derive(Debug)]
 pub struct Model {
-    head: Mmfnd,
+    forward: Forward,
+    encoders: Vec<&'static str>,
     device: burn::tensor::Device,
     info: RunInfo,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut model = f.debug_struct("Model");
+        model.field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+/// The weights of the best epoch of a run of this head.
+pub(crate) fn load<H: Head>(run: &RunDir, device: &burn::tensor::Device) -> Result<Forward, Error> {
+    let config = run.config()?.head.options::<H>();
+    let head = H::new(&config, &run.info()?.sizes, &mut Init::new(0, device));
+    let (weights, _) = weights_file::read(&run.weights())?;
+    let head = weights::load(head, &weights);
+    let head = head.map_err(|error| weights_file::problem(&run.weights(), error))?;
+    Ok(Box::new(move |inputs| head.forward(inputs, None)))
 }
 
 impl Model {
@@ -53,20 +74,18 @@ impl Model {
     pub fn load(run: &Path, device: Device) -> Result<Self, Error> {
         let run = RunDir::open(run)?;
         run.metrics()?; // an unfinished run is an error
-        let (config, info, device) = (run.config()?, run.info()?, device.open()?);
-        let head = config.head.init(&info.sizes, &mut Init::new(0, &device));
-        let (weights, _) = weights_file::read(&run.weights())?;
-        let head = weights::load(head, &weights);
+        let (head, device) = (run.config()?.head, device.open()?);
         Ok(Self {
-            head: head.map_err(|error| weights_file::problem(&run.weights(), error))?,
+            forward: (head.kind().load)(&run, &device)?,
+            encoders: head.encoders(),
             device,
-            info,
+            info: run.info()?,
         })
     }
 
     /// The encoders whose features it reads.
-    pub fn encoders(&self) -> [&'static str; 4] {
-        ENCODERS
+    pub fn encoders(&self) -> &[&'static str] {
+        &self.encoders
     }
 
     /// Where it comes from.
@@ -81,13 +100,13 @@ impl Model {
         rows: &[usize],
     ) -> Result<Vec<Option<Prediction>>, Error> {
         self.check(features)?;
-        let dataset = Dataset::new(features)?;
+        let dataset = Dataset::new(features, &self.encoders)?;
         let usable: Vec<_> = rows
             .iter()
             .copied()
             .filter(|&row| dataset.is_usable(row))
             .collect();
-        let mut predictions = predict(&self.head, &dataset, &usable, &self.device).into_iter();
+        let mut predictions = predict(&self.forward, &dataset, &usable, &self.device).into_iter();
         let next = |&row: &usize| match dataset.is_usable(row) {
             true => predictions.next(),
             false => None,
@@ -97,7 +116,7 @@ impl Model {
 
     /// Whether features come from the encoders that the run was trained on.
     fn check(&self, features: &Features) -> Result<(), Error> {
-        let found = specs(features);
+        let found = specs(features, &self.encoders);
         for trained in &self.info.encoders {
             let same = found.iter().find(|spec| spec.name == trained.name);
             let Some(spec) = same.filter(|spec| spec.fingerprint != trained.fingerprint) else {
@@ -116,7 +135,7 @@ impl Model {
 
 /// Predictions of a head that is on a device without autodiff.
 pub(crate) fn predict(
-    head: &Mmfnd,
+    forward: &dyn Fn(Inputs) -> Output,
     dataset: &Dataset,
     rows: &[usize],
     device: &burn::tensor::Device,
@@ -124,14 +143,15 @@ pub(crate) fn predict(
     let batch = |chunk: &[usize]| {
         let mut padded = chunk.to_vec();
         padded.resize(BATCH, chunk[0]);
-        let output = head.forward(dataset.inputs(&padded, device), None);
+        let output = forward(dataset.inputs(&padded, device));
         let logits = pairs(output.logits);
-        let (similarity, attention) = (numbers(output.similarity), attention(output.attention));
+        let similarity = output.similarity.map(numbers).unwrap_or_default();
+        let attention = attention(output.attention);
         let predictions = (0..chunk.len()).map(move |i| Prediction {
             logits: logits[i],
             p_fake: p_fake(logits[i]) as f32,
             attention: attention.get(i).copied().unwrap_or([f32::NAN; 3]),
-            similarity: similarity[i],
+            similarity: similarity.get(i).copied().unwrap_or(f32::NAN),
         });
         predictions.collect::<Vec<_>>()
     };

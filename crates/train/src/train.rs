@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 
-use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};
 use mmfnd_features::Features;
 use mmfnd_posts::{Post, Split, TableColumn, write_table};
@@ -11,7 +10,7 @@ use crate::adamw::AdamW;
 use crate::batch::{Dataset, fingerprint, pictures, specs};
 use crate::config::{Config, Select};
 use crate::fit::{Best, State, Trainer};
-use crate::heads::{Init, Mmfnd, Pooling, Sizes};
+use crate::heads::{Head, Init, Sizes};
 use crate::metrics::Metrics;
 use crate::predict::{Prediction, predict, write_run};
 use crate::resnet_layer::ResnetLayer;
@@ -53,11 +52,12 @@ const NO_LAYER: &str =
     "the features of `resnet` come without a classification layer: it starts from random weights";
 
 /// What [`train`] is asked for.
-struct Job<'a> {
+pub(crate) struct Job<'a> {
     features: &'a Features,
     posts: &'a [Post],
     config: &'a Config,
     options: &'a RunOptions,
+    on_epoch: &'a dyn Fn(&EpochReport),
 }
 
 /// Trains a head over features and writes the run directory.
@@ -68,23 +68,32 @@ pub fn train(
     options: &RunOptions,
     on_epoch: &dyn Fn(&EpochReport),
 ) -> Result<RunSummary, Error> {
-    let config = &config.resolved();
-    let device = options.device.open()?.autodiff();
-    let dataset = Dataset::new(features)?;
-    let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
-    let layer = ResnetLayer::of(features)?;
-    let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
-    let run = RunDir::create(&options.out, options.resume, options.overwrite)?;
-    let job = Job {
+    let train = config.head.kind().train;
+    train(&Job {
         features,
         posts,
         config,
         options,
-    };
-    let mut info = info(&job, &splits, sizes);
-    if layer.is_none() {
-        info.notes.push(NO_LAYER.to_owned());
-    }
+        on_epoch,
+    })
+}
+
+/// [`train`], for the head that the configuration names.
+pub(crate) fn run<H: Head>(job: &Job) -> Result<RunSummary, Error> {
+    let (features, posts, config) = (job.features, job.posts, job.config);
+    let options = job.options;
+    let device = options.device.open()?.autodiff();
+    let dataset = Dataset::new(features, &config.head.encoders())?;
+    let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
+    let layer = resnet_layer::<H>(job)?;
+    let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
+    let run = RunDir::create(&options.out, options.resume, options.overwrite)?;
+    let info = info(
+        job,
+        &splits,
+        sizes,
+        notes::<H>(config, &splits, layer.is_some()),
+    );
     start(&run, config, &info)?;
     write_rejects(&run, posts, &splits)?;
     let trainer = Trainer {
@@ -94,26 +103,44 @@ pub fn train(
         config: &config.train,
         device: &device,
     };
-    let state = fresh(config, &sizes, layer, &device, options.device);
+    let state = fresh::<H>(config, &sizes, layer, &device, options.device);
     let (head, selection) = match run.is_finished() {
         true => finished(&run, state.head.valid())?,
-        false => best(fit(&trainer, &run, state, on_epoch)?, config),
+        false => best(fit(&trainer, &run, state, job.on_epoch)?, config),
     };
     finish(&trainer, &run, &head, selection, info)
 }
 
-/// What `run.json` says.
-fn info(job: &Job, splits: &Splits, sizes: Sizes) -> RunInfo {
-    let Job {
-        config, options, ..
-    } = job;
-    let mut notes = splits.notes.clone();
-    if config.head.pooling() == Pooling::Released {
-        notes.push("`head.pooling = \"released\"`: a prediction depends on the posts that are scored with it".into());
+/// ResNet's own layer, for a head that starts from it.
+fn resnet_layer<H: Head>(job: &Job) -> Result<Option<ResnetLayer>, Error> {
+    match reads_resnet::<H>(job.config) {
+        true => ResnetLayer::of(job.features),
+        false => Ok(None),
     }
+}
+
+fn reads_resnet<H: Head>(config: &Config) -> bool {
+    H::HAS_RESNET_LAYER && config.head.encoders().contains(&"resnet")
+}
+
+/// What was decided for the user.
+fn notes<H: Head>(config: &Config, splits: &Splits, has_layer: bool) -> Vec<String> {
+    let mut notes = splits.notes.clone();
+    notes.extend(H::notes(&config.head.options::<H>()));
     if config.train.select == Select::Test {
         notes.push("the epoch is chosen by the test split: the test figures are optimistic".into());
     }
+    if reads_resnet::<H>(config) && !has_layer {
+        notes.push(NO_LAYER.to_owned());
+    }
+    notes
+}
+
+/// What `run.json` says.
+fn info(job: &Job, splits: &Splits, sizes: Sizes, notes: Vec<String>) -> RunInfo {
+    let Job {
+        config, options, ..
+    } = job;
     RunInfo {
         format: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -122,7 +149,7 @@ fn info(job: &Job, splits: &Splits, sizes: Sizes) -> RunInfo {
         device: options.device,
         store: options.store.clone(),
         posts: fingerprint(job.posts, job.features),
-        encoders: specs(job.features),
+        encoders: specs(job.features, &config.head.encoders()),
         sizes,
         counts: Counts {
             train: splits.train.len(),
@@ -163,15 +190,16 @@ fn start(run: &RunDir, config: &Config, info: &RunInfo) -> Result<(), Error> {
 }
 
 /// A head with first values, and no step done.
-fn fresh(
+fn fresh<H: Head>(
     config: &Config,
     sizes: &Sizes,
     layer: Option<ResnetLayer>,
     device: &burn::tensor::Device,
     kind: Device,
-) -> State {
+) -> State<H> {
     let train = &config.train;
-    let mut head = config.head.init(sizes, &mut Init::new(train.seed, device));
+    let options = config.head.options::<H>();
+    let mut head = H::new(&options, sizes, &mut Init::new(train.seed, device));
     if let Some(layer) = layer {
         let weight = TensorData::new(layer.weight, [sizes.resnet, layer.classes]);
         let bias = TensorData::new(layer.bias, [layer.classes]);
@@ -191,12 +219,12 @@ fn fresh(
 }
 
 /// All epochs that are still to be done.
-fn fit(
+fn fit<H: Head>(
     trainer: &Trainer,
     run: &RunDir,
-    state: State,
+    state: State<H>,
     on_epoch: &dyn Fn(&EpochReport),
-) -> Result<Best, Error> {
+) -> Result<Best<H>, Error> {
     let folder = run.checkpoint();
     let mut state = checkpoint::load(&folder, state, trainer.device)?;
     let mut reports = run.epochs()?;
@@ -217,7 +245,7 @@ fn fit(
 }
 
 /// The weights of the best epoch.
-fn best(best: Best, config: &Config) -> (Mmfnd, Selection) {
+fn best<H>(best: Best<H>, config: &Config) -> (H, Selection) {
     let by = config.train.select;
     let selection = Selection {
         epoch: best.epoch,
@@ -229,7 +257,7 @@ fn best(best: Best, config: &Config) -> (Mmfnd, Selection) {
 }
 
 /// The weights of a run that is finished already.
-fn finished(run: &RunDir, head: Mmfnd) -> Result<(Mmfnd, Selection), Error> {
+fn finished<H: Head>(run: &RunDir, head: H) -> Result<(H, Selection), Error> {
     let (weights, _) = weights_file::read(&run.weights())?;
     let head = weights::load(head, &weights);
     let head = head.map_err(|problem| weights_file::problem(&run.weights(), problem))?;
@@ -240,14 +268,17 @@ fn finished(run: &RunDir, head: Mmfnd) -> Result<(Mmfnd, Selection), Error> {
 fn finish(
     trainer: &Trainer,
     run: &RunDir,
-    head: &Mmfnd,
+    head: &impl Head,
     selection: Selection,
     info: RunInfo,
 ) -> Result<RunSummary, Error> {
     let splits = [Split::Train, Split::Validation, Split::Test];
     let rows = splits.map(|split| trainer.splits.rows(split));
     let device = trainer.device.clone().without_autodiff();
-    let predictions = rows.map(|rows| predict(head, trainer.dataset, rows, &device));
+    let predictions = rows.map(|rows| {
+        let forward = |inputs| head.forward(inputs, None);
+        predict(&forward, trainer.dataset, rows, &device)
+    });
     let of =
         |index: usize| -> Option<Metrics> { trainer.metrics(rows[index], &predictions[index]) };
     let metrics = RunMetrics {

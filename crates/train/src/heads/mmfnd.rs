@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 
 use super::parts::Parts;
 use super::{
-    Classifier, Dropout, Fusion, Init, Inputs, LayerPool, Mapping, MmfndConfig, ModalityAttention,
-    Noise, Output, Ple, Projection, Routing, SimilarityWeight, Sizes, cosine,
+    Classifier, Dropout, Fusion, Head, HeadOption, Init, Inputs, LayerPool, Mapping, MmfndConfig,
+    ModalityAttention, Noise, Output, Ple, Pooling, Projection, Routing, SimilarityWeight, Sizes,
 };
 
 /// The head; a part that an ablation leaves out is absent.
@@ -104,13 +104,35 @@ impl MmfndConfig {
     }
 }
 
-impl Mmfnd {
-    /// With the classification layer that comes with ResNet's features in place of random values.
-    ///
-    /// # Shapes
-    /// - `weight`: `[D, classes]`
-    /// - `bias`: `[classes]`
-    pub fn with_resnet_layer(mut self, weight: Tensor<2>, bias: Tensor<1>) -> Self {
+impl Head for Mmfnd {
+    type Config = MmfndConfig;
+
+    const NAME: &'static str = "mmfnd";
+    const ABOUT: &'static str =
+        "the paper's: experts per modality, similarity weight, attention over the branches";
+    const OPTIONS: &'static [HeadOption] = super::options::OPTIONS;
+    const HAS_RESNET_LAYER: bool = true;
+
+    fn resolve(config: &MmfndConfig) -> Result<MmfndConfig, String> {
+        config.check()?;
+        Ok(config.resolved())
+    }
+
+    fn encoders(config: &MmfndConfig) -> Vec<&'static str> {
+        Parts::of(config.ablation).encoders()
+    }
+
+    fn notes(config: &MmfndConfig) -> Vec<String> {
+        let note = "`head.pooling = \"released\"`: a prediction depends on the posts that are scored with it";
+        let is_released = config.pooling() == Pooling::Released;
+        is_released.then(|| note.to_owned()).into_iter().collect()
+    }
+
+    fn new(config: &MmfndConfig, sizes: &Sizes, init: &mut Init) -> Self {
+        config.init(sizes, init)
+    }
+
+    fn with_resnet_layer(mut self, weight: Tensor<2>, bias: Tensor<1>) -> Self {
         if let Some(resnet) = &mut self.resnet {
             resnet.weight = resnet.weight.clone().map(|_| weight.require_grad());
             resnet.bias = (resnet.bias.take()).map(|old| old.map(|_| bias.require_grad()));
@@ -118,21 +140,14 @@ impl Mmfnd {
         self
     }
 
-    /// On an autodiff device as in training: statistics of the batch, and dropout where there is noise.
-    ///
-    /// # Shapes
-    /// As [`Inputs`] and [`Output`] say.
-    pub fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output {
-        let similarity = cosine(inputs.clip_text.clone(), inputs.clip_image.clone()); // Eq. 3  [B]
+    fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output {
+        let similarity = inputs.similarity(); // Eq. 3  [B]
         let text = self.text(&inputs, noise);
         let image = self.image(&inputs, noise);
         let text_unimodal = branch(&self.text_mapping, &text); // f^t  [B, D]
         let image_unimodal = branch(&self.image_mapping, &image); // f^v  [B, D]
         let fused = self.fuse(text, image, &inputs, noise); // f^m  [B, D]
-        let cross_modal = match &self.similarity {
-            Some(weight) => (fused.clone()).map(|fused| fused * weight.forward(similarity.clone())), // Eq. 6
-            None => fused.clone(),
-        };
+        let cross_modal = self.weigh(fused.clone(), similarity.clone()); // Eq. 6  [B, D]
         let branches = [&text_unimodal, &image_unimodal, &cross_modal];
         let branches: Vec<_> = branches.into_iter().flatten().cloned().collect();
         let (attention, aggregate) = self.aggregate(branches);
@@ -147,36 +162,47 @@ impl Mmfnd {
             aggregate,
         }
     }
+}
 
+impl Mmfnd {
     /// Steps 1 and 3 to 5: unimodal and cross-modal.  `[B, D]`
     fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
-        let bert = self.layer_pool.as_ref()?.forward(inputs.bert.clone());
+        let bert = self.layer_pool.as_ref()?.forward(inputs.bert());
         let clip = match self.wiring.routing {
-            Routing::Paper => &inputs.clip_text,
-            Routing::Released => &inputs.clip_image, // difference 1
+            Routing::Paper => Inputs::clip_text,
+            Routing::Released => Inputs::clip_image, // difference 1
         };
-        let text = self.with_clip(bert, clip); // t^s of Eq. 1  [B, D]
+        let text = self.with_clip(bert, || clip(inputs)); // t^s of Eq. 1  [B, D]
         let text = self.text_projection.as_ref()?.forward(text, noise);
         Some(extract(&self.text_ple, text))
     }
 
     /// Steps 2 to 5: unimodal and cross-modal.  `[B, D]`
     fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
-        let resnet = self.resnet.as_ref()?.forward(inputs.resnet.clone());
+        let resnet = self.resnet.as_ref()?.forward(inputs.resnet());
         let clip = match self.wiring.routing {
-            Routing::Paper => &inputs.clip_image,
-            Routing::Released => &inputs.clip_text, // difference 1
+            Routing::Paper => Inputs::clip_image,
+            Routing::Released => Inputs::clip_text, // difference 1
         };
-        let image = self.with_clip(resnet, clip); // v^s of Eq. 1  [B, D]
+        let image = self.with_clip(resnet, || clip(inputs)); // v^s of Eq. 1  [B, D]
         let image = self.image_projection.as_ref()?.forward(image, noise);
         Some(extract(&self.image_ple, image))
     }
 
-    fn with_clip(&self, x: Tensor<2>, clip: &Tensor<2>) -> Tensor<2> {
+    fn with_clip(&self, x: Tensor<2>, clip: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
         match self.wiring.clip {
-            true => Tensor::cat(vec![x, clip.clone()], 1),
+            true => Tensor::cat(vec![x, clip()], 1),
             false => x,
         }
+    }
+
+    /// Eq. 6; without a weight the fused feature passes.
+    fn weigh(&self, fused: Option<Tensor<2>>, similarity: Option<Tensor<1>>) -> Option<Tensor<2>> {
+        let Some(weight) = &self.similarity else {
+            return fused;
+        };
+        let similarity = similarity.expect(super::DECLARED);
+        fused.map(|fused| fused * weight.forward(similarity))
     }
 
     /// f^m of step 6.
@@ -190,7 +216,7 @@ impl Mmfnd {
         let fusion = self.fusion.as_ref()?;
         let (text, image) = match self.text_ple {
             Some(_) => (text?.1, image?.1),
-            None => (inputs.clip_text.clone(), inputs.clip_image.clone()),
+            None => (inputs.clip_text(), inputs.clip_image()),
         };
         let both = match (self.wiring.fusion, &self.text_ple) {
             (Fusion::Sum, Some(_)) => text + image, // Eq. 2, difference 5

@@ -16,30 +16,39 @@
 
 mod attention;
 mod classifier;
+mod concat;
 mod dropout;
 mod expert;
 mod gate;
+mod head;
 mod init;
 mod layer_pool;
+mod linear;
 mod mapping;
+mod mlp;
 mod mmfnd;
 mod norm;
 mod options;
 mod parts;
 mod ple;
 mod projection;
+pub(crate) mod range;
 mod similarity;
 
 use burn::tensor::Tensor;
 
 pub use attention::ModalityAttention;
 pub use classifier::Classifier;
+pub use concat::{Concat, Feature};
 pub use dropout::{Dropout, Noise};
 pub use expert::{ExpertLinear, Experts};
 pub use gate::Gate;
+pub use head::{Head, HeadOption};
 pub use init::Init;
 pub use layer_pool::LayerPool;
+pub use linear::{LinearConfig, LinearProbe};
 pub use mapping::Mapping;
+pub use mlp::{ConcatMlp, MlpConfig};
 pub use mmfnd::Mmfnd;
 pub use norm::BatchNorm;
 pub use options::{
@@ -50,17 +59,47 @@ pub use ple::{Ple, PleLevel, Streams};
 pub use projection::Projection;
 pub use similarity::{SimilarityWeight, cosine};
 
-/// A batch of features.
-#[derive(Clone, Debug)]
+/// A batch of features; what the head does not read is `None`.
+#[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// `[CLS]` of each layer of BERT.  `[B, L, D]`
-    pub bert: Tensor<3>,
+    pub bert: Option<Tensor<3>>,
     /// Pooled features of ResNet.  `[B, D]`
-    pub resnet: Tensor<2>,
+    pub resnet: Option<Tensor<2>>,
     /// CLIP's projection of the text, not normalised.  `[B, D]`
-    pub clip_text: Tensor<2>,
+    pub clip_text: Option<Tensor<2>>,
     /// CLIP's projection of the picture, not normalised.  `[B, D]`
-    pub clip_image: Tensor<2>,
+    pub clip_image: Option<Tensor<2>>,
+}
+
+/// Why a feature is there.
+const DECLARED: &str = "a head reads the features that it declares";
+
+impl Inputs {
+    /// BERT's layers, of a head that declares them.
+    pub(crate) fn bert(&self) -> Tensor<3> {
+        self.bert.clone().expect(DECLARED)
+    }
+
+    /// ResNet's features, of a head that declares them.
+    pub(crate) fn resnet(&self) -> Tensor<2> {
+        self.resnet.clone().expect(DECLARED)
+    }
+
+    /// CLIP's text, of a head that declares it.
+    pub(crate) fn clip_text(&self) -> Tensor<2> {
+        self.clip_text.clone().expect(DECLARED)
+    }
+
+    /// CLIP's picture, of a head that declares it.
+    pub(crate) fn clip_image(&self) -> Tensor<2> {
+        self.clip_image.clone().expect(DECLARED)
+    }
+
+    /// Eq. 3, where both of CLIP's features are there.  `[B]`
+    pub(crate) fn similarity(&self) -> Option<Tensor<1>> {
+        Some(cosine(self.clip_text.clone()?, self.clip_image.clone()?))
+    }
 }
 
 /// What a head says about a batch; a step that it lacks is `None`.
@@ -69,7 +108,7 @@ pub struct Output {
     /// Before the softmax.  `[B, C]`
     pub logits: Tensor<2>,
     /// Cosine of CLIP's text and picture.  `[B]`
-    pub similarity: Tensor<1>,
+    pub similarity: Option<Tensor<1>>,
     /// Weight of each branch, in the order text, picture, cross-modal.  `[B, M]`
     pub attention: Option<Tensor<2>>,
     /// f^t.  `[B, D]`
@@ -82,4 +121,20 @@ pub struct Output {
     pub cross_modal: Option<Tensor<2>>,
     /// What the classifier reads.  `[B, D]`
     pub aggregate: Tensor<2>,
+}
+
+impl Output {
+    /// Of a head without branches.
+    pub(crate) fn of(logits: Tensor<2>, aggregate: Tensor<2>, inputs: &Inputs) -> Self {
+        Self {
+            logits,
+            similarity: inputs.similarity(),
+            attention: None,
+            text_unimodal: None,
+            image_unimodal: None,
+            fused: None,
+            cross_modal: None,
+            aggregate,
+        }
+    }
 }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::HeadOption;
+use super::range::within;
+
 /// Where the options come from that are not set one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -122,7 +125,7 @@ pub struct Sizes {
     pub clip: usize,
 }
 
-/// Configuration of [`Mmfnd`](super::Mmfnd), the section `[head]` of an experiment; an option that is not set is that of the variant.
+/// Configuration of [`Mmfnd`](super::Mmfnd); an option that is not set is that of the variant.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MmfndConfig {
@@ -183,7 +186,54 @@ impl Default for MmfndConfig {
     }
 }
 
+const fn option(name: &'static str, values: &'static str, about: &'static str) -> HeadOption {
+    HeadOption {
+        name,
+        values,
+        about,
+    }
+}
+
+/// The fields of [`MmfndConfig`]; the numbers are rows of the table of differences.
+#[rustfmt::skip] // a table
+pub(super) const OPTIONS: &[HeadOption] = &[
+    option("variant", "paper, released", "where the options come from that are not set"),
+    option("ablation", "none, multimodal-only, text-only, image-only, without-a, -f, -c, -s, -p", "what is left out, as in Table 2"),
+    option("experts", "1 to 8", "experts of each task"),
+    option("shared_experts", "1 to 8", "shared experts; as many as of a task if not set"),
+    option("levels", "1 to 3", "levels of experts"),
+    option("dropout", "0 to 0.95", "share of values that the projections drop while training"),
+    option("projection_hidden", "1 to 8192", "hidden width of the projections"),
+    option("projection", "1 to 8192", "width of projections and experts"),
+    option("fusion_hidden", "1 to 8192", "hidden width of the fusion"),
+    option("branch", "1 to 8192", "width of the branches and of the classifier"),
+    option("routing", "paper, released", "which CLIP vector goes with which modality (1)"),
+    option("similarity", "running, learned", "how similarity becomes a weight (2)"),
+    option("trained_experts", "all, released", "which experts are trained (3)"),
+    option("pooling", "softmax, query, last, released", "what becomes of BERT's layers (4)"),
+    option("fusion", "concat, sum", "how the cross-modal parts meet (5)"),
+    option("classifier", "paper, released", "two layers, or three with normalisation (9)"),
+];
+
 impl MmfndConfig {
+    /// Whether every number is in its range.
+    pub(super) fn check(&self) -> Result<(), String> {
+        within("head.experts", self.experts, 1..=8)?;
+        within("head.shared_experts", self.shared_experts(), 1..=8)?;
+        within("head.levels", self.levels, 1..=3)?;
+        within("head.dropout", self.dropout, 0.0..=0.95)?;
+        let widths = [
+            ("head.projection_hidden", self.projection_hidden),
+            ("head.projection", self.projection),
+            ("head.fusion_hidden", self.fusion_hidden),
+            ("head.branch", self.branch),
+        ];
+        let mut checks = widths
+            .map(|(key, width)| within(key, width, 1..=8192))
+            .into_iter();
+        checks.find(Result::is_err).unwrap_or(Ok(()))
+    }
+
     /// With every option set: to the variant's choice where it was not.
     pub fn resolved(&self) -> Self {
         Self {

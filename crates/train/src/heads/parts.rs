@@ -61,6 +61,19 @@ impl Parts {
         }
     }
 
+    /// The encoders that these parts read.
+    pub fn encoders(self) -> Vec<&'static str> {
+        let reads_clip = self.clip || self.similarity || (self.fusion && !self.ple);
+        let encoders = [
+            ("bert", self.text),
+            ("clip_text", reads_clip),
+            ("clip_image", reads_clip),
+            ("resnet", self.image),
+        ];
+        let read = encoders.into_iter().filter(|(_, is_read)| *is_read);
+        read.map(|(name, _)| name).collect()
+    }
+
     /// f^t, f^v, f^m: how many of them there are.
     pub fn branches(self) -> usize {
         let unimodal = usize::from(self.text) + usize::from(self.image);
@@ -71,6 +84,17 @@ impl Parts {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_part_does_not_read_is_not_asked_for() {
+        let encoders = |ablation| Parts::of(ablation).encoders();
+        let all = ["bert", "clip_text", "clip_image", "resnet"];
+        assert_eq!(encoders(Ablation::None), all);
+        assert_eq!(encoders(Ablation::TextOnly), all[..3]);
+        assert_eq!(encoders(Ablation::ImageOnly), all[1..]);
+        assert_eq!(encoders(Ablation::WithoutC), ["bert", "resnet"]);
+        assert_eq!(encoders(Ablation::WithoutP), all);
+    }
 
     #[test]
     fn branches_are_those_of_the_table() {

@@ -3,7 +3,7 @@
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor};
 use mmfnd_train::AdamW;
-use mmfnd_train::heads::{Init, Inputs, Mmfnd, MmfndConfig, Output, Sizes, Trained};
+use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Output, Sizes, Trained};
 use mmfnd_train::weights::{load, named};
 
 use crate::file::{
@@ -67,16 +67,17 @@ pub fn head(golden: &Golden, device: &Device) -> Mmfnd {
 
 fn inputs(golden: &Golden, device: &Device) -> Inputs {
     Inputs {
-        bert: golden.tensor("input.bert", device),
-        resnet: golden.tensor("input.resnet", device),
-        clip_text: golden.tensor("input.clip_text", device),
-        clip_image: golden.tensor("input.clip_image", device),
+        bert: Some(golden.tensor("input.bert", device)),
+        resnet: Some(golden.tensor("input.resnet", device)),
+        clip_text: Some(golden.tensor("input.clip_text", device)),
+        clip_image: Some(golden.tensor("input.clip_image", device)),
     }
 }
 
 fn check_outputs(golden: &Golden, mode: &str, output: Output) {
     golden.check(&format!("{mode}.logits"), output.logits, OUTPUT);
-    golden.check(&format!("{mode}.similarity"), output.similarity, OUTPUT);
+    let similarity = output.similarity.unwrap();
+    golden.check(&format!("{mode}.similarity"), similarity, OUTPUT);
     golden.check(&format!("{mode}.aggregate"), output.aggregate, OUTPUT);
     let steps = [
         ("attention", output.attention),
@@ -171,10 +172,10 @@ fn check_trajectory(is_host: bool) {
     for step in 0..theirs.len() {
         let rows = step * b % labels.dims()[0];
         let batch = Inputs {
-            bert: all.bert.clone().narrow(0, rows, b),
-            resnet: all.resnet.clone().narrow(0, rows, b),
-            clip_text: all.clip_text.clone().narrow(0, rows, b),
-            clip_image: all.clip_image.clone().narrow(0, rows, b),
+            bert: all.bert.clone().map(|x| x.narrow(0, rows, b)),
+            resnet: all.resnet.clone().map(|x| x.narrow(0, rows, b)),
+            clip_text: all.clip_text.clone().map(|x| x.narrow(0, rows, b)),
+            clip_image: all.clip_image.clone().map(|x| x.narrow(0, rows, b)),
         };
         let logits = head.forward(batch, None).logits;
         let loss = loss(logits, labels.clone().narrow(0, rows, b), &device);

@@ -1,0 +1,63 @@
+//! What a head is to the program around it: its name, its options, the features that it reads, and how it gets from those to logits.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Init, Inputs, Noise, Output, Sizes};
+
+/// A network over cached features. A new one is a file here and a line in `registry.rs`.
+pub trait Head: Module + 'static {
+    /// Its section `[head]` of an experiment, without `kind`; an unknown field has to be an error.
+    type Config: Clone + Default + Serialize + DeserializeOwned;
+
+    /// The value of `head.kind`.
+    const NAME: &'static str;
+    /// What it is, in a line.
+    const ABOUT: &'static str;
+    /// The fields of [`Head::Config`], in their order.
+    const OPTIONS: &'static [HeadOption];
+    /// Whether it starts from ResNet's own classification layer.
+    const HAS_RESNET_LAYER: bool = false;
+
+    /// Every option set; a value out of range is an error that names it.
+    fn resolve(config: &Self::Config) -> Result<Self::Config, String>;
+
+    /// The encoders whose features it reads; no others are loaded.
+    fn encoders(config: &Self::Config) -> Vec<&'static str>;
+
+    /// What a user should know about these options.
+    fn notes(_config: &Self::Config) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// First values for features of these sizes.
+    fn new(config: &Self::Config, sizes: &Sizes, init: &mut Init) -> Self;
+
+    /// With the classification layer that comes with ResNet's features in place of random values.
+    ///
+    /// # Shapes
+    /// - `weight`: `[D, classes]`
+    /// - `bias`: `[classes]`
+    fn with_resnet_layer(self, _weight: Tensor<2>, _bias: Tensor<1>) -> Self {
+        self
+    }
+
+    /// On an autodiff device as in training: statistics of the batch, and dropout where there is noise.
+    ///
+    /// # Shapes
+    /// As [`Inputs`] and [`Output`] say.
+    fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output;
+}
+
+/// An option as `mmfnd heads` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeadOption {
+    /// Its key in the section `[head]`.
+    pub name: &'static str,
+    /// The values that it may have.
+    pub values: &'static str,
+    /// What it does.
+    pub about: &'static str,
+}
