@@ -263,6 +263,41 @@ fn a_second_run_on_the_same_store_is_refused_while_the_first_one_writes() {
 }
 
 #[test]
+fn of_two_runs_at_once_one_is_refused_or_waits_its_turn_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let posts = world(folder.path(), 40);
+    let all = read_posts(&posts).unwrap();
+    let halves = ["first.parquet", "second.parquet"].map(|name| folder.path().join(name));
+    write_posts(&halves[0], &all[..25]).unwrap();
+    write_posts(&halves[1], &all[15..]).unwrap();
+    let mut refused = 0;
+    for round in 0..3 {
+        let store = folder.path().join(format!("store {round}"));
+        let start = |posts: &PathBuf| {
+            let mut run = Mmfnd::new(arguments(posts, &store)).command();
+            run.stdout(Stdio::null()).stderr(Stdio::piped());
+            run.spawn().unwrap()
+        };
+        let ran = halves.each_ref().map(start).map(|child| child.wait_with_output().unwrap());
+        assert!(ran.iter().any(|output| output.status.success()), "{ran:?}");
+        for (output, half) in ran.iter().zip(&halves) {
+            if !output.status.success() {
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(said.contains("another `mmfnd` is writing to the store"), "{said}");
+                refused += 1;
+                Mmfnd::new(arguments(half, &store)).succeeds();
+            }
+        }
+        Mmfnd::new(["features", "verify", text(&store)]).succeeds();
+        Mmfnd::new(arguments(&posts, &store))
+            .succeeds()
+            .expect_stdout("nothing to encode: everything is in the store")
+            .expect_stdout("0 links written");
+    }
+    eprintln!("{refused} of 6 runs were refused");
+}
+
+#[test]
 fn the_doctor_finds_the_runtime_and_the_demo_preset() {
     Mmfnd::new(["doctor"])
         .succeeds()

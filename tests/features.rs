@@ -6,8 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray};
-use mmfnd_features::{EncoderSpec, Input, Key, Link, Precision, StoreWriter, ValueType};
-use mmfnd_posts::{Label, Post, Split, write_posts};
+use mmfnd_features::{
+    EncoderSpec, Input, Key, Link, Precision, Store, StoreWriter, ValueType,
+};
+use mmfnd_posts::demo::{WorldOptions, generate};
+use mmfnd_posts::{Label, Post, Split, read_posts, write_posts};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::program::Mmfnd;
@@ -266,4 +269,91 @@ fn export_refuses_another_ending_and_a_folder_that_is_not_there() {
     export(&folder.path().join("none/a.parquet"))
         .fails()
         .expect_stderr("none/a.parquet");
+}
+
+/// A small demo world that is encoded: its posts and the store.
+fn encoded(folder: &Path) -> (PathBuf, PathBuf) {
+    generate(&WorldOptions { seed: 5, posts: 20 }, folder).unwrap();
+    let (posts, store) = (folder.join("posts.parquet"), folder.join("store"));
+    let given = ["encode", "--posts", text(&posts), "--preset", "demo"];
+    Mmfnd::new([&given[..], &["--store", text(&store)]].concat()).succeeds();
+    (posts, store)
+}
+
+fn sample(store: &Path, posts: &Path, more: &[&str]) -> Mmfnd {
+    let given = ["verify", text(store), "--sample", "5", "--preset", "demo"];
+    features(&[&given[..], &["--posts", text(posts)], more].concat())
+}
+
+#[test]
+fn a_sample_that_is_encoded_again_is_what_is_stored() {
+    let folder = tempfile::tempdir().unwrap();
+    let (posts, store) = encoded(folder.path());
+    let ran = sample(&store, &posts, &[]).succeeds();
+    let lines = ran.stdout.lines().filter_map(|line| {
+        let cells: Vec<&str> = line.split_whitespace().collect();
+        let is_encoder = ["bert", "clip_text", "clip_image", "resnet"].contains(cells.first()?);
+        is_encoder.then_some(cells)
+    });
+    let lines: Vec<Vec<&str>> = lines.collect();
+    assert_eq!(lines.len(), 4, "{ran:?}");
+    for cells in lines {
+        assert_eq!(cells[2], "5", "{cells:?}");
+        let [cosine, relative] = [3, 5].map(|column| cells[column].parse::<f64>().unwrap());
+        assert!(cosine > 0.99999 && relative < 1e-3, "{cells:?}");
+    }
+    let [first, again, other] = ["1", "1", "2"].map(|seed| {
+        sample(&store, &posts, &["--seed", seed]).succeeds().stdout
+    });
+    assert_eq!(first, again);
+    assert_ne!(first, other, "another seed draws other rows");
+}
+
+#[test]
+fn rows_that_another_model_could_have_made_fail_the_sample_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (posts, store) = encoded(folder.path());
+    // Sound files, right encoder, wrong values: only encoding again can tell.
+    let spec = Store::open(&store).unwrap();
+    let spec = spec.encoders().iter().find(|spec| spec.name == "clip_text").unwrap().clone();
+    let keys: Vec<Key> = read_posts(&posts).unwrap().iter().map(|post| Key::of(post.text.as_bytes())).collect();
+    fs::remove_dir_all(store.join("encoders/clip_text")).unwrap();
+    let mut writer = StoreWriter::open(&store).unwrap();
+    let mut table = writer.encoder(&spec, true).unwrap();
+    let values: Vec<f32> = (0..keys.len() * spec.width()).map(|n| (n % 7) as f32).collect();
+    table.append(&keys, &values).unwrap();
+    drop((table, writer));
+    sample(&store, &posts, &[])
+        .fails()
+        .expect_stderr("`clip_text` is not what its encoder gives now")
+        .expect_stderr("--replace clip_text");
+}
+
+#[test]
+fn rows_whose_content_no_post_has_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let (posts, store) = encoded(folder.path());
+    let all = read_posts(&posts).unwrap();
+    let some = folder.path().join("some.parquet");
+    write_posts(&some, &all[..10]).unwrap();
+    let given = ["--sample", "20", "--preset", "demo", "--posts", text(&some)];
+    let verify = |given: &[&str]| features(&[&["verify", text(&store)], given].concat());
+    verify(&given)
+        .succeeds()
+        .expect_stdout("note     bert: 10 of the rows that were drawn were not compared");
+    let none = folder.path().join("none.parquet");
+    write_posts(&none, &[post("17", "a text that was never encoded")]).unwrap();
+    verify(&["--sample", "3", "--preset", "demo", "--posts", text(&none)])
+        .fails()
+        .expect_stderr("`bert` could not be checked: none of the posts");
+}
+
+#[test]
+fn a_sample_of_another_encoder_is_refused_naming_both() {
+    let folder = tempfile::tempdir().unwrap();
+    let (store, posts) = world(folder.path());
+    sample(&store, &posts, &[])
+        .fails()
+        .expect_stderr("holds `bert` of another encoder")
+        .expect_stderr("0123456789ab");
 }

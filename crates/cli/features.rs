@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use mmfnd_encode::{Options, Preset, Sample, Sampled, check_sample};
 use mmfnd_features::{EncoderReport, Inspection, Store, Verified};
 
 /// Look into a feature store, check it, export it
@@ -26,13 +27,10 @@ enum Command {
         json: bool,
     },
     /// Read every byte of a store and compare it with what was written; exits 1 and names the files that differ
-    Verify {
-        /// Folder of the store
-        store: PathBuf,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    ///
+    /// With --sample, rows drawn at random are encoded again and compared, too; exits 1 when one is farther off than
+    /// the precision of its encoder allows.
+    Verify(VerifyArguments),
     /// Write one Parquet file with a row per post and a column per encoder
     ///
     /// Columns: post_id, label (0 real, 1 fake, null unknown), split, then for each encoder a list of float32 of fixed
@@ -49,11 +47,32 @@ enum Command {
     },
 }
 
-/// Runs one of the three.
+#[derive(Args)]
+struct VerifyArguments {
+    /// Folder of the store
+    store: PathBuf,
+    /// As JSON
+    #[arg(long, conflicts_with = "sample")]
+    json: bool,
+    /// Encode this many rows of each encoder again
+    #[arg(long, value_name = "K", requires = "preset", requires = "posts", value_parser = clap::value_parser!(u32).range(1..))]
+    sample: Option<u32>,
+    /// The preset that the features were made with
+    #[arg(long, value_name = "NAME|FILE.toml", requires = "sample")]
+    preset: Option<String>,
+    /// The posts that were encoded
+    #[arg(long, value_name = "FILE", requires = "sample")]
+    posts: Option<PathBuf>,
+    /// Draws other rows
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "sample")]
+    seed: u64,
+}
+
+/// Runs one of them.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Inspect { store, json } => inspect(&store, json),
-        Command::Verify { store, json } => verify(&store, json),
+        Command::Verify(arguments) => verify(&arguments),
         Command::Export { store, posts, out } => export(&store, &posts, &out),
     }
 }
@@ -66,15 +85,15 @@ fn inspect(store: &Path, json: bool) -> anyhow::Result<()> {
     })
 }
 
-fn verify(store: &Path, json: bool) -> anyhow::Result<()> {
-    let verified = mmfnd_features::verify(store)?;
-    if json {
+fn verify(arguments: &VerifyArguments) -> anyhow::Result<()> {
+    let verified = mmfnd_features::verify(&arguments.store)?;
+    if arguments.json {
         print(&(serde_json::to_string_pretty(&verified)? + "\n"))?;
     } else {
         report(&verified)?;
     }
     match verified.problems.as_slice() {
-        [] => Ok(()),
+        [] => encode_again(arguments),
         [one] => bail!("`{}`: {}", one.file.display(), one.problem),
         [first, others @ ..] => bail!(
             "`{}`: {} (and {} more, listed above)",
@@ -83,6 +102,53 @@ fn verify(store: &Path, json: bool) -> anyhow::Result<()> {
             others.len()
         ),
     }
+}
+
+/// The sample of rows, where one was asked for.
+fn encode_again(arguments: &VerifyArguments) -> anyhow::Result<()> {
+    let (Some(rows), Some(preset), Some(posts)) =
+        (arguments.sample, &arguments.preset, &arguments.posts)
+    else {
+        return Ok(());
+    };
+    let preset = Preset::find(preset)?;
+    let posts = mmfnd_posts::read_posts(posts)?;
+    let sample = Sample {
+        rows: rows as usize,
+        seed: arguments.seed,
+    };
+    let options = Options::default();
+    let sampled = check_sample(&posts, &preset, &arguments.store, &options, sample)?;
+    print(&sampled_table(&sampled))?;
+    let problems: Vec<String> = sampled.iter().filter_map(Sampled::problem).collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => bail!("{}", problems.join("; ")),
+    }
+}
+
+/// A line per encoder, and one for each that lacks contents.
+fn sampled_table(sampled: &[Sampled]) -> String {
+    let mut text = format!(
+        "{:<12} {:>9} {:>9} {:>10} {:>12} {:>12}\n",
+        "encoder", "rows", "compared", "cosine", "difference", "relative"
+    );
+    for one in sampled {
+        text += &format!(
+            "{:<12} {:>9} {:>9} {:>10.7} {:>12.3e} {:>12.3e}\n",
+            one.name, one.rows, one.compared, one.cosine, one.difference, one.relative
+        );
+    }
+    for one in sampled.iter().filter(|one| !one.absent.is_empty()) {
+        text += &format!(
+            "note     {}: {} of the rows that were drawn {} not compared: none of the posts has their content, such as {}\n",
+            one.name,
+            one.absent.len(),
+            if one.absent.len() == 1 { "was" } else { "were" },
+            one.absent[0]
+        );
+    }
+    text
 }
 
 fn report(verified: &Verified) -> anyhow::Result<()> {

@@ -29,6 +29,18 @@ pub enum Error {
         /// The newest format known here.
         known: u32,
     },
+    /// A store of an older program.
+    #[error(
+        "`{path}` has format {found}, this program reads none older than {known}; use the `mmfnd` that wrote it, or encode into a new store"
+    )]
+    OlderFormat {
+        /// The file that says so.
+        path: PathBuf,
+        /// Its format.
+        found: u32,
+        /// The oldest format that is read.
+        known: u32,
+    },
     /// Another process writes to the store.
     #[error(
         "another `mmfnd` is writing to the store `{store}`; wait until it ends, or use another `--store`"

@@ -13,6 +13,9 @@ use crate::key::sha256_hex;
 /// The newest format that this program reads and writes.
 pub(crate) const FORMAT: u32 = 1;
 
+/// The oldest one that it reads.
+const OLDEST: u32 = 1;
+
 /// Stands in the place of the checksum while it is computed.
 const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
@@ -66,6 +69,13 @@ pub(crate) fn read<T: DeserializeOwned>(path: &Path, remedy: &str) -> Result<T, 
             path: path.to_owned(),
             found: head.format,
             known: FORMAT,
+        });
+    }
+    if head.format < OLDEST {
+        return Err(Error::OlderFormat {
+            path: path.to_owned(),
+            found: head.format,
+            known: OLDEST,
         });
     }
     let blank = text.replacen(&head.checksum, BLANK, 1);

@@ -93,6 +93,20 @@ impl Store {
         export(self, posts, out)
     }
 
+    /// Whether the stored features come from this encoder; otherwise an error that names both.
+    pub fn require_same(&self, offered: &EncoderSpec) -> Result<(), Error> {
+        let stored = &self.table(&offered.name)?.file.encoder;
+        match stored.is_same_encoder(offered) {
+            true => Ok(()),
+            false => Err(Error::OtherEncoder {
+                store: self.path.clone(),
+                name: offered.name.clone(),
+                stored: stored.identity(),
+                offered: offered.identity(),
+            }),
+        }
+    }
+
     pub(crate) fn tables(&self) -> &[Table] {
         &self.tables
     }

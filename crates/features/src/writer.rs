@@ -154,7 +154,8 @@ fn check_folder(path: &Path) -> Result<(), Error> {
     }
     let entries = entries(path).map_err(|source| Error::read(path, source))?;
     let is_ours = |entry: &PathBuf| entry.ends_with(LOCK) || is_temporary(entry);
-    match entries.iter().all(is_ours) {
+    // Another process may be making the store at this moment; the lock sorts that out.
+    match entries.iter().all(is_ours) || path.join(STORE_FILE).exists() {
         true => Ok(()),
         false => Err(not_a_store("it has no `store.json` but other files")),
     }

@@ -3,6 +3,7 @@
 mod fakes;
 mod files;
 mod golden;
+mod kill;
 mod pipeline;
 mod presets;
 mod refusals;

@@ -8,7 +8,7 @@ use tempfile::tempdir;
 use super::fakes::{ALL, Fakes, picture, post, rows, run};
 
 /// Enough for several batches of each kind; some pictures only turn out to be corrupt when they are decoded.
-fn posts(folder: &Path) -> Vec<Post> {
+pub(super) fn posts(folder: &Path) -> Vec<Post> {
     let corrupt = folder.join("corrupt.png");
     let good = std::fs::read(picture(folder, 200)).unwrap();
     std::fs::write(&corrupt, &good[..good.len() - 20]).unwrap();

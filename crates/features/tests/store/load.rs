@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mmfnd_features::{Column, Input, Key, Store, ValueType};
+use mmfnd_features::{Column, Input, Key, Store, StoreWriter, ValueType};
 use mmfnd_posts::Post;
 
 use crate::fixture::{
@@ -198,6 +198,24 @@ fn a_folder_that_is_no_store_is_refused() {
     );
     let error = Store::open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("it has no `store.json`"), "{error}");
+}
+
+#[test]
+fn an_older_format_asks_for_the_older_program_or_a_new_store() {
+    let fixture = Fixture::filled();
+    let file = fixture.path.join("store.json");
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("\"format\": 1", "\"format\": 0")).unwrap();
+    for error in [
+        Store::open(&fixture.path).unwrap_err().to_string(),
+        StoreWriter::open(&fixture.path).unwrap_err().to_string(),
+    ] {
+        assert!(
+            error.contains("store.json") && error.contains("format 0"),
+            "{error}"
+        );
+        assert!(error.contains("encode into a new store"), "{error}");
+    }
 }
 
 #[test]

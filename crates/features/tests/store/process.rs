@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mmfnd_features::{Key, StoreWriter, verify};
+use mmfnd_features::{Error, Key, StoreWriter, verify};
 
 use crate::fixture::{Fixture, bert, link, post, posts, row, rows, text_key};
 
@@ -107,6 +107,58 @@ fn a_writer_killed_at_any_moment_leaves_a_store_that_the_next_completes() {
         assert_eq!(row(&features, "bert", index), Some(rows(bert(), &[*key])));
     }
     assert_eq!(verify(&fixture.path).unwrap().problems, []);
+}
+
+/// Names the writer among several that run at once.
+const WRITER: &str = "MMFND_TEST_WRITER";
+const WRITERS: usize = 4;
+const POSTS_EACH: usize = 12;
+
+/// Adds its posts, each when no other process writes; every post has a link and a row of its own.
+fn write_in_turn(store: &std::path::Path, writer: usize) {
+    for number in (0..POSTS_EACH).map(|number| writer * POSTS_EACH + number) {
+        let post = numbered(number);
+        let key = text_key(&post);
+        let mut store = loop {
+            match StoreWriter::open(store) {
+                Ok(store) => break store,
+                Err(Error::Locked { .. }) => std::thread::yield_now(),
+                Err(other) => panic!("{other}"),
+            }
+        };
+        let mut encoder = store.encoder(&bert(), false).unwrap();
+        encoder.append(&[key], &rows(bert(), &[key])).unwrap();
+        store.write_links(&[link(&post)]).unwrap();
+    }
+}
+
+#[test]
+fn processes_that_write_one_store_at_once_lose_nothing() {
+    if let Some(store) = child_store() {
+        let writer = std::env::var(WRITER).unwrap().parse().unwrap();
+        return write_in_turn(&store, writer);
+    }
+    let fixture = Fixture::new();
+    let test = "process::processes_that_write_one_store_at_once_lose_nothing";
+    let children: Vec<_> = (0..WRITERS)
+        .map(|writer| {
+            let mut child = child(&fixture, "", test);
+            child.env(WRITER, writer.to_string()).spawn().unwrap()
+        })
+        .collect();
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+    }
+    assert_eq!(verify(&fixture.path).unwrap().problems, []);
+    let posts: Vec<_> = (0..WRITERS * POSTS_EACH).map(numbered).collect();
+    let features = fixture.load(&posts, &["bert"]).unwrap();
+    for (index, post) in posts.iter().enumerate() {
+        let expected = rows(bert(), &[text_key(post)]);
+        assert_eq!(row(&features, "bert", index), Some(expected));
+    }
+    assert_eq!(fixture.parts("encoders/bert").len(), posts.len());
 }
 
 #[test]

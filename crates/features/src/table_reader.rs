@@ -1,0 +1,93 @@
+//! Single rows of an encoder's table, read where they lie on the disk; only the keys are in memory.
+
+use std::fs::File;
+use std::io;
+
+use parquet::file::reader::ChunkReader;
+use rayon::prelude::*;
+
+use crate::layout::Layout;
+use crate::store::Table;
+use crate::values::wrong_value;
+use crate::{EncoderSpec, Error, Key, Store, Values};
+
+/// Reads rows of one encoder's table by their number: parts in their order, rows in theirs, a key that stands twice where it stands first.
+#[derive(Debug)]
+pub struct TableReader<'a> {
+    table: &'a Table,
+    parts: Vec<(File, Layout)>,
+    keys: Vec<Key>,
+    /// Part and row of each key.
+    places: Vec<(u32, u32)>,
+}
+
+impl<'a> TableReader<'a> {
+    /// Opens the table of the encoder of this name.
+    pub fn open(store: &'a Store, encoder: &str) -> Result<Self, Error> {
+        let table = store.table(encoder)?;
+        let opened = table.parts.par_iter().map(|part| {
+            let (layout, keys) = table.layout(part)?;
+            let file = File::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
+            Ok(((file, layout), keys))
+        });
+        let opened = opened.collect::<Result<Vec<_>, Error>>()?;
+        let mut reader = Self {
+            table,
+            parts: Vec::with_capacity(opened.len()),
+            keys: Vec::new(),
+            places: Vec::new(),
+        };
+        for (number, (part, keys)) in opened.into_iter().enumerate() {
+            reader.parts.push(part);
+            let places = (0..keys.len()).map(|row| (number as u32, row as u32));
+            reader.places.extend(places);
+            reader.keys.extend(keys);
+        }
+        reader.forget_repeated();
+        Ok(reader)
+    }
+
+    /// Drops rows whose key stands before.
+    fn forget_repeated(&mut self) {
+        let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
+        order.sort_by_key(|&index| self.keys[index as usize]);
+        let same = |pair: &[u32]| self.keys[pair[0] as usize] == self.keys[pair[1] as usize];
+        let again: Vec<u32> = order.windows(2).filter(|pair| same(pair)).map(|pair| pair[1]).collect();
+        let mut is_first = vec![true; self.keys.len()];
+        again.iter().for_each(|&index| is_first[index as usize] = false);
+        let mut kept = is_first.iter();
+        self.keys.retain(|_| *kept.next().expect("as long as the keys"));
+        let mut kept = is_first.iter();
+        self.places.retain(|_| *kept.next().expect("as long as the keys"));
+    }
+
+    /// The encoder.
+    pub fn spec(&self) -> &EncoderSpec {
+        &self.table.file.encoder
+    }
+
+    /// Keys of all rows, in the order of the rows.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
+    /// The values of a row, as 32-bit floats.
+    pub fn row(&self, number: usize) -> Result<Vec<f32>, Error> {
+        let (part, row) = self.places[number];
+        let (file, layout) = &self.parts[part as usize];
+        let path = &self.table.parts[part as usize].path;
+        let range = layout.row(row as usize);
+        let bytes = file.get_bytes(range.start as u64, range.len());
+        let bytes = bytes.map_err(|source| Error::read(path, io::Error::other(source)))?;
+        let spec = self.spec();
+        let mut values = Values::zeros(spec.value_type, spec.width());
+        let filled = values.split_mut(&[spec.width()])[0].fill(0, &bytes);
+        filled.map_err(|(index, value)| {
+            let problem = format!("is no number, in `{}`; {}", path.display(), self.table.remedy());
+            wrong_value(spec, self.keys[number], index, value, &problem)
+        })?;
+        let mut floats = vec![0.0; spec.width()];
+        values.copy_to(0, &mut floats);
+        Ok(floats)
+    }
+}
