@@ -1,16 +1,20 @@
 //! Columns of a Parquet file as plain vectors; what pandas and polars make of our types is understood too.
 
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Int64Type};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::errors::ParquetError;
 
 use crate::Error;
 
-/// A whole Parquet file in memory.
+/// Rows in a batch: enough that columns pay, few enough that texts do not fill the memory.
+const ROWS: usize = 4096;
+
+/// A Parquet file, or some rows of one, in memory.
 pub(crate) struct Columns<'a> {
     path: &'a Path,
     batch: RecordBatch,
@@ -19,19 +23,16 @@ pub(crate) struct Columns<'a> {
 impl<'a> Columns<'a> {
     /// Reads `path`; `expected` says what the file should be when it is missing or empty.
     pub(crate) fn read(path: &'a Path, expected: &str) -> Result<Self, Error> {
-        let file = open(path, expected)?;
-        let damaged = |source| Error::Parquet {
-            path: path.to_owned(),
-            source,
-        };
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(damaged)?;
-        let schema = builder.schema().clone();
-        let reader = builder.build().map_err(damaged)?;
-        let batches: Vec<_> = reader
-            .collect::<Result<_, _>>()
-            .map_err(|error| damaged(error.into()))?;
-        let batch = concat_batches(&schema, &batches).map_err(|error| damaged(error.into()))?;
+        let mut batches = Batches::open(path, expected)?;
+        let schema = batches.empty.schema();
+        let all = batches.by_ref().collect::<Result<Vec<_>, _>>()?;
+        let batch = concat_batches(&schema, &all).map_err(|error| damaged(path, error))?;
         Ok(Self { path, batch })
+    }
+
+    /// Some rows of `path`.
+    pub(crate) fn of(path: &'a Path, batch: RecordBatch) -> Self {
+        Self { path, batch }
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -138,6 +139,46 @@ impl<'a> Columns<'a> {
             found: found.to_string(),
             expected,
         }
+    }
+}
+
+/// The rows of a Parquet file, some thousands at a time.
+pub(crate) struct Batches {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    /// The same columns without rows.
+    pub(crate) empty: RecordBatch,
+}
+
+impl Batches {
+    /// Opens `path`; `expected` says what the file should be when it is missing or empty.
+    pub(crate) fn open(path: &Path, expected: &str) -> Result<Self, Error> {
+        let file = open(path, expected)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
+        let builder = builder.map_err(|error| damaged(path, error))?;
+        let empty = RecordBatch::new_empty(builder.schema().clone());
+        let reader = builder.with_batch_size(ROWS).build();
+        Ok(Self {
+            path: path.to_owned(),
+            reader: reader.map_err(|error| damaged(path, error))?,
+            empty,
+        })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(batch.map_err(|error| damaged(&self.path, error)))
+    }
+}
+
+fn damaged(path: &Path, source: impl Into<ParquetError>) -> Error {
+    Error::Parquet {
+        path: path.to_owned(),
+        source: source.into(),
     }
 }
 

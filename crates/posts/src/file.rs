@@ -1,6 +1,7 @@
 //! `posts.parquet`: the one form in which posts are kept; its columns are listed in `docs/formats.md`.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,41 +9,102 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int8Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use crate::columns::Columns;
+use crate::columns::{Batches, Columns};
 use crate::{Error, Label, Post, Split, atomic};
 
 const EXPECTED: &str = "posts.parquet as `mmfnd import` or `mmfnd demo` writes it";
 
 /// Reads `posts.parquet`; relative picture paths are joined to its folder.
 pub fn read_posts(path: &Path) -> Result<Vec<Post>, Error> {
-    let columns = Columns::read(path, EXPECTED)?;
-    let mut ids = columns.strings("post_id", false)?.into_iter();
-    let mut texts = columns.strings("text", false)?.into_iter();
-    let mut images = columns.string_lists("images")?.into_iter();
-    let mut labels = columns.integers("label")?.into_iter();
-    let mut splits = columns.strings("split", false)?.into_iter();
-    let mut events = optional(&columns, "event")?.into_iter();
-    let mut ocr_texts = optional(&columns, "ocr_text")?.into_iter();
-    let mut causes = optional(&columns, "cause")?.into_iter();
-
-    let folder = folder_of(path)?;
-    let mut seen = HashSet::new();
-    let mut posts = Vec::with_capacity(columns.rows());
-    for row in 1..=columns.rows() {
-        let check = Row { path, row };
-        let id = check.id(ids.next().flatten(), &mut seen)?;
-        posts.push(Post {
-            id,
-            text: check.text(texts.next().flatten())?,
-            images: check.images(images.next().unwrap_or_default(), &folder)?,
-            label: check.label(labels.next().flatten())?,
-            split: check.split(splits.next().flatten())?,
-            event: events.next().flatten(),
-            ocr_text: ocr_texts.next().flatten(),
-            cause: causes.next().flatten(),
-        });
+    let mut posts = Vec::new();
+    for some in PostsFile::open(path)? {
+        posts.extend(some?);
     }
     Ok(posts)
+}
+
+/// `posts.parquet`, read some thousands of posts at a time; an iterator over these.
+///
+/// Columns are checked when it is opened, values when their turn comes.
+pub struct PostsFile {
+    path: PathBuf,
+    folder: PathBuf,
+    batches: Batches,
+    rows: usize,
+    seen: SeenIds,
+}
+
+impl PostsFile {
+    /// Opens the file.
+    pub fn open(path: &Path) -> Result<Self, Error> {
+        let batches = Batches::open(path, EXPECTED)?;
+        let empty = batches.empty.clone();
+        let mut file = Self {
+            path: path.to_owned(),
+            folder: folder_of(path)?,
+            batches,
+            rows: 0,
+            seen: SeenIds::default(),
+        };
+        file.posts(empty)?;
+        Ok(file)
+    }
+
+    fn posts(&mut self, batch: RecordBatch) -> Result<Vec<Post>, Error> {
+        let columns = Columns::of(&self.path, batch);
+        let mut ids = columns.strings("post_id", false)?.into_iter();
+        let mut texts = columns.strings("text", false)?.into_iter();
+        let mut images = columns.string_lists("images")?.into_iter();
+        let mut labels = columns.integers("label")?.into_iter();
+        let mut splits = columns.strings("split", false)?.into_iter();
+        let mut events = optional(&columns, "event")?.into_iter();
+        let mut ocr_texts = optional(&columns, "ocr_text")?.into_iter();
+        let mut causes = optional(&columns, "cause")?.into_iter();
+        let mut posts = Vec::with_capacity(columns.rows());
+        for row in 1..=columns.rows() {
+            let row = self.rows + row;
+            let check = Row {
+                path: &self.path,
+                row,
+            };
+            posts.push(Post {
+                id: check.id(ids.next().flatten(), &mut self.seen)?,
+                text: check.text(texts.next().flatten())?,
+                images: check.images(images.next().unwrap_or_default(), &self.folder)?,
+                label: check.label(labels.next().flatten())?,
+                split: check.split(splits.next().flatten())?,
+                event: events.next().flatten(),
+                ocr_text: ocr_texts.next().flatten(),
+                cause: causes.next().flatten(),
+            });
+        }
+        self.rows += posts.len();
+        Ok(posts)
+    }
+}
+
+impl Iterator for PostsFile {
+    type Item = Result<Vec<Post>, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.batches.next()?;
+        Some(batch.and_then(|batch| self.posts(batch)))
+    }
+}
+
+/// Ids that were met, as 128-bit hashes: millions of them need not fit into memory as strings.
+#[derive(Default)]
+struct SeenIds {
+    hashes: HashSet<u128>,
+    hashers: [RandomState; 2],
+}
+
+impl SeenIds {
+    /// Whether the id is new.
+    fn insert(&mut self, id: &str) -> bool {
+        let [high, low] = self.hashers.each_ref().map(|hasher| hasher.hash_one(id));
+        self.hashes.insert(u128::from(high) << 64 | u128::from(low))
+    }
 }
 
 /// Writes `posts.parquet`, whole or not at all; pictures below its folder are written as relative paths.
@@ -92,9 +154,9 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn id(&self, id: Option<String>, seen: &mut HashSet<String>) -> Result<String, Error> {
+    fn id(&self, id: Option<String>, seen: &mut SeenIds) -> Result<String, Error> {
         let id = id.ok_or_else(|| self.wrong("post_id", "null", "a string"))?;
-        if !seen.insert(id.clone()) {
+        if !seen.insert(&id) {
             let expected = "every id once: an earlier row has this one";
             return Err(self.wrong("post_id", &id, expected));
         }

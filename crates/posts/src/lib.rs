@@ -31,9 +31,11 @@ mod file;
 pub mod import;
 mod number;
 mod post;
+mod source;
 mod table;
 
 pub use error::Error;
-pub use file::{read_posts, write_posts};
+pub use file::{PostsFile, read_posts, write_posts};
 pub use post::{Label, Post, Split, UnknownSplit};
+pub use source::PostSource;
 pub use table::{TableColumn, check_table_path, write_table};
