@@ -278,12 +278,18 @@ fn of_two_runs_at_once_one_is_refused_or_waits_its_turn_and_nothing_is_lost() {
             run.stdout(Stdio::null()).stderr(Stdio::piped());
             run.spawn().unwrap()
         };
-        let ran = halves.each_ref().map(start).map(|child| child.wait_with_output().unwrap());
+        let ran = halves
+            .each_ref()
+            .map(start)
+            .map(|child| child.wait_with_output().unwrap());
         assert!(ran.iter().any(|output| output.status.success()), "{ran:?}");
         for (output, half) in ran.iter().zip(&halves) {
             if !output.status.success() {
                 let said = String::from_utf8_lossy(&output.stderr);
-                assert!(said.contains("another `mmfnd` is writing to the store"), "{said}");
+                assert!(
+                    said.contains("another `mmfnd` is writing to the store"),
+                    "{said}"
+                );
                 refused += 1;
                 Mmfnd::new(arguments(half, &store)).succeeds();
             }

@@ -6,9 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray};
-use mmfnd_features::{
-    EncoderSpec, Input, Key, Link, Precision, Store, StoreWriter, ValueType,
-};
+use mmfnd_features::{EncoderSpec, Input, Key, Link, Precision, Store, StoreWriter, ValueType};
 use mmfnd_posts::demo::{WorldOptions, generate};
 use mmfnd_posts::{Label, Post, Split, read_posts, write_posts};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -302,9 +300,8 @@ fn a_sample_that_is_encoded_again_is_what_is_stored() {
         let [cosine, relative] = [3, 5].map(|column| cells[column].parse::<f64>().unwrap());
         assert!(cosine > 0.99999 && relative < 1e-3, "{cells:?}");
     }
-    let [first, again, other] = ["1", "1", "2"].map(|seed| {
-        sample(&store, &posts, &["--seed", seed]).succeeds().stdout
-    });
+    let [first, again, other] =
+        ["1", "1", "2"].map(|seed| sample(&store, &posts, &["--seed", seed]).succeeds().stdout);
     assert_eq!(first, again);
     assert_ne!(first, other, "another seed draws other rows");
 }
@@ -315,12 +312,23 @@ fn rows_that_another_model_could_have_made_fail_the_sample_by_name() {
     let (posts, store) = encoded(folder.path());
     // Sound files, right encoder, wrong values: only encoding again can tell.
     let spec = Store::open(&store).unwrap();
-    let spec = spec.encoders().iter().find(|spec| spec.name == "clip_text").unwrap().clone();
-    let keys: Vec<Key> = read_posts(&posts).unwrap().iter().map(|post| Key::of(post.text.as_bytes())).collect();
+    let spec = spec
+        .encoders()
+        .iter()
+        .find(|spec| spec.name == "clip_text")
+        .unwrap()
+        .clone();
+    let keys: Vec<Key> = read_posts(&posts)
+        .unwrap()
+        .iter()
+        .map(|post| Key::of(post.text.as_bytes()))
+        .collect();
     fs::remove_dir_all(store.join("encoders/clip_text")).unwrap();
     let mut writer = StoreWriter::open(&store).unwrap();
     let mut table = writer.encoder(&spec, true).unwrap();
-    let values: Vec<f32> = (0..keys.len() * spec.width()).map(|n| (n % 7) as f32).collect();
+    let values: Vec<f32> = (0..keys.len() * spec.width())
+        .map(|n| (n % 7) as f32)
+        .collect();
     table.append(&keys, &values).unwrap();
     drop((table, writer));
     sample(&store, &posts, &[])

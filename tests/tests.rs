@@ -8,4 +8,5 @@ mod encode;
 mod features;
 mod import;
 mod program;
+mod shards;
 mod train;

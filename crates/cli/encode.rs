@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mmfnd_encode::{Device, Options, Preset, Progress, Summary};
-use mmfnd_features::ValueType;
-use mmfnd_posts::Post;
+use mmfnd_features::{Shard, ValueType};
+use mmfnd_posts::{PostSource, PostsFile};
 
 use crate::progress::Stage;
 
@@ -37,6 +37,9 @@ pub struct Arguments {
     /// Run only this encoder of the preset
     #[arg(long, value_name = "ENCODER")]
     only: Vec<String>,
+    /// Only this part of the work, for one of N machines with a store each; `mmfnd features merge` joins them
+    #[arg(long, value_name = "I/N")]
+    shard: Option<Shard>,
     /// Write finished features at least this often; it is what a kill can lose
     #[arg(long, value_name = "SECONDS", default_value_t = 15.0, value_parser = seconds)]
     write_every: f64,
@@ -78,18 +81,24 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             ValueName::F32 => ValueType::F32,
         }),
         replace: arguments.replace,
+        shard: arguments.shard,
         write_every: Duration::from_secs_f64(arguments.write_every),
         ..Options::default()
     };
-    let posts = mmfnd_posts::read_posts(&arguments.posts)?;
-    let summary = encode_posts(&posts, &preset, &arguments.store, &options)?;
+    // A file that is no posts file is refused before the store is made.
+    PostsFile::open(&arguments.posts)?;
+    let posts = PostSource::File(&arguments.posts);
+    let summary = encode_posts(posts, &preset, &arguments.store, &options)?;
+    if let Some(shard) = arguments.shard {
+        print!("shard {shard}: ");
+    }
     print(&summary, &arguments.store);
     Ok(())
 }
 
 /// Encodes with progress bars.
-pub(crate) fn encode_posts(
-    posts: &[Post],
+pub(crate) fn encode_posts<'a>(
+    posts: impl Into<PostSource<'a>>,
     preset: &Preset,
     store: &Path,
     options: &Options,

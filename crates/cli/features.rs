@@ -31,6 +31,18 @@ enum Command {
     /// With --sample, rows drawn at random are encoded again and compared, too; exits 1 when one is farther off than
     /// the precision of its encoder allows.
     Verify(VerifyArguments),
+    /// Join stores into a new one: the shards that `mmfnd encode --shard` filled, or stores of different posts
+    ///
+    /// Refused are stores of other encoders, unfinished ones, shards of which one is missing, and posts that two stores
+    /// link differently. The new store appears whole or not at all.
+    Merge {
+        /// Folders of the stores
+        #[arg(required = true, num_args = 2.., value_name = "STORE")]
+        stores: Vec<PathBuf>,
+        /// Folder of the new store
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
     /// Write one Parquet file with a row per post and a column per encoder
     ///
     /// Columns: post_id, label (0 real, 1 fake, null unknown), split, then for each encoder a list of float32 of fixed
@@ -73,6 +85,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Inspect { store, json } => inspect(&store, json),
         Command::Verify(arguments) => verify(&arguments),
+        Command::Merge { stores, out } => merge(&stores, &out),
         Command::Export { store, posts, out } => export(&store, &posts, &out),
     }
 }
@@ -174,6 +187,21 @@ fn report(verified: &Verified) -> anyhow::Result<()> {
     print(&text)
 }
 
+fn merge(stores: &[PathBuf], out: &Path) -> anyhow::Result<()> {
+    let merged = mmfnd_features::merge(stores, out)?;
+    let mut text = format!(
+        "{} merged into `{}`: {}, {}\n",
+        count(merged.stores, "store"),
+        out.display(),
+        count(merged.posts, "post"),
+        count(merged.rejects, "reject")
+    );
+    for (encoder, rows) in &merged.encoders {
+        writeln!(text, "{encoder:<12} {}", count(*rows, "row"))?;
+    }
+    print(&text)
+}
+
 fn export(store: &Path, posts: &Path, out: &Path) -> anyhow::Result<()> {
     if out.extension().is_none_or(|ending| ending != "parquet") {
         bail!(
@@ -204,8 +232,13 @@ fn summary(inspection: &Inspection) -> String {
             inspection.texts, inspection.texts_with_ocr
         ),
     };
+    let shard = inspection.shard.map(|shard| format!(" (shard {shard})"));
     let mut lines = vec![
-        format!("store        {}", inspection.path.display()),
+        format!(
+            "store        {}{}",
+            inspection.path.display(),
+            shard.unwrap_or_default()
+        ),
         format!("fingerprint  {}", &inspection.fingerprint[..12]),
         format!(
             "posts        {} with {texts} and {pictures}",

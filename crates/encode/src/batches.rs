@@ -2,7 +2,7 @@
 //!
 //! Sums in a runtime depend on the shape of the batch, so the same bits come out only of the same batches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use mmfnd_features::Key;
 
@@ -40,16 +40,8 @@ impl Batches {
     /// Repeats the batches of an unfinished plan as far as they are missing, and appends batches of everything else,
     /// longest first.
     pub(crate) fn new(missing: Vec<Item>, unfinished: Vec<Vec<Key>>, budget: Budget) -> Self {
-        let mut rest: HashMap<Key, Item> =
-            missing.into_iter().map(|item| (item.key, item)).collect();
-        let mut run = Vec::new();
-        for batch in &unfinished {
-            let items: Vec<Item> = batch.iter().filter_map(|key| rest.remove(key)).collect();
-            if !items.is_empty() {
-                run.push(items);
-            }
-        }
-        let mut rest: Vec<Item> = rest.into_values().collect();
+        let mut rest = missing;
+        let run = take_planned(&mut rest, &unfinished);
         rest.sort_unstable_by_key(|item| (std::cmp::Reverse(item.length), item.source, item.key));
         let fresh = cut(rest, budget);
         let keys = |batch: &Vec<Item>| batch.iter().map(|item| item.key).collect();
@@ -57,9 +49,32 @@ impl Batches {
             .into_iter()
             .chain(fresh.iter().map(keys))
             .collect();
-        run.extend(fresh);
+        let run = run.into_iter().chain(fresh).collect();
         Self { run, plan }
     }
+}
+
+/// The planned batches as far as they are missing, which are taken out of what is missing.
+fn take_planned(missing: &mut Vec<Item>, planned: &[Vec<Key>]) -> Vec<Vec<Item>> {
+    if planned.is_empty() {
+        return Vec::new();
+    }
+    missing.sort_unstable_by_key(|item| item.key);
+    let mut is_taken = vec![false; missing.len()];
+    let mut take = |key: &Key| {
+        let index = missing.binary_search_by_key(key, |item| item.key).ok()?;
+        (!std::mem::replace(&mut is_taken[index], true)).then_some(missing[index])
+    };
+    let batches = planned
+        .iter()
+        .map(|batch| batch.iter().filter_map(&mut take).collect());
+    let batches: Vec<Vec<Item>> = batches.collect();
+    let mut is_taken = is_taken.into_iter();
+    missing.retain(|_| is_taken.next() == Some(false));
+    batches
+        .into_iter()
+        .filter(|batch| !batch.is_empty())
+        .collect()
 }
 
 /// Plans of several encoders as one: equal batches once.

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mmfnd_features::{EncoderSpec, StoreWriter, ValueType};
-use mmfnd_posts::Post;
+use mmfnd_features::{EncoderSpec, Shard, StoreWriter, ValueType};
+use mmfnd_posts::PostSource;
 
 use crate::encoder::Encoder;
 use crate::error::Error;
@@ -32,6 +32,8 @@ pub struct Options {
     pub replace: Vec<String>,
     /// The longest that finished features wait in memory: what a kill can lose.
     pub write_every: Duration,
+    /// Which part of the work; all of it when there is none.
+    pub shard: Option<Shard>,
     /// Most bytes of finished features of one encoder that wait in memory.
     pub part_bytes: usize,
 }
@@ -44,6 +46,7 @@ impl Default for Options {
             value_type: None,
             replace: Vec::new(),
             write_every: Duration::from_secs(15),
+            shard: None,
             part_bytes: 32 << 20,
         }
     }
@@ -71,9 +74,9 @@ pub trait Encoders {
     fn open_image(&self, number: usize) -> Result<Box<dyn Encoder<Input = [f32]>>, Error>;
 }
 
-/// Encodes what the posts contain and the store lacks, with the encoders of a preset.
-pub fn encode(
-    posts: &[Post],
+/// Encodes what the posts contain and the store lacks, with the encoders of a preset. Posts of a file ([`PostSource::File`]) are never in memory all at once.
+pub fn encode<'a>(
+    posts: impl Into<PostSource<'a>>,
     preset: &Preset,
     store: &Path,
     options: &Options,
@@ -89,8 +92,8 @@ pub fn encode(
 }
 
 /// As [`encode`], with encoders from anywhere.
-pub fn encode_with(
-    posts: &[Post],
+pub fn encode_with<'a>(
+    posts: impl Into<PostSource<'a>>,
     encoders: &dyn Encoders,
     store: &Path,
     options: &Options,
@@ -99,12 +102,14 @@ pub fn encode_with(
     let started = Instant::now();
     check_replace(encoders, &options.replace)?;
     let tools = tools(options, on_progress)?;
+    let posts = posts.into();
     let mut store = StoreWriter::open(store)?;
+    store.set_shard(options.shard)?;
     let mut writers = Vec::new();
     for spec in encoders.specs() {
         writers.push(store.encoder(spec, options.replace.contains(&spec.name))?);
     }
-    let contents = Contents::read(posts, &tools);
+    let contents = Contents::read(posts, (store.path(), options.shard), &tools)?;
     let run = Run {
         posts,
         encoders,

@@ -90,6 +90,15 @@ pub enum Error {
     /// The system gives no threads.
     #[error("cannot start the worker threads; try fewer with `--threads`")]
     Threads(#[source] Source),
+    /// The posts cannot be read.
+    #[error(transparent)]
+    Posts(#[from] mmfnd_posts::Error),
+    /// The file of posts is not what it was when the run began.
+    #[error("post `{post}` changed in its file while the posts were being encoded; run it again")]
+    PostsChanged {
+        /// The post's id.
+        post: String,
+    },
     /// The feature store refused.
     #[error(transparent)]
     Store(#[from] mmfnd_features::Error),

@@ -41,6 +41,7 @@ mod runtime;
 mod sample;
 mod scan;
 mod session;
+mod spool;
 mod stage;
 mod summary;
 mod text;

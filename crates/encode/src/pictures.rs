@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use mmfnd_features::{EncoderWriter, Key};
+use mmfnd_features::{EncoderWriter, Key, KeySet};
 
 use crate::batches::{Budget, Item};
 use crate::decode::{self, Refusal};
@@ -32,7 +32,7 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// Which pictures can be used, as far as it is known.
 pub(crate) struct Choices<'a> {
-    contents: &'a Contents<'a>,
+    contents: &'a Contents,
     /// Decoded at least once, now or in an earlier run.
     known: HashSet<Key>,
     refused: HashMap<Key, Refusal>,
@@ -50,7 +50,7 @@ pub(crate) enum Choice {
 
 impl<'a> Choices<'a> {
     /// `known` are pictures that were decoded before.
-    pub(crate) fn new(contents: &'a Contents<'a>, known: HashSet<Key>) -> Self {
+    pub(crate) fn new(contents: &'a Contents, known: HashSet<Key>) -> Self {
         Self {
             contents,
             known,
@@ -71,10 +71,14 @@ impl<'a> Choices<'a> {
         Choice::Nothing
     }
 
-    /// Whether some file that may be a picture is not among these.
-    pub(crate) fn any_missing(&self, present: &HashSet<Key>) -> bool {
-        let keys = self.contents.hashes.iter().flatten();
-        keys.into_iter().any(|key| !present.contains(key))
+    /// Whether some file that may be a picture of this run's posts is not among these.
+    pub(crate) fn any_missing(&self, present: &KeySet) -> bool {
+        let hash = |file: &u32| self.contents.hashes[*file as usize].as_ref().ok();
+        let mut posts = self.contents.our_posts();
+        posts.any(|post| {
+            let mut keys = self.contents.candidates(post).iter().filter_map(hash);
+            keys.any(|key| !present.contains(key))
+        })
     }
 
     /// Why a file is not used, if it is not.
@@ -86,10 +90,10 @@ impl<'a> Choices<'a> {
     }
 
     /// The contents that the next round has to look at: undecided ones, and chosen ones that an encoder lacks.
-    fn wanted(&self, posts: usize, writers: &[EncoderWriter]) -> Vec<Item> {
+    fn wanted(&self, writers: &[EncoderWriter]) -> Vec<Item> {
         let mut seen = HashSet::new();
         let mut items = Vec::new();
-        for post in 0..posts {
+        for post in self.contents.our_posts() {
             let (file, is_known) = match self.of(post) {
                 Choice::Nothing => continue,
                 Choice::File(file) => (file, true),
@@ -157,7 +161,7 @@ pub(crate) fn encode(
         time: Duration::ZERO,
     };
     loop {
-        let wanted = choices.wanted(contents.posts(), writers);
+        let wanted = choices.wanted(writers);
         if wanted.is_empty() {
             break;
         }
@@ -203,14 +207,14 @@ fn lanes<'a>(
 }
 
 fn prepare(
-    contents: &Contents<'_>,
+    contents: &Contents,
     item: &Item,
     preprocessings: &[Preprocessing],
     clocks: &Clocks,
 ) -> Prepared<f32> {
     let bytes = clocks
         .read
-        .time(|| decode::read(contents.files[item.source as usize]))?;
+        .time(|| decode::read(&contents.files[item.source as usize]))?;
     clocks.prepare.time(|| {
         if Key::of(&bytes) != item.key {
             return Err(Refusal::Changed);

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use mmfnd_features::{EncoderWriter, Input, Key, Link, Links, StoreReject, StoreWriter};
-use mmfnd_posts::Post;
+use mmfnd_features::{EncoderWriter, Input, Key, KeySet, Link, StoreReject, StoreWriter};
+use mmfnd_posts::{Post, PostSource};
 
 use crate::encode::Encoders;
 use crate::error::Error;
@@ -17,29 +17,36 @@ use crate::texts;
 const LINKS_PER_PART: usize = 65_536;
 
 pub(crate) struct Run<'a> {
-    pub(crate) posts: &'a [Post],
+    pub(crate) posts: PostSource<'a>,
     pub(crate) encoders: &'a dyn Encoders,
-    pub(crate) contents: &'a Contents<'a>,
+    pub(crate) contents: &'a Contents,
     pub(crate) tools: &'a Tools<'a>,
 }
 
 impl Run<'_> {
-    /// `writers` are in the order of the encoders' numbers.
+    /// `writers` are in the order of the encoders' numbers. What a writer knows of its store goes with it as soon as its encoder is done.
     pub(crate) fn encode(
         &self,
         store: &mut StoreWriter,
         mut writers: Vec<EncoderWriter>,
     ) -> Result<Summary, Error> {
-        let links = store.links()?;
-        let mut choices = Choices::new(self.contents, decoded_before(&links, &writers));
+        let known = decoded_before(store.linked_pictures()?, &writers);
+        let mut choices = Choices::new(self.contents, known);
         for (number, writer) in writers.iter_mut().enumerate() {
             self.check(number, writer, &choices)?;
         }
-        let mut summaries = self.encode_texts(&mut writers)?;
-        summaries.extend(self.encode_pictures(&mut choices, writers)?);
+        let numbered = writers.into_iter().enumerate();
+        let (pictures, texts): (Vec<_>, Vec<_>) =
+            numbered.partition(|(_, writer)| writer.spec().input == Input::Image);
+        let mut summaries = Vec::new();
+        for (number, mut writer) in texts {
+            let given = (self.posts, self.contents);
+            let summary = texts::encode(given, (self.encoders, number), &mut writer, self.tools)?;
+            summaries.push((number, summary));
+        }
+        summaries.extend(self.encode_pictures(&mut choices, pictures)?);
         summaries.sort_by_key(|(number, _)| *number);
-        let linked = self.link(store, &links, &choices)?;
-        let rejects = self.rejects(&choices);
+        let (linked, rejects) = self.link(store, &choices)?;
         store.write_rejects(&rejects)?;
         let mut summary = self.count(&choices);
         summary.linked = linked;
@@ -55,14 +62,13 @@ impl Run<'_> {
         choices: &Choices<'_>,
     ) -> Result<(), Error> {
         let present = writer.present();
-        let lacks = match writer.spec().input {
+        let input = writer.spec().input;
+        let lacks = match input {
             Input::Image => choices.any_missing(present),
-            Input::Text => self.contents.text.iter().any(|key| !present.contains(key)),
-            Input::TextOcr => self
-                .contents
-                .text_ocr
-                .iter()
-                .any(|key| !present.contains(key)),
+            Input::Text | Input::TextOcr => {
+                let mut texts = (0..self.contents.posts()).map(|n| self.contents.text(n, input));
+                texts.any(|key| self.contents.is_our_text(&key) && !present.contains(&key))
+            }
         };
         if lacks {
             self.encoders.check(number)?;
@@ -73,32 +79,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn encode_texts(
-        &self,
-        writers: &mut [EncoderWriter],
-    ) -> Result<Vec<(usize, EncoderSummary)>, Error> {
-        let mut summaries = Vec::new();
-        for (number, writer) in writers.iter_mut().enumerate() {
-            if writer.spec().input == Input::Image {
-                continue;
-            }
-            let given = (self.posts, self.contents);
-            let summary = texts::encode(given, (self.encoders, number), writer, self.tools)?;
-            summaries.push((number, summary));
-        }
-        Ok(summaries)
-    }
-
     fn encode_pictures(
         &self,
         choices: &mut Choices<'_>,
-        writers: Vec<EncoderWriter>,
+        writers: Vec<(usize, EncoderWriter)>,
     ) -> Result<Vec<(usize, EncoderSummary)>, Error> {
-        let (numbers, mut writers): (Vec<usize>, Vec<EncoderWriter>) = writers
-            .into_iter()
-            .enumerate()
-            .filter(|(_, writer)| writer.spec().input == Input::Image)
-            .unzip();
+        let (numbers, mut writers): (Vec<usize>, Vec<EncoderWriter>) = writers.into_iter().unzip();
         let given = (self.encoders, numbers.as_slice());
         let ran = pictures::encode(choices, given, &mut writers, self.tools)?;
         let used = self.pictures(choices).len();
@@ -115,7 +101,7 @@ impl Run<'_> {
 
     /// The distinct pictures that stand for posts.
     fn pictures(&self, choices: &Choices<'_>) -> HashSet<Key> {
-        let posts = 0..self.posts.len();
+        let posts = self.contents.our_posts();
         posts
             .filter_map(|post| self.picture(choices, post))
             .map(|(key, _)| key)
@@ -131,33 +117,52 @@ impl Run<'_> {
         Some((*key, file))
     }
 
-    /// Writes the links that are new or different; returns how many.
+    /// Writes the links that are new or different; returns how many, and the files that were tried for a post and cannot be used.
     fn link(
         &self,
         store: &mut StoreWriter,
-        links: &Links,
         choices: &Choices<'_>,
-    ) -> Result<usize, Error> {
-        let mut count = 0;
+    ) -> Result<(usize, Vec<StoreReject>), Error> {
+        let links = store.links()?;
+        let (mut number, mut count) = (0, 0);
         let mut changed = Vec::new();
-        for (number, post) in self.posts.iter().enumerate() {
-            let link = self.link_of(number, choices);
-            if links.get(&post.id) != Some(&link) {
-                changed.push(link);
-            }
-            if changed.len() == LINKS_PER_PART || number + 1 == self.posts.len() {
-                count += changed.len();
-                if !changed.is_empty() {
-                    store.write_links(&changed)?;
+        let mut rejects = Vec::new();
+        self.posts.for_each(|posts| {
+            for post in posts {
+                self.check_same(number, post)?;
+                if self.contents.is_our_post(number) {
+                    let link = self.link_of(number, post, choices);
+                    changed.extend((!links.has(&link)).then_some(link));
+                    rejects.extend(self.rejects(number, post, choices));
                 }
-                changed.clear();
+                number += 1;
+                if changed.len() == LINKS_PER_PART {
+                    count += changed.len();
+                    store.write_links(&changed)?;
+                    changed.clear();
+                }
             }
+            Ok::<(), Error>(())
+        })?;
+        if number < self.contents.posts() {
+            let post = format!("number {}", number + 1);
+            return Err(Error::PostsChanged { post });
         }
-        Ok(count)
+        store.write_links(&changed)?;
+        Ok((count + changed.len(), rejects))
     }
 
-    fn link_of(&self, number: usize, choices: &Choices<'_>) -> Link {
-        let post = &self.posts[number];
+    /// Posts are read a second time for their links; a file may have changed meanwhile.
+    fn check_same(&self, number: usize, post: &Post) -> Result<(), Error> {
+        let key = Key::of(post.text.as_bytes());
+        let is_same =
+            number < self.contents.posts() && self.contents.text(number, Input::Text) == key;
+        is_same.then_some(()).ok_or_else(|| Error::PostsChanged {
+            post: post.id.clone(),
+        })
+    }
+
+    fn link_of(&self, number: usize, post: &Post, choices: &Choices<'_>) -> Link {
         let candidates = self.contents.candidates(number);
         let picture = self.picture(choices, number);
         let reason = || match candidates.first() {
@@ -167,11 +172,11 @@ impl Run<'_> {
         Link {
             post_id: post.id.clone(),
             source_key: self.source_key(number),
-            text_key: self.contents.text[number],
-            text_ocr_key: self.contents.text_ocr[number],
+            text_key: self.contents.text(number, Input::Text),
+            text_ocr_key: self.contents.text(number, Input::TextOcr),
             image_key: picture.map(|(key, _)| key),
             image: picture.map(|(_, file)| {
-                let path = self.contents.files[file as usize];
+                let path = &self.contents.files[file as usize];
                 path.to_string_lossy().into_owned()
             }),
             reason: if picture.is_none() { reason() } else { None },
@@ -181,8 +186,8 @@ impl Run<'_> {
     /// What a link was computed from: both texts and every picture's file, in their order.
     fn source_key(&self, post: usize) -> Key {
         let mut bytes = Vec::new();
-        bytes.extend_from_slice(self.contents.text[post].as_bytes());
-        bytes.extend_from_slice(self.contents.text_ocr[post].as_bytes());
+        bytes.extend_from_slice(self.contents.text(post, Input::Text).as_bytes());
+        bytes.extend_from_slice(self.contents.text(post, Input::TextOcr).as_bytes());
         for &file in self.contents.candidates(post) {
             match &self.contents.hashes[file as usize] {
                 Ok(key) => bytes.extend_from_slice(key.as_bytes()),
@@ -193,20 +198,16 @@ impl Run<'_> {
     }
 
     /// Every file that was tried for a post and cannot be used.
-    fn rejects(&self, choices: &Choices<'_>) -> Vec<StoreReject> {
-        let mut rejects = Vec::new();
-        for (number, post) in self.posts.iter().enumerate() {
-            for (file, refusal) in self.refused(choices, number) {
-                rejects.push(StoreReject {
-                    post_id: post.id.clone(),
-                    path: self.contents.files[file as usize]
-                        .to_string_lossy()
-                        .into_owned(),
-                    reason: refusal.to_string(),
-                });
-            }
-        }
-        rejects
+    fn rejects(&self, number: usize, post: &Post, choices: &Choices<'_>) -> Vec<StoreReject> {
+        let refused = self.refused(choices, number);
+        let reject = |(file, refusal): (u32, &crate::Refusal)| StoreReject {
+            post_id: post.id.clone(),
+            path: self.contents.files[file as usize]
+                .to_string_lossy()
+                .into_owned(),
+            reason: refusal.to_string(),
+        };
+        refused.map(reject).collect()
     }
 
     /// A post's files up to the one that stands for it.
@@ -219,11 +220,20 @@ impl Run<'_> {
         candidates.map_while(|&file| Some((file, choices.refusal(file)?)))
     }
 
+    /// How many distinct texts there are.
+    fn texts(&self) -> usize {
+        let keys = (0..self.contents.posts()).map(|post| self.contents.text(post, Input::Text));
+        let ours: Vec<Key> = keys.filter(|key| self.contents.is_our_text(key)).collect();
+        KeySet::from(ours).len()
+    }
+
     fn count(&self, choices: &Choices<'_>) -> Summary {
         let mut rejects: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut counted = HashSet::new();
         let mut without = 0;
-        for post in 0..self.posts.len() {
+        let mut posts = 0;
+        for post in self.contents.our_posts() {
+            posts += 1;
             without += usize::from(self.picture(choices, post).is_none());
             for (file, refusal) in self.refused(choices, post) {
                 if counted.insert(file) {
@@ -232,8 +242,8 @@ impl Run<'_> {
             }
         }
         Summary {
-            posts: self.posts.len(),
-            texts: self.contents.text.iter().collect::<HashSet<_>>().len(),
+            posts,
+            texts: self.texts(),
             pictures: self.pictures(choices).len(),
             posts_without_picture: without,
             rejects,
@@ -243,11 +253,11 @@ impl Run<'_> {
 }
 
 /// Pictures that some run has decoded: those in the store.
-fn decoded_before(links: &Links, writers: &[EncoderWriter]) -> HashSet<Key> {
-    let mut known: HashSet<Key> = links.iter().filter_map(|link| link.image_key).collect();
+fn decoded_before(linked: HashSet<Key>, writers: &[EncoderWriter]) -> HashSet<Key> {
+    let mut known = linked;
     for writer in writers {
         if writer.spec().input == Input::Image {
-            known.extend(writer.present());
+            known.extend(writer.present().iter());
         }
     }
     known

@@ -9,7 +9,6 @@ use rayon::prelude::*;
 
 use crate::decode;
 use crate::encode::{Encoders, Options};
-use crate::encoder::Encoder;
 use crate::error::Error;
 use crate::from_preset::FromPreset;
 use crate::preset::Preset;
@@ -81,7 +80,9 @@ impl Sampled {
         if self.compared == 0 {
             let why = match self.rows {
                 0 => "it has no rows",
-                _ => "none of the posts has the content of a row that was drawn; give the posts that were encoded",
+                _ => {
+                    "none of the posts has the content of a row that was drawn; give the posts that were encoded"
+                }
             };
             return Some(format!("`{}` could not be checked: {why}", self.name));
         }
@@ -117,7 +118,10 @@ pub fn check_sample_with(
 ) -> Result<Vec<Sampled>, Error> {
     let mut pairs = Vec::new();
     for stored in store.encoders() {
-        let offered = encoders.specs().iter().position(|spec| spec.name == stored.name);
+        let offered = encoders
+            .specs()
+            .iter()
+            .position(|spec| spec.name == stored.name);
         let number = offered.ok_or_else(|| Error::UnknownEncoder {
             name: stored.name.clone(),
             known: names(encoders.specs()),
@@ -125,11 +129,17 @@ pub fn check_sample_with(
         store.require_same(&encoders.specs()[number])?;
         pairs.push((TableReader::open(store, &stored.name)?, number));
     }
-    let drawn: Vec<Vec<usize>> = pairs.iter().map(|(table, _)| draw(table.keys(), sample)).collect();
+    let drawn: Vec<Vec<usize>> = pairs
+        .iter()
+        .map(|(table, _)| draw(table.keys(), sample))
+        .collect();
     let wanted = |is_image: bool| {
         let tables = pairs.iter().zip(&drawn);
-        let tables = tables.filter(move |((table, _), _)| (table.spec().input == Input::Image) == is_image);
-        tables.flat_map(|((table, _), rows)| rows.iter().map(|&row| table.keys()[row])).collect::<Vec<_>>()
+        let tables =
+            tables.filter(move |((table, _), _)| (table.spec().input == Input::Image) == is_image);
+        tables
+            .flat_map(|((table, _), rows)| rows.iter().map(|&row| table.keys()[row]))
+            .collect::<Vec<_>>()
     };
     let contents = Found {
         texts: find_texts(posts, wanted(false)),
@@ -151,7 +161,10 @@ fn draw(keys: &[Key], sample: Sample) -> Vec<usize> {
     let lot = |key: &Key| Key::of(&[&sample.seed.to_le_bytes()[..], key.as_bytes()].concat());
     let mut lots: Vec<(Key, usize)> = keys.par_iter().map(lot).zip(0..keys.len()).collect();
     lots.par_sort_unstable();
-    lots.into_iter().take(sample.rows).map(|(_, row)| row).collect()
+    lots.into_iter()
+        .take(sample.rows)
+        .map(|(_, row)| row)
+        .collect()
 }
 
 /// Contents by their keys.
@@ -162,7 +175,9 @@ struct Found {
 
 fn find_texts(posts: &[Post], wanted: Vec<Key>) -> HashMap<Key, String> {
     let wanted: std::collections::HashSet<Key> = wanted.into_iter().collect();
-    let texts = posts.par_iter().flat_map_iter(|post| [post.text.clone(), post.encoder_text()]);
+    let texts = posts
+        .par_iter()
+        .flat_map_iter(|post| [post.text.clone(), post.encoder_text()]);
     let keyed = texts.map(|text| (Key::of(text.as_bytes()), text));
     keyed.filter(|(key, _)| wanted.contains(key)).collect()
 }
@@ -210,15 +225,24 @@ impl<'a> Comparison<'a> {
             limit: Limit::of(spec),
             worst: String::new(),
         };
-        Self { table, rows, sampled }
+        Self {
+            table,
+            rows,
+            sampled,
+        }
     }
 
-    fn run(mut self, contents: &Found, (encoders, number): (&dyn Encoders, usize)) -> Result<Sampled, Error> {
+    fn run(
+        mut self,
+        contents: &Found,
+        (encoders, number): (&dyn Encoders, usize),
+    ) -> Result<Sampled, Error> {
         let is_there = |row: &&usize| {
             let key = &self.table.keys()[**row];
             contents.texts.contains_key(key) || contents.files.contains_key(key)
         };
-        let (there, absent): (Vec<usize>, Vec<usize>) = self.rows.iter().partition(|row| is_there(row));
+        let (there, absent): (Vec<usize>, Vec<usize>) =
+            self.rows.iter().partition(|row| is_there(row));
         self.sampled.absent = absent.iter().map(|&row| self.table.keys()[row]).collect();
         if there.is_empty() {
             return Ok(self.sampled);
@@ -226,7 +250,9 @@ impl<'a> Comparison<'a> {
         encoders.check(number)?;
         match self.table.spec().input {
             Input::Image => self.pictures(&there, &contents.files, (encoders, number))?,
-            Input::Text | Input::TextOcr => self.texts(&there, &contents.texts, (encoders, number))?,
+            Input::Text | Input::TextOcr => {
+                self.texts(&there, &contents.texts, (encoders, number))?
+            }
         }
         Ok(self.sampled)
     }
@@ -242,8 +268,14 @@ impl<'a> Comparison<'a> {
         for &row in rows {
             let text = &texts[&self.table.keys()[row]];
             let content = format!("the text `{}`", text.chars().take(40).collect::<String>());
-            let ids = tokens.ids(text).map_err(|problem| self.failed(&content, problem.to_string()))?;
-            self.compare(row, content, encoder.encode(&[&ids])?.iter().copied().collect())?;
+            let ids = tokens
+                .ids(text)
+                .map_err(|problem| self.failed(&content, problem.to_string()))?;
+            self.compare(
+                row,
+                content,
+                encoder.encode(&[&ids])?.iter().copied().collect(),
+            )?;
         }
         Ok(())
     }
@@ -262,7 +294,11 @@ impl<'a> Comparison<'a> {
             let picture = decode::read(path).and_then(|bytes| decode::decode(&bytes));
             let picture = picture.map_err(|refusal| self.failed(&content, refusal.to_string()))?;
             let pixels = preprocessing.pixels(&picture);
-            self.compare(row, content, encoder.encode(&[&pixels])?.iter().copied().collect())?;
+            self.compare(
+                row,
+                content,
+                encoder.encode(&[&pixels])?.iter().copied().collect(),
+            )?;
         }
         Ok(())
     }
@@ -273,7 +309,12 @@ impl<'a> Comparison<'a> {
             let problem = format!("{} values, the store has {}", new.len(), stored.len());
             return Err(self.failed(&content, problem));
         }
-        let pairs = || stored.iter().zip(&new).map(|(a, b)| (f64::from(*a), f64::from(*b)));
+        let pairs = || {
+            stored
+                .iter()
+                .zip(&new)
+                .map(|(a, b)| (f64::from(*a), f64::from(*b)))
+        };
         let cosine = cosine(pairs());
         // NaN is as far off as can be, and `max` would pass over it.
         let difference = pairs().fold(0.0, |most: f64, (a, b)| match (a - b).abs() {
@@ -281,7 +322,11 @@ impl<'a> Comparison<'a> {
             far => most.max(far),
         });
         let largest = pairs().fold(0.0, |most: f64, (a, b)| most.max(a.abs()).max(b.abs()));
-        let relative = if difference == 0.0 { 0.0 } else { difference / largest };
+        let relative = if difference == 0.0 {
+            0.0
+        } else {
+            difference / largest
+        };
         let sampled = &mut self.sampled;
         if sampled.worst.is_empty() || cosine < sampled.cosine || relative > sampled.relative {
             sampled.worst = content;

@@ -4,61 +4,98 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use mmfnd_features::Key;
-use mmfnd_posts::Post;
+use mmfnd_features::{Input, Key, Shard};
+use mmfnd_posts::{Post, PostSource};
 use rayon::prelude::*;
 
 use crate::decode::{self, Refusal};
+use crate::error::Error;
 use crate::progress::{Clocks, Progress};
+use crate::spool::{Gathering, Spool};
 use crate::stage::Tools;
 
 /// Files that are hashed between two reports.
 const CHUNK: usize = 256;
 
-/// Hashes of everything that the posts contain.
-pub(crate) struct Contents<'a> {
+/// Hashes of everything that the posts contain, and their texts; of a post some 40 bytes are in memory.
+pub(crate) struct Contents {
+    /// The texts themselves.
+    pub(crate) texts: Spool,
     /// Key of each post's text.
-    pub(crate) text: Vec<Key>,
-    /// Key of each post's text with the text found in its picture.
-    pub(crate) text_ocr: Vec<Key>,
+    text: Vec<Key>,
+    /// Key of each post's text with the text found in its picture; empty where there is none in any.
+    text_ocr: Vec<Key>,
     /// The distinct picture files.
-    pub(crate) files: Vec<&'a Path>,
+    pub(crate) files: Vec<PathBuf>,
     /// Key of each file, or why it cannot be a picture.
     pub(crate) hashes: Vec<Result<Key, Refusal>>,
     /// Numbers of the files of all posts, one post after the other.
     candidates: Vec<u32>,
     /// Where each post's numbers end.
     ends: Vec<u32>,
+    shard: Option<Shard>,
 }
 
-impl<'a> Contents<'a> {
-    /// Hashes texts and files; file times are not trusted, so every file is read.
-    pub(crate) fn read(posts: &'a [Post], tools: &Tools<'_>) -> Self {
-        let (text, text_ocr) = tools.pool.install(|| {
-            let keys = |post: &Post| {
-                (
-                    Key::of(post.text.as_bytes()),
-                    Key::of(post.encoder_text().as_bytes()),
-                )
-            };
-            posts.par_iter().map(keys).unzip()
-        });
+impl Contents {
+    /// Hashes texts and files; file times are not trusted, so every file is read. Many texts go to a nameless file in `folder`.
+    pub(crate) fn read(
+        posts: PostSource<'_>,
+        (folder, shard): (&Path, Option<Shard>),
+        tools: &Tools<'_>,
+    ) -> Result<Self, Error> {
+        let mut texts = Gathering::new(folder);
         let mut contents = Self {
-            text,
-            text_ocr,
+            texts: Spool::default(),
+            text: Vec::new(),
+            text_ocr: Vec::new(),
             files: Vec::new(),
             hashes: Vec::new(),
             candidates: Vec::new(),
-            ends: Vec::with_capacity(posts.len()),
+            ends: Vec::new(),
+            shard,
         };
-        contents.list_files(posts);
+        let mut numbers = HashMap::new();
+        posts.for_each(|posts| {
+            texts.add(posts)?;
+            contents.add_texts(posts, tools);
+            contents.add_files(posts, &mut numbers);
+            Ok::<(), Error>(())
+        })?;
+        contents.texts = texts.finish();
         contents.hash_files(tools);
-        contents
+        Ok(contents)
     }
 
     /// How many posts there are.
     pub(crate) fn posts(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Key of the text that an encoder with this input sees of a post.
+    pub(crate) fn text(&self, post: usize, input: Input) -> Key {
+        match input {
+            Input::TextOcr if !self.text_ocr.is_empty() => self.text_ocr[post],
+            _ => self.text[post],
+        }
+    }
+
+    /// Whether a text is encoded in this run.
+    pub(crate) fn is_our_text(&self, key: &Key) -> bool {
+        self.shard.is_none_or(|shard| shard.holds(key))
+    }
+
+    /// Whether a post's picture and link are made in this run. A post belongs to the shard of its first picture (by its bytes, whether or not it decodes),
+    /// so that one shard decides which of its pictures stands for it; without any, to that of its text.
+    pub(crate) fn is_our_post(&self, post: usize) -> bool {
+        let hashes = self.candidates(post).iter();
+        let mut hashes = hashes.filter_map(|&file| self.hashes[file as usize].as_ref().ok());
+        let home = hashes.next().unwrap_or(&self.text[post]);
+        self.shard.is_none_or(|shard| shard.holds(home))
+    }
+
+    /// Numbers of the posts whose pictures and links are made in this run.
+    pub(crate) fn our_posts(&self) -> impl Iterator<Item = usize> {
+        (0..self.posts()).filter(|&post| self.is_our_post(post))
     }
 
     /// Numbers of a post's files, in the order in which they are tried.
@@ -70,13 +107,34 @@ impl<'a> Contents<'a> {
         &self.candidates[start as usize..self.ends[post] as usize]
     }
 
-    fn list_files(&mut self, posts: &'a [Post]) {
-        let mut numbers: HashMap<&PathBuf, u32> = HashMap::new();
+    fn add_texts(&mut self, posts: &[Post], tools: &Tools<'_>) {
+        let keys = |post: &Post| {
+            let text = Key::of(post.text.as_bytes());
+            match &post.ocr_text {
+                None => (text, text),
+                Some(_) => (text, Key::of(post.encoder_text().as_bytes())),
+            }
+        };
+        let keys: Vec<(Key, Key)> = tools.pool.install(|| posts.par_iter().map(keys).collect());
+        if self.text_ocr.is_empty() && keys.iter().any(|(text, text_ocr)| text != text_ocr) {
+            self.text_ocr.clone_from(&self.text);
+        }
+        let is_one = self.text_ocr.is_empty() && keys.iter().all(|(text, ocr)| text == ocr);
+        if !is_one {
+            self.text_ocr
+                .extend(keys.iter().map(|(_, text_ocr)| text_ocr));
+        }
+        self.text.extend(keys.iter().map(|(text, _)| text));
+    }
+
+    /// `numbers` are those of the files by a hash of their path.
+    fn add_files(&mut self, posts: &[Post], numbers: &mut HashMap<Key, u32>) {
         for post in posts {
             for path in &post.images {
                 let files = &mut self.files;
-                let number = *numbers.entry(path).or_insert_with(|| {
-                    files.push(path);
+                let name = Key::of(path.as_os_str().as_encoded_bytes());
+                let number = *numbers.entry(name).or_insert_with(|| {
+                    files.push(path.clone());
                     (files.len() - 1) as u32
                 });
                 self.candidates.push(number);
@@ -90,7 +148,7 @@ impl<'a> Contents<'a> {
         let started = Instant::now();
         let total = self.files.len();
         for chunk in self.files.chunks(CHUNK) {
-            let hash = |file: &&Path| hash_file(file, &clocks);
+            let hash = |file: &PathBuf| hash_file(file, &clocks);
             let hashed: Vec<_> = tools.pool.install(|| chunk.par_iter().map(hash).collect());
             self.hashes.extend(hashed);
             let done = self.hashes.len();

@@ -1,9 +1,7 @@
 //! The stage of one text encoder.
 
-use std::collections::HashSet;
-
-use mmfnd_features::{EncoderSpec, EncoderWriter, Input, Key};
-use mmfnd_posts::Post;
+use mmfnd_features::{EncoderSpec, EncoderWriter};
+use mmfnd_posts::PostSource;
 use rayon::prelude::*;
 
 use crate::batches::{Budget, Item};
@@ -24,16 +22,12 @@ const BUDGET: Budget = Budget {
 
 /// Encodes the texts that an encoder lacks.
 pub(crate) fn encode(
-    (posts, contents): (&[Post], &Contents<'_>),
+    (posts, contents): (PostSource<'_>, &Contents),
     (encoders, number): (&dyn Encoders, usize),
     writer: &mut EncoderWriter,
     tools: &Tools<'_>,
 ) -> Result<EncoderSummary, Error> {
-    let keys = match writer.spec().input {
-        Input::TextOcr => &contents.text_ocr,
-        _ => &contents.text,
-    };
-    let (distinct, sources) = missing(keys, writer.present());
+    let (distinct, sources) = missing(contents, writer);
     let mut summary = EncoderSummary::new(writer.spec(), distinct, sources.len());
     if sources.is_empty() {
         writer.clear_plan()?;
@@ -41,10 +35,11 @@ pub(crate) fn encode(
     }
     let texts = Texts {
         posts,
+        contents,
         spec: writer.spec().clone(),
         tokens: encoders.tokens(number)?,
     };
-    let items = texts.items(keys, &sources, tools)?;
+    let items = texts.items(&sources, tools)?;
     summary.truncated = items.iter().filter(|(_, cut_off)| *cut_off).count();
     let items = items.into_iter().map(|(item, _)| item).collect();
     let writers = std::slice::from_mut(writer);
@@ -70,25 +65,21 @@ pub(crate) fn encode(
 
 /// The texts of posts, as one encoder sees them.
 struct Texts<'a> {
-    posts: &'a [Post],
+    posts: PostSource<'a>,
+    contents: &'a Contents,
     spec: EncoderSpec,
     tokens: Tokens,
 }
 
 impl Texts<'_> {
     /// The missing texts with their lengths, and whether something of them is cut off.
-    fn items(
-        &self,
-        keys: &[Key],
-        sources: &[u32],
-        tools: &Tools<'_>,
-    ) -> Result<Vec<(Item, bool)>, Error> {
+    fn items(&self, sources: &[u32], tools: &Tools<'_>) -> Result<Vec<(Item, bool)>, Error> {
         let item = |&source: &u32| {
-            let length = self.tokens.length(&self.text(source));
+            let length = self.tokens.length(&self.text(source)?);
             let Length { tokens, truncated } =
                 length.map_err(|error| self.failed(source, error))?;
             let item = Item {
-                key: keys[source as usize],
+                key: self.contents.text(source as usize, self.spec.input),
                 source,
                 length: tokens.max(1),
                 lacking: 1,
@@ -101,18 +92,17 @@ impl Texts<'_> {
     }
 
     fn prepare(&self, item: &Item) -> Result<Prepared<u32>, Error> {
-        let ids = self.tokens.ids(&self.text(item.source));
+        let ids = self.tokens.ids(&self.text(item.source)?);
         let ids = ids.map_err(|error| self.failed(item.source, error))?;
         Ok(Ok(vec![ids]))
     }
 
-    fn text(&self, post: u32) -> String {
-        let text = self.spec.input.text(&self.posts[post as usize]);
-        text.expect("only text encoders come here")
+    fn text(&self, post: u32) -> Result<String, Error> {
+        self.contents.texts.read(post, self.spec.input)
     }
 
     fn name(&self, post: u32) -> String {
-        format!("the text of post `{}`", self.posts[post as usize].id)
+        format!("the text of post `{}`", self.posts.id_of(post as usize))
     }
 
     fn failed(&self, post: u32, problem: tokenizers::Error) -> Error {
@@ -124,14 +114,16 @@ impl Texts<'_> {
     }
 }
 
-/// How many distinct keys there are, and the first post of each one that is not present.
-fn missing(keys: &[Key], present: &HashSet<Key>) -> (usize, Vec<u32>) {
-    let mut seen = HashSet::with_capacity(keys.len());
-    let mut sources = Vec::new();
-    for (post, key) in keys.iter().enumerate() {
-        if seen.insert(*key) && !present.contains(key) {
-            sources.push(post as u32);
-        }
-    }
-    (seen.len(), sources)
+/// How many distinct texts of this run there are, and the first post of each one that has no row.
+fn missing(contents: &Contents, writer: &EncoderWriter) -> (usize, Vec<u32>) {
+    let key = |post: u32| contents.text(post as usize, writer.spec().input);
+    let mut posts: Vec<u32> = (0..contents.posts() as u32)
+        .filter(|&post| contents.is_our_text(&key(post)))
+        .collect();
+    posts.sort_unstable_by_key(|&post| (key(post), post));
+    posts.dedup_by_key(|post| key(*post));
+    let distinct = posts.len();
+    posts.retain(|&post| !writer.present().contains(&key(post)));
+    posts.sort_unstable();
+    (distinct, posts)
 }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::parts::entries;
 use crate::recorded::Recorded;
-use crate::{EncoderSpec, Error, seal};
+use crate::{EncoderSpec, Error, Shard, seal};
 
 pub(crate) const STORE_FILE: &str = "store.json";
 pub(crate) const ENCODER_FILE: &str = "encoder.json";
@@ -31,6 +31,9 @@ pub(crate) struct Catalog {
     pub(crate) link_parts: usize,
     /// The file of rejects.
     pub(crate) rejects: Recorded,
+    /// Which part of the work it holds, where it is not the whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) shard: Option<Shard>,
 }
 
 impl Catalog {

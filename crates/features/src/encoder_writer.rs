@@ -1,6 +1,5 @@
 //! The write side of one encoder's table.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +10,8 @@ use crate::catalog::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
 use crate::key::sha256_hex;
 use crate::lock::Lock;
 use crate::parts::{self, Part};
-use crate::{EncoderSpec, Error, Key, layout, plan, rows};
+use crate::writer::sync_folder;
+use crate::{EncoderSpec, Error, Key, KeySet, layout, plan, rows};
 
 /// Appends rows to one encoder's table, and keeps its plan.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct EncoderWriter {
     folder: PathBuf,
     file: EncoderFile,
     parts: Vec<Part>,
-    present: HashSet<Key>,
+    present: KeySet,
     _lock: Arc<Lock>,
 }
 
@@ -31,9 +31,9 @@ impl EncoderWriter {
             let opened = layout::open(part, &file.encoder).map(|(_, keys)| keys);
             opened.map_err(|problem| part.damaged(problem, &replace_remedy(&folder)))
         };
-        let keys: Vec<_> = parts.par_iter().map(keys).collect::<Result<_, _>>()?;
+        let keys: Vec<Vec<Key>> = parts.par_iter().map(keys).collect::<Result<_, _>>()?;
         Ok(Self {
-            present: keys.into_iter().flatten().collect(),
+            present: keys.concat().into(),
             parts,
             file,
             folder,
@@ -47,7 +47,7 @@ impl EncoderWriter {
     }
 
     /// Keys that have a row.
-    pub fn present(&self) -> &HashSet<Key> {
+    pub fn present(&self) -> &KeySet {
         &self.present
     }
 
@@ -73,6 +73,20 @@ impl EncoderWriter {
         self.parts.push(part);
         self.present.extend(keys);
         Ok(())
+    }
+
+    /// Takes parts of the same encoder in other stores, as they are.
+    pub(crate) fn take(&mut self, taken: &[Part]) -> Result<(), Error> {
+        for part in taken {
+            let (_, keys) = layout::open(part, self.spec())
+                .map_err(|problem| part.damaged(problem, &replace_remedy(&self.folder)))?;
+            let part = parts::take(&self.folder, self.parts.len(), part)?;
+            self.parts.push(part);
+            self.present.extend(&keys);
+        }
+        sync_folder(&self.folder)?;
+        self.file.parts = self.parts.len();
+        self.file.write(&self.folder)
     }
 
     /// The batches that are planned; none when the last run was finished.

@@ -1,6 +1,6 @@
 //! What can go wrong with a feature store; each message names the culprit and the remedy.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +64,14 @@ pub enum Error {
         /// What was asked for.
         offered: String,
     },
+    /// A store that cannot be used for what was asked: a shard, or one that does not go together with others.
+    #[error("the store `{store}` {problem}")]
+    Unfit {
+        /// The store.
+        store: PathBuf,
+        /// Why not, and what to do.
+        problem: String,
+    },
     /// An encoder that cannot be stored.
     #[error("encoder `{name}`: {problem}")]
     Encoder {
@@ -123,6 +131,13 @@ pub enum Error {
 }
 
 impl Error {
+    pub(crate) fn unfit(store: &Path, problem: impl Into<String>) -> Self {
+        Self::Unfit {
+            store: store.to_owned(),
+            problem: problem.into(),
+        }
+    }
+
     pub(crate) fn read(path: impl Into<PathBuf>, source: std::io::Error) -> Self {
         Self::File(mmfnd_posts::Error::Read {
             path: path.into(),

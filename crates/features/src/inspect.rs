@@ -1,6 +1,5 @@
 //! What a store holds, counted.
 
-use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
@@ -8,8 +7,9 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::catalog::REJECTS_FILE;
+use crate::link::Target;
 use crate::store::Table;
-use crate::{EncoderSpec, Error, Input, Key, Link, Links, Store, plan, rejects, seal};
+use crate::{EncoderSpec, Error, Input, Key, KeySet, Shard, Store, plan, rejects, seal};
 
 /// Counts of a store.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,6 +20,8 @@ pub struct Inspection {
     pub format: u32,
     /// Hash of its contents.
     pub fingerprint: String,
+    /// Which part of the work it holds, where it is not the whole.
+    pub shard: Option<Shard>,
     /// Posts that are linked.
     pub posts: usize,
     /// Distinct texts.
@@ -63,8 +65,8 @@ pub struct EncoderReport {
 }
 
 pub(crate) fn inspect(store: &Store) -> Result<Inspection, Error> {
-    let links = Links::read(store.links())?;
-    let count = |of: fn(&Link) -> Option<Key>| distinct(&links, of).len();
+    let links = Target::read(store.links())?;
+    let count = |input| distinct(&links, input).len();
     let rejects = store.path().join(REJECTS_FILE);
     let rejects = match rejects.exists() {
         true => fs::read(&rejects).map_err(|source| Error::read(rejects, source))?,
@@ -75,30 +77,32 @@ pub(crate) fn inspect(store: &Store) -> Result<Inspection, Error> {
         path: store.path().to_owned(),
         format: seal::FORMAT,
         fingerprint: store.fingerprint(),
+        shard: store.shard(),
         posts: links.len(),
-        texts: count(|link| Some(link.text_key)),
-        texts_with_ocr: count(|link| Some(link.text_ocr_key)),
-        pictures: count(|link| link.image_key),
-        without_picture: links.iter().filter(|link| link.image_key.is_none()).count(),
+        texts: count(Input::Text),
+        texts_with_ocr: count(Input::TextOcr),
+        pictures: count(Input::Image),
+        without_picture: links
+            .iter()
+            .filter(|link| link.of(Input::Image).is_none())
+            .count(),
         rejects: rejects::count(&rejects),
         encoders: encoders.collect::<Result<_, _>>()?,
     })
 }
 
-fn distinct(links: &Links, of: fn(&Link) -> Option<Key>) -> HashSet<Key> {
-    links.iter().filter_map(of).collect()
+fn distinct(links: &[Target], input: Input) -> KeySet {
+    let keys: Vec<Key> = links.iter().filter_map(|link| link.of(input)).collect();
+    keys.into()
 }
 
-fn report(table: &Table, links: &Links) -> Result<EncoderReport, Error> {
+fn report(table: &Table, links: &[Target]) -> Result<EncoderReport, Error> {
     let spec = &table.file.encoder;
     let layouts = table.parts.par_iter().map(|part| table.layout(part));
     let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
-    let present: HashSet<Key> = layouts.into_iter().flat_map(|(_, keys)| keys).collect();
-    let linked = match spec.input {
-        Input::Text => distinct(links, |link| Some(link.text_key)),
-        Input::TextOcr => distinct(links, |link| Some(link.text_ocr_key)),
-        Input::Image => distinct(links, |link| link.image_key),
-    };
+    let present: Vec<Key> = layouts.into_iter().flat_map(|(_, keys)| keys).collect();
+    let present = KeySet::from(present);
+    let linked = distinct(links, spec.input);
     let plan = plan::read(&table.folder)?;
     let is_open = |batch: &&Vec<Key>| batch.iter().any(|key| !present.contains(key));
     let sizes = table.parts.iter().map(|part| {
@@ -111,7 +115,7 @@ fn report(table: &Table, links: &Links) -> Result<EncoderReport, Error> {
         rows: present.len(),
         parts: table.parts.len(),
         bytes: sizes.sum::<Result<_, _>>()?,
-        missing: linked.difference(&present).count(),
+        missing: linked.iter().filter(|key| !present.contains(key)).count(),
         planned: plan.iter().filter(is_open).count(),
     })
 }

@@ -1,6 +1,5 @@
 //! Links: which contents a post consists of. Parts of them are appended; the newest link of a post counts.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -17,7 +16,7 @@ use parquet::file::properties::WriterProperties;
 
 use crate::catalog::RELINK;
 use crate::parts::Part;
-use crate::{Error, Key};
+use crate::{Error, Input, Key};
 
 /// The contents of one post.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,14 +37,46 @@ pub struct Link {
     pub reason: Option<String>,
 }
 
-/// The newest link of each post.
+impl Link {
+    /// Hash of all that it says.
+    fn digest(&self) -> Key {
+        let image = self
+            .image_key
+            .map_or([0; Key::BYTES], |key| *key.as_bytes());
+        let keys = [self.source_key, self.text_key, self.text_ocr_key];
+        let mut bytes: Vec<u8> = keys.iter().flat_map(|key| *key.as_bytes()).collect();
+        bytes.push(u8::from(self.image_key.is_some()));
+        bytes.extend(image);
+        for text in [&self.image, &self.reason] {
+            // Its length first, so that no two links are written the same.
+            let length = text.as_ref().map_or(u64::MAX, |text| text.len() as u64);
+            bytes.extend(length.to_le_bytes());
+            bytes.extend(text.iter().flat_map(|text| text.bytes()));
+        }
+        Key::of(&bytes)
+    }
+}
+
+/// The newest link of each post, as hashes: 32 bytes a post.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Links(HashMap<String, Link>);
+pub struct Links(Vec<(Key, Key)>);
 
 impl Links {
-    /// The link of a post.
-    pub fn get(&self, post_id: &str) -> Option<&Link> {
-        self.0.get(post_id)
+    /// Whether this is the newest link of its post.
+    pub fn has(&self, link: &Link) -> bool {
+        self.find(&link.post_id)
+            .is_some_and(|digest| digest == link.digest())
+    }
+
+    /// Whether the post is linked.
+    pub fn knows(&self, post_id: &str) -> bool {
+        self.find(post_id).is_some()
+    }
+
+    fn find(&self, post_id: &str) -> Option<Key> {
+        let id = Key::of(post_id.as_bytes());
+        let index = self.0.binary_search_by_key(&id, |(id, _)| *id).ok()?;
+        Some(self.0[index].1)
     }
 
     /// How many posts are linked.
@@ -58,25 +89,78 @@ impl Links {
         self.0.is_empty()
     }
 
-    /// All links, in no order.
-    pub fn iter(&self) -> impl Iterator<Item = &Link> {
-        self.0.values()
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        self.0.capacity() * size_of::<(Key, Key)>()
     }
 
     /// Reads parts, oldest first.
     pub(crate) fn read(parts: &[Part]) -> Result<Self, Error> {
-        let mut links = HashMap::new();
-        for part in parts {
-            for batch in read(part)? {
-                let rows = Rows::of(&batch).map_err(|error| damaged(part, &error))?;
-                links.extend((0..batch.num_rows()).map(|row| {
-                    let link = rows.link(row);
-                    (link.post_id.clone(), link)
-                }));
-            }
-        }
-        Ok(Self(links))
+        let mut links = Vec::new();
+        for_each(parts, |rows, row| {
+            let link = rows.link(row);
+            links.push((Key::of(link.post_id.as_bytes()), link.digest()));
+        })?;
+        Ok(Self(newest(links, |(id, _)| *id)))
     }
+}
+
+/// What the newest link of a post points to.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Target {
+    /// Hash of the post's id.
+    pub(crate) post: Key,
+    /// What the link was computed from.
+    pub(crate) source: Key,
+    text: Key,
+    text_ocr: Key,
+    image: Option<Key>,
+}
+
+impl Target {
+    /// Of each post that the parts link, sorted by `post`.
+    pub(crate) fn read(parts: &[Part]) -> Result<Vec<Self>, Error> {
+        let mut targets = Vec::new();
+        for_each(parts, |rows, row| {
+            targets.push(Self {
+                post: Key::of(rows.post_id(row).as_bytes()),
+                source: key(rows.source_key, row),
+                text: rows.text_key(row),
+                text_ocr: rows.text_ocr_key(row),
+                image: rows.image_key(row),
+            });
+        })?;
+        Ok(newest(targets, |target| target.post))
+    }
+
+    /// The key of the content that an encoder with this input sees.
+    pub(crate) fn of(&self, input: Input) -> Option<Key> {
+        match input {
+            Input::Text => Some(self.text),
+            Input::TextOcr => Some(self.text_ocr),
+            Input::Image => self.image,
+        }
+    }
+}
+
+/// The last of each id, sorted by it.
+fn newest<T>(mut entries: Vec<T>, id: impl Fn(&T) -> Key) -> Vec<T> {
+    entries.reverse();
+    entries.sort_by_key(&id);
+    entries.dedup_by_key(|entry| id(entry));
+    entries.shrink_to_fit();
+    entries
+}
+
+/// Goes through the rows of parts, oldest first.
+pub(crate) fn for_each(parts: &[Part], mut visit: impl FnMut(&Rows, usize)) -> Result<(), Error> {
+    for part in parts {
+        for batch in read(part)? {
+            let rows = Rows::of(&batch).map_err(|error| damaged(part, &error))?;
+            (0..batch.num_rows()).for_each(|row| visit(&rows, row));
+        }
+    }
+    Ok(())
 }
 
 /// The batches of a part.

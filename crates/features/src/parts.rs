@@ -142,3 +142,19 @@ pub(crate) fn write(folder: &Path, number: usize, bytes: &[u8]) -> Result<Part, 
     atomic::write(&part.path, |file| file.write_all(bytes))?;
     Ok(part)
 }
+
+/// Takes a part of another store under a new number: as a second name of the same file where the file system can, as parts are never changed, else as a copy.
+///
+/// The folder has to be synced afterwards.
+pub(crate) fn take(folder: &Path, number: usize, part: &Part) -> Result<Part, Error> {
+    let mut taken = Part {
+        number,
+        ..part.clone()
+    };
+    taken.path = folder.join(taken.name());
+    if fs::hard_link(&part.path, &taken.path).is_err() {
+        let mut from = File::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
+        atomic::write(&taken.path, |file| io::copy(&mut from, file).map(|_| ()))?;
+    }
+    Ok(taken)
+}

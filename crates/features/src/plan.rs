@@ -5,9 +5,10 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use mmfnd_posts::atomic;
+use sha2::{Digest, Sha256};
 
 use crate::catalog::PLAN_FILE;
-use crate::key::sha256_hex;
+use crate::key::{sha256_hex, to_hex};
 use crate::{Error, Key};
 
 /// Opens the first line; the SHA-256 of all other lines follows.
@@ -40,18 +41,20 @@ fn parse(bytes: &[u8]) -> Option<Vec<Vec<Key>>> {
 
 /// Writes the plan, whole or not at all.
 pub(crate) fn write(folder: &Path, batches: &[Vec<Key>]) -> Result<(), Error> {
-    let line = |batch: &Vec<Key>| {
-        let keys: Vec<_> = batch.iter().map(Key::to_string).collect();
-        keys.join(" ") + "\n"
-    };
-    let batches = batches.iter().filter(|batch| !batch.is_empty());
-    let body: String = batches.map(line).collect();
-    let head = sha256_hex(body.as_bytes());
+    let batches = || batches.iter().filter(|batch| !batch.is_empty());
+    let mut hash = Sha256::new();
+    batches().for_each(|batch| hash.update(line(batch)));
+    let head = to_hex(&hash.finalize());
     atomic::write(&folder.join(PLAN_FILE), |file| {
         writeln!(file, "{HEAD}{head}")?;
-        file.write_all(body.as_bytes())
+        batches().try_for_each(|batch| file.write_all(line(batch).as_bytes()))
     })?;
     Ok(())
+}
+
+fn line(batch: &[Key]) -> String {
+    let keys: Vec<_> = batch.iter().map(Key::to_string).collect();
+    keys.join(" ") + "\n"
 }
 
 /// Removes the plan.

@@ -2,7 +2,7 @@
 
 use mmfnd_posts::Post;
 
-use crate::link::{Rows, damaged, read};
+use crate::link::for_each;
 use crate::parts::Part;
 use crate::{Error, Input, Key, Store};
 
@@ -32,25 +32,20 @@ pub(crate) fn find(parts: &[Part], posts: &[Post]) -> Result<Vec<Option<PostKeys
     let id = |index: u32| posts[index as usize].id.as_str();
     order.sort_unstable_by_key(|&index| id(index));
     let mut found = vec![None; posts.len()];
-    for part in parts {
-        for batch in read(part)? {
-            let rows = Rows::of(&batch).map_err(|error| damaged(part, &error))?;
-            for row in 0..batch.num_rows() {
-                let post_id = rows.post_id(row);
-                let first = order.partition_point(|&index| id(index) < post_id);
-                let same = order[first..]
-                    .iter()
-                    .take_while(|&&index| id(index) == post_id);
-                for &index in same {
-                    found[index as usize] = Some(PostKeys {
-                        text: rows.text_key(row),
-                        text_ocr: rows.text_ocr_key(row),
-                        image: rows.image_key(row),
-                    });
-                }
-            }
+    for_each(parts, |rows, row| {
+        let post_id = rows.post_id(row);
+        let first = order.partition_point(|&index| id(index) < post_id);
+        let same = order[first..]
+            .iter()
+            .take_while(|&&index| id(index) == post_id);
+        for &index in same {
+            found[index as usize] = Some(PostKeys {
+                text: rows.text_key(row),
+                text_ocr: rows.text_ocr_key(row),
+                image: rows.image_key(row),
+            });
         }
-    }
+    })?;
     Ok(found)
 }
 
@@ -60,6 +55,9 @@ pub(crate) fn require(
     posts: &[Post],
     inputs: &[Input],
 ) -> Result<Vec<PostKeys>, Error> {
+    if let Some(shard) = store.shard() {
+        return Err(Error::unfit(store.path(), shard.reads_refused()));
+    }
     let found = find(store.links(), posts)?;
     let missing = || posts.iter().zip(&found).filter(|(_, keys)| keys.is_none());
     refuse(store, missing().map(|(post, _)| post), "not in")?;

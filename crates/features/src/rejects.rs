@@ -2,10 +2,10 @@
 
 use std::io;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A picture that could not be used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoreReject {
     /// A post that has it.
     pub post_id: String,
@@ -23,6 +23,14 @@ pub(crate) fn to_csv(rejects: &[StoreReject]) -> io::Result<Vec<u8>> {
         csv.write_record([&reject.post_id, &reject.path, &reject.reason])?;
     }
     csv.into_inner().map_err(|error| error.into_error())
+}
+
+/// Reads what [`to_csv`] wrote.
+pub(crate) fn from_csv(bytes: &[u8]) -> io::Result<Vec<StoreReject>> {
+    let rejects = csv::Reader::from_reader(bytes).into_deserialize();
+    rejects
+        .map(|reject| reject.map_err(io::Error::other))
+        .collect()
 }
 
 /// How many rejects the file's bytes list.

@@ -14,7 +14,7 @@ use crate::key::sha256_hex;
 use crate::layout::{self, Layout};
 use crate::parts::{self, Part};
 use crate::verify::{Verified, verify};
-use crate::{EncoderSpec, Error, Key};
+use crate::{EncoderSpec, Error, Key, Shard};
 
 /// A store that is read.
 #[derive(Debug)]
@@ -23,6 +23,7 @@ pub struct Store {
     specs: Vec<EncoderSpec>,
     tables: Vec<Table>,
     links: Vec<Part>,
+    shard: Option<Shard>,
 }
 
 /// The files of one encoder.
@@ -48,12 +49,18 @@ impl Store {
                 .collect(),
             tables,
             links: parts::list_complete(&path.join(POSTS), catalog.link_parts, RELINK)?,
+            shard: catalog.shard,
         })
     }
 
     /// The folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which part of the work it holds, where it is not the whole.
+    pub fn shard(&self) -> Option<Shard> {
+        self.shard
     }
 
     /// The encoders whose features it holds, in the order in which they were added.

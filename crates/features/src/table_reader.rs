@@ -52,13 +52,21 @@ impl<'a> TableReader<'a> {
         let mut order: Vec<u32> = (0..self.keys.len() as u32).collect();
         order.sort_by_key(|&index| self.keys[index as usize]);
         let same = |pair: &[u32]| self.keys[pair[0] as usize] == self.keys[pair[1] as usize];
-        let again: Vec<u32> = order.windows(2).filter(|pair| same(pair)).map(|pair| pair[1]).collect();
+        let again: Vec<u32> = order
+            .windows(2)
+            .filter(|pair| same(pair))
+            .map(|pair| pair[1])
+            .collect();
         let mut is_first = vec![true; self.keys.len()];
-        again.iter().for_each(|&index| is_first[index as usize] = false);
+        again
+            .iter()
+            .for_each(|&index| is_first[index as usize] = false);
         let mut kept = is_first.iter();
-        self.keys.retain(|_| *kept.next().expect("as long as the keys"));
+        self.keys
+            .retain(|_| *kept.next().expect("as long as the keys"));
         let mut kept = is_first.iter();
-        self.places.retain(|_| *kept.next().expect("as long as the keys"));
+        self.places
+            .retain(|_| *kept.next().expect("as long as the keys"));
     }
 
     /// The encoder.
@@ -83,7 +91,11 @@ impl<'a> TableReader<'a> {
         let mut values = Values::zeros(spec.value_type, spec.width());
         let filled = values.split_mut(&[spec.width()])[0].fill(0, &bytes);
         filled.map_err(|(index, value)| {
-            let problem = format!("is no number, in `{}`; {}", path.display(), self.table.remedy());
+            let problem = format!(
+                "is no number, in `{}`; {}",
+                path.display(),
+                self.table.remedy()
+            );
             wrong_value(spec, self.keys[number], index, value, &problem)
         })?;
         let mut floats = vec![0.0; spec.width()];

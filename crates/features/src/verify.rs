@@ -75,7 +75,9 @@ impl Verified {
                 problem,
                 remedy,
             } => self.problem(&path, format!("{problem}; {remedy}")),
-            Error::NewerFormat { ref path, .. } | Error::OlderFormat { ref path, .. } => self.problem(path, error.to_string()),
+            Error::NewerFormat { ref path, .. } | Error::OlderFormat { ref path, .. } => {
+                self.problem(path, error.to_string())
+            }
             other => return Err(other),
         }
         Ok(())

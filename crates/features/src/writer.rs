@@ -1,5 +1,6 @@
 //! The write side of a store. It holds the lock, and every step leaves a store that can be read and completed.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,10 +11,10 @@ use crate::catalog::{
     is_temporary,
 };
 use crate::lock::{LOCK, Lock};
-use crate::parts::{self, entries};
+use crate::parts::{self, Part, entries};
 use crate::recorded::Recorded;
 use crate::rejects::{StoreReject, to_csv};
-use crate::{EncoderSpec, EncoderWriter, Error, Link, Links, link};
+use crate::{EncoderSpec, EncoderWriter, Error, Key, Link, Links, Shard, link};
 
 /// Writes to a store; there is one at a time.
 #[derive(Debug)]
@@ -41,6 +42,24 @@ impl StoreWriter {
     /// The folder of the store.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Says which part of the work is written (`None` for all of it): a store without contents becomes that, and another one has to be it.
+    pub fn set_shard(&mut self, shard: Option<Shard>) -> Result<(), Error> {
+        let catalog = Catalog::read(&self.path)?;
+        if catalog.shard == shard {
+            return Ok(());
+        }
+        if catalog.encoders.is_empty() && catalog.link_parts == 0 {
+            return Catalog::update(&self.path, |catalog| catalog.shard = shard);
+        }
+        let problem = match (catalog.shard, shard) {
+            (Some(holds), _) => format!(
+                "holds shard {holds}; go on with `--shard {holds}`, or use another `--store`"
+            ),
+            (None, _) => "holds all of its posts and is no shard; leave out `--shard`, or use another `--store`".to_owned(),
+        };
+        Err(Error::unfit(&self.path, problem))
     }
 
     /// Opens an encoder's table, making it when there is none. With `replace`, a table of another encoder, or one that is damaged, is dropped.
@@ -109,9 +128,21 @@ impl StoreWriter {
 
     /// What is linked already.
     pub fn links(&self) -> Result<Links, Error> {
+        Links::read(&self.link_parts()?)
+    }
+
+    /// The pictures that posts were ever linked to.
+    pub fn linked_pictures(&self) -> Result<HashSet<Key>, Error> {
+        let mut pictures = HashSet::new();
+        link::for_each(&self.link_parts()?, |rows, row| {
+            pictures.extend(rows.image_key(row));
+        })?;
+        Ok(pictures)
+    }
+
+    fn link_parts(&self) -> Result<Vec<Part>, Error> {
         let recorded = Catalog::read(&self.path)?.link_parts;
-        let parts = parts::list_complete(&self.path.join(POSTS), recorded, RELINK)?;
-        Links::read(&parts)
+        parts::list_complete(&self.path.join(POSTS), recorded, RELINK)
     }
 
     /// Appends links; of several of one post the newest counts.
@@ -121,12 +152,25 @@ impl StoreWriter {
         }
         let folder = self.path.join(POSTS);
         make_folder(&folder)?;
-        let recorded = Catalog::read(&self.path)?.link_parts;
-        let number = parts::list_complete(&folder, recorded, RELINK)?.len();
+        let number = self.link_parts()?.len();
         let bytes = link::to_bytes(links).map_err(io::Error::other);
         let bytes = bytes.map_err(|source| Error::write(&folder, source))?;
         parts::write(&folder, number, &bytes)?;
         Catalog::update(&self.path, |catalog| catalog.link_parts = number + 1)
+    }
+
+    /// Takes parts of links of other stores, as they are.
+    pub(crate) fn take_links(&mut self, taken: &[Part]) -> Result<(), Error> {
+        let folder = self.path.join(POSTS);
+        make_folder(&folder)?;
+        let first = self.link_parts()?.len();
+        for (number, part) in taken.iter().enumerate() {
+            parts::take(&folder, first + number, part)?;
+        }
+        sync_folder(&folder)?;
+        Catalog::update(&self.path, |catalog| {
+            catalog.link_parts = first + taken.len();
+        })
     }
 
     /// Replaces the list of contents that could not be encoded.
@@ -197,20 +241,30 @@ fn adopt(store: &Path) -> Result<(), Error> {
     })
 }
 
-fn make_folder(path: &Path) -> Result<(), Error> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
     fs::create_dir_all(path).map_err(|source| Error::write(path, source))?;
     sync_parent(path)
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), Error> {
+pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
     fs::rename(from, to).map_err(|source| Error::write(to, source))?;
     sync_parent(to)
 }
 
 /// Makes a new or renamed entry last; only Unix lets folders be opened for that.
 fn sync_parent(path: &Path) -> Result<(), Error> {
-    let Some(folder) = path.parent().filter(|_| cfg!(unix)) else {
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Makes the entries of a folder last.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
+    if cfg!(not(unix)) {
         return Ok(());
+    }
+    // The parent of a bare name is the folder that we are in.
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
     };
     let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
     synced.map_err(|source| Error::write(folder, source))

@@ -19,7 +19,8 @@ const KILLS: u64 = 200;
 
 fn encoding(store: &Path) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
-    let test = "tests::kill::a_run_killed_at_200_random_moments_ends_with_the_store_of_an_undisturbed_one";
+    let test =
+        "tests::kill::a_run_killed_at_200_random_moments_ends_with_the_store_of_an_undisturbed_one";
     command.args(["--exact", test]).env(STORE, store);
     command.stdout(Stdio::null()).stderr(Stdio::null());
     command.spawn().unwrap()
@@ -35,7 +36,11 @@ fn lot(number: u64) -> f64 {
 fn contents(store: &Path, posts: &Path) -> (mmfnd_features::Links, String, Vec<Vec<Vec<f32>>>) {
     let links = StoreWriter::open(store).unwrap().links().unwrap();
     let rejects = std::fs::read_to_string(store.join("rejects.csv")).unwrap();
-    (links, rejects, rows(store, &read_posts(posts).unwrap(), &ALL))
+    (
+        links,
+        rejects,
+        rows(store, &read_posts(posts).unwrap(), &ALL),
+    )
 }
 
 #[test]
@@ -78,7 +83,10 @@ fn a_run_killed_at_200_random_moments_ends_with_the_store_of_an_undisturbed_one(
     }
     assert!(encoding(&store).wait().unwrap().success());
     assert!(contents(&store, &file) == expected, "after the last kill");
-    eprintln!("{kills} kills, {} stores completed, a whole run takes {whole_run:?}", finished + 1);
+    eprintln!(
+        "{kills} kills, {} stores completed, a whole run takes {whole_run:?}",
+        finished + 1
+    );
 }
 
 /// Whether the process ended by itself before that moment.

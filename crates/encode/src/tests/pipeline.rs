@@ -1,6 +1,6 @@
 //! What is encoded, how often, and what the summary says.
 
-use mmfnd_features::{Key, Store, StoreWriter, ValueType};
+use mmfnd_features::{Features, Key, Store, ValueType};
 use tempfile::tempdir;
 
 use super::fakes::{ALL, Fakes, Fault, picture, post, rows, run};
@@ -90,10 +90,9 @@ fn a_post_that_changed_is_linked_anew() {
     let changed = [post("1", "a cow", &[&a])];
     let summary = run(&changed, &Fakes::new(), &store).unwrap();
     assert_eq!((summary.encoded(), summary.linked), (4, 1));
-    let links = StoreWriter::open(&store).unwrap().links().unwrap();
-    let link = links.get("1").unwrap();
-    assert_eq!(link.text_key, Key::of(b"a cow"));
-    assert_eq!(link.image_key, Some(Key::of(&std::fs::read(&a).unwrap())));
+    let features = Features::load(&Store::open(&store).unwrap(), &changed, &ALL).unwrap();
+    let picture = Key::of(&std::fs::read(&a).unwrap());
+    assert_eq!(features.image_key, [Some(picture)]);
 }
 
 #[test]

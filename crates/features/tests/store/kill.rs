@@ -123,10 +123,7 @@ fn links_that_were_not_counted_yet_are_taken() {
         fixture.writer().write_links(&[link(&changed)]).unwrap();
     });
     assert_sound(&fixture);
-    assert_eq!(
-        fixture.writer().links().unwrap().get("1"),
-        Some(&link(&changed))
-    );
+    assert!(fixture.writer().links().unwrap().has(&link(&changed)));
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod export;
 mod fixture;
 mod kill;
 mod load;
+mod merge;
 mod process;
 mod replace;
 mod round_trip;

@@ -50,7 +50,7 @@ fn write_without_end(store: &std::path::Path) {
     for number in 0.. {
         let post = numbered(number);
         let key = text_key(&post);
-        if writer.links().unwrap().get(&post.id).is_none() {
+        if !writer.links().unwrap().knows(&post.id) {
             writer.write_links(&[link(&post)]).unwrap();
         }
         if !encoder.present().contains(&key) {
