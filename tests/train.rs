@@ -116,6 +116,7 @@ fn the_table_has_the_layout_of_the_paper() {
     let table = Mmfnd::new(["evaluate", run.to_str().unwrap()])
         .succeeds()
         .stdout;
+    let (table, details) = table.split_at(table.find("\nloss ").unwrap());
     let digits = |c: char| if c.is_ascii_digit() { '9' } else { c };
     let (header, figures) = table.split_at(table.find("test").unwrap());
     let figures: String = figures.chars().map(digits).collect();
@@ -125,6 +126,9 @@ split                 n  accuracy     prec.  recall      F1     prec.  recall   
 test                 99     9.999     9.999   9.999   9.999     9.999   9.999   9.999   9.999
 seed 9, epoch 9 of 9, chosen by validation accuracy
 ");
+    for more in ["macro F1 ", "AUPRC ", "calibration error ", "\nreal posts "] {
+        assert!(details.contains(more), "{details}");
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
                 selection: metrics.selection,
                 seed: info.seed,
             };
-            write!(stdout, "{table}{}", Causes(&causes))
+            write!(stdout, "{table}\n{}{}", Details(split), Causes(&causes))
         }
     }
     .context("cannot print the figures")
@@ -215,6 +215,30 @@ impl fmt::Display for MetricsRow<'_> {
             .auroc
             .map_or("-".to_owned(), |area| format!("{area:.3}"));
         write!(f, " {auroc:>7}")
+    }
+}
+
+/// What the table has no room for.
+struct Details<'a>(&'a Metrics);
+
+impl fmt::Display for Details<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Metrics {
+            loss,
+            macro_f1,
+            auprc,
+            ece,
+            confusion: [real, fake],
+            ..
+        } = self.0;
+        let auprc = auprc.map_or("-".to_owned(), |area| format!("{area:.3}"));
+        writeln!(
+            f,
+            "loss {loss:.3}, macro F1 {macro_f1:.3}, AUPRC {auprc}, calibration error {ece:.3}"
+        )?;
+        writeln!(f, "{:<16} {:>10} {:>10}", "taken for", "real", "fake")?;
+        writeln!(f, "{:<16} {:>10} {:>10}", "real posts", real[0], real[1])?;
+        writeln!(f, "{:<16} {:>10} {:>10}", "fake posts", fake[0], fake[1])
     }
 }
 

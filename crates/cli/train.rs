@@ -88,8 +88,8 @@ pub(crate) fn train_posts(
     let summary = mmfnd_train::train(features, posts, config, options, &show)?;
     let (counts, selection) = (summary.info.counts, summary.metrics.selection);
     stage.into_inner().finish(&format!(
-        "{} posts, {epochs} epochs, the best is {}",
-        counts.train, selection.epoch
+        "{} posts, {} epochs, the best is {}",
+        counts.train, selection.epochs, selection.epoch
     ));
     Ok(summary)
 }

@@ -26,6 +26,7 @@ SEED = 20261124
 HERE = Path(__file__).resolve().parent
 B = 8
 SMALL = dict(layers=3, d_bert=6, d_resnet=10, d_clip=5, d_logits=7, d_hidden=8, d_projection=6, d_fusion=5, d_branch=4, experts=2, shared_experts=3, levels=2, dropout=0.0)
+CLASS_WEIGHTS, LABEL_SMOOTHING, WARM_UP, CLIP_NORM = [0.7, 1.8], 0.1, 5, 0.8
 STEPS, BATCHES, LEARNING_RATE, WEIGHT_DECAY = 20, 3, 3e-3, 0.1  # at 1e-2 PyTorch itself strays from its float64 run by 2e-3
 
 
@@ -140,26 +141,78 @@ def head(name: str, **options: object) -> Mmfnd:
     return model
 
 
-def trajectory():
-    """AdamW over a few batches in turn, dropout off: losses and where the weights end."""
-    c = Config(**SMALL)
+def trajectory(name: str = "trajectory", **options: object):
+    """AdamW over a few batches in turn, dropout off: losses and where the weights end.
+
+    With `extras` the loss has class weights and label smoothing, the gradients are clipped, and the rate follows a cosine after a warm-up.
+    """
+    extras = options.pop("extras", False)
+    c = Config(**{**SMALL, **options})
     model = Mmfnd(c)
     randomise(model)
     data = posts(c, BATCHES * B)
     file = prefixed("input", data) | prefixed("weight", weights(model))
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    of_loss, schedule, metadata = {}, None, {}
+    if extras:
+        of_loss = dict(weight=torch.tensor(CLASS_WEIGHTS), label_smoothing=LABEL_SMOOTHING)
+        rise = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1 / WARM_UP, total_iters=WARM_UP - 1)
+        fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS - WARM_UP)
+        schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [WARM_UP])
+        metadata = dict(class_weights=CLASS_WEIGHTS, label_smoothing=LABEL_SMOOTHING, warm_up=WARM_UP, clip_norm=CLIP_NORM)
     losses = []
     for step in range(STEPS):
         rows = slice(step % BATCHES * B, (step % BATCHES + 1) * B)
         batch = {name: t[rows] for name, t in data.items()}
         label = batch.pop("label")
-        loss = F.cross_entropy(model(**batch)["logits"], label)
+        loss = F.cross_entropy(model(**batch)["logits"], label, **of_loss)
         optimizer.zero_grad()
         loss.backward()
+        if extras:
+            nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)
         optimizer.step()
+        if schedule:
+            schedule.step()
         losses.append(loss.detach())
     file |= {"losses": torch.stack(losses)} | prefixed("after", weights(model))
-    save("trajectory", file, config=asdict(c), batch=B, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    save(name, file, config=asdict(c), batch=B, learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY, **metadata)
+
+
+def schedules():
+    """Learning rates of each step; what the formula in the Rust code gives for these numbers."""
+    file, about = {}, {}
+    for name, cosine, warm_up in (("constant", False, 0), ("warm_up", False, 5), ("cosine", True, 0), ("both", True, 5)):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.zeros(1))], lr=LEARNING_RATE)
+        after = STEPS - warm_up
+        rest = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, after) if cosine else torch.optim.lr_scheduler.ConstantLR(optimizer, 1.0, STEPS)
+        schedule = rest
+        if warm_up:
+            rise = torch.optim.lr_scheduler.LinearLR(optimizer, start_factor=1 / warm_up, total_iters=warm_up - 1)
+            schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, rest], [warm_up])
+        rates = []
+        for _ in range(STEPS):
+            rates.append(optimizer.param_groups[0]["lr"])
+            optimizer.step()
+            schedule.step()
+        file[name] = torch.tensor(rates)
+        about[name] = {"cosine": cosine, "warm_up": warm_up}
+    save("schedule", file, learning_rate=LEARNING_RATE, steps=STEPS, schedules=about)
+
+
+def clipping():
+    """Gradients before and after clip_grad_norm_, with a norm that clips and one that does not."""
+    model = Projection(9, 12, 8, dropout=0.0)
+    randomise(model)
+    x, loss_weight = torch.randn(B, 9), torch.randn(B, 8)
+    file = {"input.x": x, "loss_weight": loss_weight} | prefixed("weight", weights(model))
+    model.train()
+    for name, largest in (("small", 0.5), ("large", 1e3)):
+        model.zero_grad()
+        (loss_weight * model(x)).sum().backward()
+        norm = nn.utils.clip_grad_norm_(model.parameters(), largest)
+        file |= {f"{name}.norm": norm.view(1), f"{name}.largest": torch.tensor([largest])}
+        file |= {f"{name}.{key}": p.grad for key, p in model.named_parameters()}
+    save("clip", file)
 
 
 def losses():
@@ -194,6 +247,9 @@ def main():
         head(f"head_{variant.replace('w/o ', 'without_').replace('-', '_').lower()}", variant=variant, **small)
     trajectory()
     losses()
+    schedules()
+    clipping()
+    trajectory("trajectory_options", extras=True, **smaller)
 
 
 if __name__ == "__main__":

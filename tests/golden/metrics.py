@@ -3,7 +3,7 @@
     python3 tests/golden/metrics.py
 
 `scores` are p(fake) as float32; a post is called fake when its score is above one half. `precision`, `recall` and `f1` are [real, fake] with 0 for 0/0; `auroc` and `auprc`
-(average precision) are null where only one class is present.
+(average precision) are null where only one class is present. `ece` is in plain numpy, over 15 bins of equal width as `calibration_curve` makes them, which has to agree.
 """
 
 import json
@@ -11,11 +11,13 @@ from pathlib import Path
 
 import numpy as np
 import sklearn
+from sklearn.calibration import calibration_curve
 from sklearn.metrics import (
     accuracy_score, average_precision_score, confusion_matrix, f1_score, log_loss, precision_recall_fscore_support, roc_auc_score,
 )
 
 SEED = 20261124
+BINS = 15
 HERE = Path(__file__).resolve().parent
 
 
@@ -39,6 +41,18 @@ def sets(rng: np.random.Generator) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     }
 
 
+def calibration_error(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Sum over bins of (share of the posts) * |share of fakes - mean score|."""
+    bins = np.searchsorted(np.linspace(0, 1, BINS + 1)[1:-1], scores)
+    used = np.unique(bins)
+    fakes, means = (np.array([values[bins == b].mean() for b in used]) for values in (labels, scores))
+    if len(set(labels.tolist())) == 2:  # scikit-learn wants both classes
+        theirs = calibration_curve(labels, scores, n_bins=BINS)
+        assert np.allclose(fakes, theirs[0]) and np.allclose(means, theirs[1])
+    shares = np.array([np.mean(bins == b) for b in used])
+    return float(np.sum(shares * np.abs(fakes - means)))
+
+
 def measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, object]:
     scores = scores.astype(np.float32)
     predicted = (scores > 0.5).astype(int)
@@ -57,6 +71,7 @@ def measure(labels: np.ndarray, scores: np.ndarray) -> dict[str, object]:
         "log_loss": float(log_loss(labels, scores.astype(np.float64), labels=[0, 1])),
         "auroc": float(roc_auc_score(labels, scores)) if both else None,
         "auprc": float(average_precision_score(labels, scores)) if both else None,
+        "ece": calibration_error(labels, scores.astype(np.float64)),
     }
 
 

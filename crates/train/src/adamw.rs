@@ -56,6 +56,11 @@ impl AdamW {
         }
     }
 
+    /// For the steps from now on.
+    pub fn set_learning_rate(&mut self, learning_rate: f64) {
+        self.learning_rate = learning_rate;
+    }
+
     /// One step along `gradients`.
     pub fn step<M: Module>(&mut self, module: M, gradients: &mut Gradients) -> M {
         module.map(&mut Step {

@@ -121,16 +121,14 @@ fn gather(column: &Column, rows: &[usize]) -> Vec<f32> {
     values
 }
 
-/// Labels as one-hot rows.  `[B, C]`
-pub(crate) fn labels(posts: &[Post], rows: &[usize], device: &Device) -> Tensor<2> {
-    let one_hot = rows.iter().flat_map(|&row| {
-        let label = posts[row]
+/// Labels of posts that are trained on, 1 for fake.
+pub(crate) fn labels(posts: &[Post], rows: &[usize]) -> Vec<usize> {
+    let label = |&row: &usize| {
+        posts[row]
             .label
-            .expect("only labelled posts are trained on");
-        [0, 1].map(|class| f32::from(u8::from(label.index() == class)))
-    });
-    let data = TensorData::new(one_hot.collect::<Vec<_>>(), [rows.len(), 2]);
-    Tensor::from_data(data, device)
+            .expect("only labelled posts are trained on")
+    };
+    rows.iter().map(label).map(|label| label.index()).collect()
 }
 
 /// Numbers the picture of each post; posts without features have none.

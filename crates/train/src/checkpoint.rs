@@ -31,8 +31,23 @@ struct Position {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 struct BestPosition {
     epoch: usize,
+    #[serde(with = "exact")]
     accuracy: f64,
+    #[serde(with = "exact")]
     loss: f64,
+}
+
+/// Numbers as text: as JSON numbers they are not read back to the last bit, and an epoch could be taken for better than its equal.
+mod exact {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_str(&value.to_string())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// Writes a checkpoint over the last one.

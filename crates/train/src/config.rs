@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use mmfnd_posts::Split;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::Error;
 use crate::heads::Head;
-use crate::heads::range::within;
 use crate::registry::{HEADS, Kind, typed};
+
+pub use crate::training::{ClassWeights, Schedule, Select, TrainConfig};
 
 /// What is trained and how.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -82,64 +82,6 @@ fn find_kind(name: &Value) -> Result<&'static Kind, String> {
     found.ok_or_else(|| format!("`head.kind` is {name}; it has to be one of {}", names()))
 }
 
-/// How a head is trained; the defaults are the paper's (difference 11).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Step size of AdamW.
-    pub learning_rate: f64,
-    /// Decay of AdamW.
-    pub weight_decay: f64,
-    /// Posts in a step.
-    pub batch_size: usize,
-    /// Passes over the training posts.
-    pub epochs: usize,
-    /// Of first values, order of posts, dropout, and the validation split where one is made.
-    pub seed: u64,
-    /// The split by whose accuracy the epoch is chosen.
-    pub select: Select,
-    /// Share of the training posts that become validation posts, where there are none.
-    pub validation_share: f64,
-    /// Epochs from one checkpoint to the next.
-    pub checkpoint_every: usize,
-}
-
-/// 12: the split by whose accuracy the epoch is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Select {
-    /// Posts that are neither trained on nor reported.
-    #[default]
-    Validation,
-    /// As the paper does; the figures are optimistic.
-    Test,
-}
-
-impl Select {
-    /// The split.
-    pub fn split(self) -> Split {
-        match self {
-            Self::Validation => Split::Validation,
-            Self::Test => Split::Test,
-        }
-    }
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-4,
-            weight_decay: 0.01,
-            batch_size: 64,
-            epochs: 100,
-            seed: 1,
-            select: Select::Validation,
-            validation_share: 0.15,
-            checkpoint_every: 1,
-        }
-    }
-}
-
 impl Config {
     /// From a file, if there is one, and `key=value` settings, the later ones winning.
     pub fn read(file: Option<&Path>, settings: &[String]) -> Result<Self, Error> {
@@ -197,19 +139,6 @@ impl Config {
         };
         config.train.check().map_err(problem)?;
         Ok(config)
-    }
-}
-
-impl TrainConfig {
-    fn check(&self) -> Result<(), String> {
-        within("train.learning_rate", self.learning_rate, 1e-8..=1.0)?;
-        within("train.weight_decay", self.weight_decay, 0.0..=1.0)?;
-        within("train.batch_size", self.batch_size, 2..=65_536)?;
-        within("train.epochs", self.epochs, 1..=100_000)?;
-        let share = self.validation_share;
-        within("train.validation_share", share, 0.01..=0.5)?;
-        let checkpoint_every = self.checkpoint_every;
-        within("train.checkpoint_every", checkpoint_every, 1..=100_000)
     }
 }
 

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_softmax;
 use mmfnd_posts::Post;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -12,11 +11,14 @@ use rand_chacha::ChaCha8Rng;
 use crate::Error;
 use crate::adamw::AdamW;
 use crate::batch::{Dataset, labels};
+use crate::clip::clip;
 use crate::config::TrainConfig;
 use crate::heads::{Head, Noise};
+use crate::loss::{Loss, cross_entropy};
 use crate::metrics::{Metrics, Scored};
 use crate::predict::{Prediction, pairs, predict};
 use crate::run::EpochReport;
+use crate::schedule::Rates;
 use crate::split::Splits;
 use crate::weights::numbers;
 
@@ -27,6 +29,8 @@ pub(crate) struct Trainer<'a> {
     pub posts: &'a [Post],
     pub splits: &'a Splits,
     pub config: &'a TrainConfig,
+    pub loss: Loss,
+    pub rates: Rates,
     /// With autodiff.
     pub device: &'a burn::tensor::Device,
 }
@@ -68,8 +72,19 @@ impl Trainer<'_> {
             let output = state
                 .head
                 .forward(self.dataset.inputs(rows, self.device), Some(noise));
-            let loss = cross_entropy(output.logits.clone(), labels(self.posts, rows, self.device));
-            state.head = state.optimizer.step(state.head, &mut loss.backward());
+            let targets = self.loss.targets(&labels(self.posts, rows), self.device);
+            let loss = cross_entropy(output.logits.clone(), targets);
+            let mut gradients = loss.backward();
+            if self.config.clip_norm > 0.0 {
+                clip(
+                    &state.head,
+                    std::slice::from_mut(&mut gradients),
+                    self.config.clip_norm,
+                );
+            }
+            let rate = self.rates.at(state.step - 1);
+            state.optimizer.set_learning_rate(rate);
+            state.head = state.optimizer.step(state.head, &mut gradients);
             steps.push((loss.detach(), output.logits.detach()));
         }
         let train = self.training_metrics(&order, steps, state.epoch)?;
@@ -88,6 +103,15 @@ impl Trainer<'_> {
             seconds: start.elapsed().as_secs_f64(),
         };
         Ok((state, report))
+    }
+
+    /// Whether there is nothing left to train: all epochs are done, or the last ones were no better.
+    pub fn is_done<H>(&self, state: &State<H>) -> bool {
+        let TrainConfig {
+            epochs, patience, ..
+        } = *self.config;
+        let best = state.best.as_ref().map_or(0, |best| best.epoch);
+        state.epoch >= epochs || (patience > 0 && state.epoch - best >= patience)
     }
 
     /// Metrics of posts at inference.
@@ -165,10 +189,4 @@ impl<H: Head> State<H> {
         }
         is_better
     }
-}
-
-/// Softmax cross-entropy, the mean over the batch.  `[1]`
-pub(crate) fn cross_entropy(logits: Tensor<2>, one_hot: Tensor<2>) -> Tensor<1> {
-    let posts = logits.dims()[0] as f64;
-    (log_softmax(logits, 1) * one_hot).sum() * (-1.0 / posts)
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use mmfnd_posts::{Label, Post};
 use serde::{Deserialize, Serialize};
 
+use crate::ranking::{auprc, auroc, ece};
+
 /// How good predictions are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metrics {
@@ -24,6 +26,10 @@ pub struct Metrics {
     pub macro_f1: f64,
     /// Area under the ROC curve; none when there is one class only.
     pub auroc: Option<f64>,
+    /// Area under the precision–recall curve of the class fake, as average precision; none when there is one class only.
+    pub auprc: Option<f64>,
+    /// Expected calibration error of p_fake, 15 bins of equal width.
+    pub ece: f64,
 }
 
 /// Precision, recall and their harmonic mean.
@@ -83,6 +89,8 @@ impl Metrics {
             confusion,
             macro_f1: (fake.f1 + real.f1) / 2.0,
             auroc: auroc(scored),
+            auprc: auprc(scored),
+            ece: ece(scored),
         }
     }
 }
@@ -135,29 +143,6 @@ fn share(part: usize, whole: usize) -> f64 {
         0 => 0.0,
         _ => part as f64 / whole as f64,
     }
-}
-
-/// Area under the ROC curve by ranks (Mann–Whitney), ties counting half.
-fn auroc(scored: &[Scored]) -> Option<f64> {
-    let score = |post: &Scored| f64::from(post.logits[1]) - f64::from(post.logits[0]);
-    let mut sorted: Vec<_> = scored
-        .iter()
-        .map(|post| (score(post), post.label))
-        .collect();
-    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let fakes = scored.iter().filter(|post| post.label == 1).count();
-    let reals = scored.len() - fakes;
-    if fakes == 0 || reals == 0 {
-        return None;
-    }
-    let (mut pairs, mut reals_below) = (0.0, 0);
-    for tied in sorted.chunk_by(|a, b| a.0 == b.0) {
-        let fakes_here = tied.iter().filter(|(_, label)| *label == 1).count();
-        let reals_here = tied.len() - fakes_here;
-        pairs += fakes_here as f64 * (reals_below as f64 + reals_here as f64 / 2.0);
-        reals_below += reals_here;
-    }
-    Some(pairs / (fakes as f64 * reals as f64))
 }
 
 #[cfg(test)]
@@ -226,17 +211,12 @@ mod tests {
         );
     }
 
-    #[test]
-    fn ties_count_half() {
-        assert_eq!(Metrics::of(&scored(&[(1.0, 1), (1.0, 0)])).auroc, Some(0.5));
-    }
-
     proptest! {
         #[test]
         fn metrics_lie_between_zero_and_one(posts in prop::collection::vec((-9.0f32..9.0, 0usize..2), 0..40)) {
             let metrics = Metrics::of(&scored(&posts));
             let Metrics { fake, real, .. } = &metrics;
-            let shares = [metrics.accuracy, metrics.macro_f1, fake.precision, fake.recall, fake.f1, real.precision, real.recall, real.f1];
+            let shares = [metrics.accuracy, metrics.ece, metrics.auprc.unwrap_or(0.0), metrics.macro_f1, fake.precision, fake.recall, fake.f1, real.precision, real.recall, real.f1];
             prop_assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)), "{metrics:?}");
             prop_assert!(metrics.auroc.is_none_or(|area| (0.0..=1.0).contains(&area)));
             prop_assert!(metrics.loss >= 0.0);

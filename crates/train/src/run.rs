@@ -91,7 +91,7 @@ impl RunMetrics {
 pub struct Selection {
     /// The epoch, from 1.
     pub epoch: usize,
-    /// Of how many.
+    /// Of how many that were trained: fewer than were asked for where the last ones were no better.
     pub epochs: usize,
     /// By the accuracy on this split.
     pub by: Select,

@@ -7,14 +7,16 @@ use mmfnd_features::Features;
 use mmfnd_posts::{Post, Split, TableColumn, write_table};
 
 use crate::adamw::AdamW;
-use crate::batch::{Dataset, fingerprint, pictures, specs};
-use crate::config::{Config, Select};
-use crate::fit::{Best, State, Trainer};
+use crate::batch::{Dataset, fingerprint, labels, pictures, specs};
+use crate::config::{Config, Select, TrainConfig};
+use crate::fit::{State, Trainer};
 use crate::heads::{Head, Init, Sizes};
+use crate::loss::Loss;
 use crate::metrics::Metrics;
 use crate::predict::{Prediction, predict, write_run};
 use crate::resnet_layer::ResnetLayer;
 use crate::run::{Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
+use crate::schedule::Rates;
 use crate::split::Splits;
 use crate::{Device, Error, checkpoint, weights, weights_file};
 
@@ -101,12 +103,14 @@ pub(crate) fn run<H: Head>(job: &Job) -> Result<RunSummary, Error> {
         posts,
         splits: &splits,
         config: &config.train,
+        loss: Loss::of(&config.train, labels(posts, &splits.train).into_iter()),
+        rates: Rates::new(&config.train, steps(splits.train.len(), &config.train)),
         device: &device,
     };
     let state = fresh::<H>(config, &sizes, layer, &device, options.device);
     let (head, selection) = match run.is_finished() {
         true => finished(&run, state.head.valid())?,
-        false => best(fit(&trainer, &run, state, job.on_epoch)?, config),
+        false => fit(&trainer, &run, state, job.on_epoch)?,
     };
     finish(&trainer, &run, &head, selection, info)
 }
@@ -218,18 +222,23 @@ fn fresh<H: Head>(
     }
 }
 
-/// All epochs that are still to be done.
+/// Steps of an epoch; a last batch of one post is none.
+fn steps(posts: usize, config: &TrainConfig) -> usize {
+    posts / config.batch_size + usize::from(posts % config.batch_size > 1)
+}
+
+/// All epochs that are still to be done; the weights of the best one.
 fn fit<H: Head>(
     trainer: &Trainer,
     run: &RunDir,
     state: State<H>,
     on_epoch: &dyn Fn(&EpochReport),
-) -> Result<Best<H>, Error> {
+) -> Result<(H, Selection), Error> {
     let folder = run.checkpoint();
     let mut state = checkpoint::load(&folder, state, trainer.device)?;
     let mut reports = run.epochs()?;
     reports.truncate(state.epoch);
-    while state.epoch < trainer.config.epochs {
+    while !trainer.is_done(&state) {
         let report;
         (state, report) = trainer.epoch(state)?;
         on_epoch(&report);
@@ -239,21 +248,16 @@ fn fit<H: Head>(
             checkpoint::save(&folder, &state)?;
         }
     }
-    Ok(state
-        .best
-        .expect("there is at least one epoch, and the first is the best so far"))
-}
-
-/// The weights of the best epoch.
-fn best<H>(best: Best<H>, config: &Config) -> (H, Selection) {
-    let by = config.train.select;
+    let by = trainer.config.select;
+    let best = state.best;
+    let best = best.expect("there is at least one epoch, and the first is the best so far");
     let selection = Selection {
         epoch: best.epoch,
-        epochs: config.train.epochs,
+        epochs: state.epoch,
         by,
         optimistic: by == Select::Test,
     };
-    (best.head, selection)
+    Ok((best.head, selection))
 }
 
 /// The weights of a run that is finished already.

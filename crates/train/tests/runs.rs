@@ -58,13 +58,17 @@ fn run(world: &World, name: &str, settings: &[&str]) -> Result<RunSummary, Error
 
 /// A run that is killed after `epochs` epochs, as a process is: nothing after that is written.
 fn interrupted(world: &World, name: &str, epochs: usize) {
+    interrupted_with(world, name, epochs, &[]);
+}
+
+fn interrupted_with(world: &World, name: &str, epochs: usize, settings: &[&str]) {
     let features = load(world);
     let out = world.path(name);
     let stopped = std::panic::catch_unwind(|| {
         train(
             &features,
             &world.posts,
-            &config(&[]),
+            &config(settings),
             &options(&out),
             &|report| {
                 assert!(report.epoch <= epochs, "killed");
@@ -96,7 +100,11 @@ fn a_run_learns_what_can_be_learned() {
     );
     assert_eq!(summary.info.sizes.resnet_classes, world::CLASSES);
     let dir = RunDir::open(&world.path("run")).unwrap();
-    assert_eq!(dir.metrics().unwrap(), summary.metrics);
+    let written = dir.metrics().unwrap();
+    assert_eq!(written.selection, summary.metrics.selection);
+    let test_again = written.test.unwrap(); // numbers are read back to the last digit but one
+    assert_eq!(test_again.confusion, test.confusion);
+    assert!((test_again.loss - test.loss).abs() < 1e-12);
     assert_eq!(dir.epochs().unwrap().len(), 15);
     assert!(!world.path("run/checkpoint").exists());
 }
@@ -146,6 +154,89 @@ fn an_interrupted_run_resumes_and_ends_with_the_same_bytes() {
                 "{file} after {epochs}"
             );
         }
+    }
+}
+
+#[test]
+fn options_of_the_training_change_it_and_resume_to_the_same_bytes() {
+    let world = World::new(posts(96));
+    let plain = run(&world, "plain", &[]).unwrap();
+    let every = [
+        "train.schedule=cosine",
+        "train.warmup_epochs=1.5",
+        "train.class_weights=[1, 2]",
+        "train.label_smoothing=0.1",
+        "train.clip_norm=0.5",
+    ];
+    for option in every {
+        let summary = run(&world, option, &[option]).unwrap();
+        assert_ne!(summary.predictions, plain.predictions, "{option}");
+    }
+    run(&world, "whole", &every).unwrap();
+    interrupted_with(&world, "cut", 2, &every);
+    let again = RunOptions {
+        resume: true,
+        ..options(&world.path("cut"))
+    };
+    train(
+        &load(&world),
+        &world.posts,
+        &config(&every),
+        &again,
+        &|_| (),
+    )
+    .unwrap();
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        assert_eq!(
+            bytes(&world, "whole", file),
+            bytes(&world, "cut", file),
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn balanced_weights_are_no_weights_where_the_classes_are_as_many() {
+    let world = World::new(posts(96));
+    let plain = run(&world, "plain", &["train.select=test"]).unwrap();
+    let settings = ["train.select=test", "train.class_weights=balanced"];
+    let balanced = run(&world, "balanced", &settings).unwrap();
+    assert_eq!(plain.predictions, balanced.predictions);
+}
+
+#[test]
+fn a_training_that_gets_no_better_ends_early_and_resumes_to_the_same_bytes() {
+    let world = World::new(posts(96));
+    let settings = [
+        "train.epochs=60",
+        "train.patience=3",
+        "train.learning_rate=0.02",
+    ];
+    let summary = run(&world, "whole", &settings).unwrap();
+    let selection = summary.metrics.selection;
+    assert!(selection.epochs < 60, "{selection:?}");
+    assert_eq!(selection.epochs, selection.epoch + 3);
+    let dir = RunDir::open(&world.path("whole")).unwrap();
+    assert_eq!(dir.epochs().unwrap().len(), selection.epochs);
+    interrupted_with(&world, "cut", selection.epochs - 2, &settings);
+    let again = RunOptions {
+        resume: true,
+        ..options(&world.path("cut"))
+    };
+    train(
+        &load(&world),
+        &world.posts,
+        &config(&settings),
+        &again,
+        &|_| (),
+    )
+    .unwrap();
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        assert_eq!(
+            bytes(&world, "whole", file),
+            bytes(&world, "cut", file),
+            "{file}"
+        );
     }
 }
 

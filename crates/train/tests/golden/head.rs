@@ -2,9 +2,10 @@
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor};
-use mmfnd_train::AdamW;
+use mmfnd_train::config::{Schedule, TrainConfig};
 use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Output, Sizes, Trained};
 use mmfnd_train::weights::{load, named};
+use mmfnd_train::{AdamW, Loss, Rates, clip, cross_entropy};
 
 use crate::file::{
     GRADIENT, GRADIENT_ELSEWHERE, Golden, LOSS, OUTPUT, STATISTIC, Tolerance, WEIGHT, numbers,
@@ -159,27 +160,55 @@ fn weights_have_pytorchs_names_and_shapes() {
     }
 }
 
+/// Loss, clipping and rates of a trajectory; plain where the file does not say otherwise.
+fn extras(golden: &Golden) -> (Loss, Option<f64>, Rates) {
+    let about = |key: &str| golden.about[key].as_f64();
+    let weights = golden.about["class_weights"].as_array();
+    let weights = weights.map(|w| [w[0].as_f64().unwrap(), w[1].as_f64().unwrap()]);
+    let warm_up = about("warm_up");
+    let config = TrainConfig {
+        learning_rate: about("learning_rate").unwrap(),
+        schedule: warm_up.map_or(Schedule::Constant, |_| Schedule::Cosine),
+        warmup_epochs: warm_up.unwrap_or(0.0),
+        epochs: golden.get("losses").values.len(),
+        ..TrainConfig::default()
+    };
+    let loss = Loss {
+        class_weights: weights.unwrap_or([1.0; 2]),
+        label_smoothing: about("label_smoothing").unwrap_or(0.0),
+    };
+    (loss, about("clip_norm"), Rates::new(&config, 1))
+}
+
 /// Twenty steps over three batches in turn; at their end the weights are compared.
-fn check_trajectory(is_host: bool) {
-    let golden = Golden::open("trajectory");
+fn check_trajectory(file: &str, is_host: bool) {
+    let golden = Golden::open(file);
     let about = |key: &str| golden.about[key].as_f64().unwrap();
     let device = Device::flex().autodiff();
     let mut head = head(&golden, &device);
     let mut adamw = AdamW::new(about("learning_rate"), about("weight_decay"), is_host);
-    let (all, labels) = (inputs(&golden, &device), golden.labels(&device));
+    let (of_loss, clip_norm, rates) = extras(&golden);
+    let all = inputs(&golden, &device);
+    let labels = &golden.get("input.label").values;
+    let labels: Vec<_> = labels.iter().map(|&label| label as usize).collect();
     let (b, theirs) = (about("batch") as usize, &golden.get("losses").values);
     let mut losses = Vec::new();
     for step in 0..theirs.len() {
-        let rows = step * b % labels.dims()[0];
+        let rows = step * b % labels.len();
         let batch = Inputs {
             bert: all.bert.clone().map(|x| x.narrow(0, rows, b)),
             resnet: all.resnet.clone().map(|x| x.narrow(0, rows, b)),
             clip_text: all.clip_text.clone().map(|x| x.narrow(0, rows, b)),
             clip_image: all.clip_image.clone().map(|x| x.narrow(0, rows, b)),
         };
-        let logits = head.forward(batch, None).logits;
-        let loss = loss(logits, labels.clone().narrow(0, rows, b), &device);
-        head = adamw.step(head, &mut loss.backward());
+        let targets = of_loss.targets(&labels[rows..rows + b], &device);
+        let loss = cross_entropy(head.forward(batch, None).logits, targets);
+        let mut found = loss.backward();
+        if let Some(largest) = clip_norm {
+            clip(&head, std::slice::from_mut(&mut found), largest);
+        }
+        adamw.set_learning_rate(rates.at(step as u64));
+        head = adamw.step(head, &mut found);
         losses.extend(numbers(loss));
     }
     LOSS.check("losses", &losses, theirs);
@@ -195,12 +224,18 @@ fn check_trajectory(is_host: bool) {
 
 #[test]
 fn twenty_steps_of_adamw_are_pytorchs() {
-    check_trajectory(true);
+    check_trajectory("trajectory", true);
 }
 
 #[test]
 fn twenty_steps_of_adamw_by_tensors_are_pytorchs() {
-    check_trajectory(false);
+    check_trajectory("trajectory", false);
+}
+
+#[test]
+fn twenty_steps_with_every_option_of_the_training_are_pytorchs() {
+    check_trajectory("trajectory_options", true);
+    check_trajectory("trajectory_options", false);
 }
 
 /// A shift before a BatchNorm has a gradient of rounding errors only, out of which AdamW makes steps, and running means follow it: PyTorch's own float32 and float64 differ there.

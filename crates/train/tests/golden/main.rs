@@ -6,3 +6,4 @@ mod gradients;
 mod head;
 mod metrics;
 mod parts;
+mod training;

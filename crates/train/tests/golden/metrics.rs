@@ -74,9 +74,16 @@ fn metrics_are_scikit_learns() {
             theirs["confusion"],
             "{name}"
         );
-        match ours.auroc {
-            Some(auroc) => close(&format!("{name}: AUROC"), auroc, &theirs["auroc"]),
-            None => assert!(theirs["auroc"].is_null(), "{name}: AUROC"),
+        close(
+            &format!("{name}: calibration error"),
+            ours.ece,
+            &theirs["ece"],
+        );
+        for (area, ours) in [("auroc", ours.auroc), ("auprc", ours.auprc)] {
+            match ours {
+                Some(ours) => close(&format!("{name}: {area}"), ours, &theirs[area]),
+                None => assert!(theirs[area].is_null(), "{name}: {area}"),
+            }
         }
     }
 }
