@@ -5,7 +5,10 @@ use std::time::Instant;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Distribution, Tensor};
 use mmfnd_train::AdamW;
-use mmfnd_train::heads::{Head, Init, Inputs, MmfndConfig, Noise, Sizes};
+use mmfnd_train::heads::{Head, Init, Inputs, MmfndConfig, Noise, Sizes, backward};
+
+#[global_allocator] // as in the program
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const BATCH: usize = 64;
 const STEPS: usize = 40;
@@ -36,7 +39,7 @@ fn main() {
         let output = head.forward(inputs.clone(), Some(Noise::new(1, step as u64)));
         let loss = (log_softmax(output.logits, 1) * labels.clone()).sum() * (-1.0 / BATCH as f64);
         let forward = start.elapsed();
-        let mut gradients = loss.backward();
+        let mut gradients = backward(&loss, output.cuts);
         let backward = start.elapsed();
         head = optimizer.step(head, &mut gradients);
         let all = start.elapsed();

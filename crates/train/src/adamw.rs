@@ -62,7 +62,7 @@ impl AdamW {
     }
 
     /// One step along `gradients`.
-    pub fn step<M: Module>(&mut self, module: M, gradients: &mut Gradients) -> M {
+    pub fn step<M: Module>(&mut self, module: M, gradients: &mut [Gradients]) -> M {
         module.map(&mut Step {
             path: Vec::new(),
             optimizer: self,
@@ -127,26 +127,62 @@ struct Rates {
 }
 
 impl Rates {
-    /// In the order of PyTorch's operations.
     fn update_host(self, weight: &mut [f32], gradient: &[f32], moments: &mut [Vec<f32>; 2]) {
         let [first, second] = moments;
-        let (keep, step, root) = (self.keep as f32, self.step as f32, self.root as f32);
-        let (rest_1, beta_2, rest_2) =
-            ((1.0 - BETA_1) as f32, BETA_2 as f32, (1.0 - BETA_2) as f32);
         let chunks = weight.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));
-        let moments = first
-            .par_chunks_mut(CHUNK)
-            .zip(second.par_chunks_mut(CHUNK));
+        let moments = (first.par_chunks_mut(CHUNK)).zip(second.par_chunks_mut(CHUNK));
         chunks
             .zip(moments)
             .for_each(|((weight, gradient), (first, second))| {
-                let moments = first.iter_mut().zip(second);
-                for ((w, &g), (m, v)) in weight.iter_mut().zip(gradient).zip(moments) {
-                    *m += (g - *m) * rest_1;
-                    *v = *v * beta_2 + g * g * rest_2;
-                    *w = *w * keep - step * *m / (v.sqrt() / root + EPSILON as f32);
-                }
+                self.update_chunk(Chunk {
+                    weight,
+                    gradient,
+                    first,
+                    second,
+                });
             });
+    }
+
+    /// With the widest registers that the processor has.
+    fn update_chunk(self, chunk: Chunk) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            if is_x86_feature_detected!("avx512f") {
+                // SAFETY: the processor has what the function needs.
+                return unsafe { self.update_avx512(chunk) };
+            }
+            if is_x86_feature_detected!("avx2") {
+                // SAFETY: as above.
+                return unsafe { self.update_avx2(chunk) };
+            }
+        }
+        self.update_values(chunk);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f")]
+    fn update_avx512(self, chunk: Chunk) {
+        self.update_values(chunk);
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2")]
+    fn update_avx2(self, chunk: Chunk) {
+        self.update_values(chunk);
+    }
+
+    /// In the order of PyTorch's operations.
+    #[inline(always)] // into each of the above, to be compiled for its registers
+    fn update_values(self, chunk: Chunk) {
+        let (keep, step, root) = (self.keep as f32, self.step as f32, self.root as f32);
+        let (rest_1, beta_2, rest_2) =
+            ((1.0 - BETA_1) as f32, BETA_2 as f32, (1.0 - BETA_2) as f32);
+        let moments = chunk.first.iter_mut().zip(chunk.second);
+        for ((w, &g), (m, v)) in chunk.weight.iter_mut().zip(chunk.gradient).zip(moments) {
+            *m += (g - *m) * rest_1;
+            *v = *v * beta_2 + g * g * rest_2;
+            *w = *w * keep - step * *m / (v.sqrt() / root + EPSILON as f32);
+        }
     }
 
     fn update_device(
@@ -163,10 +199,18 @@ impl Rates {
     }
 }
 
+/// A part of a weight, of its gradient and of its moments.
+struct Chunk<'a> {
+    weight: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+}
+
 struct Step<'a> {
     path: Vec<String>,
     optimizer: &'a mut AdamW,
-    gradients: &'a mut Gradients,
+    gradients: &'a mut [Gradients],
 }
 
 impl ModuleMapper for Step<'_> {
@@ -183,7 +227,8 @@ impl ModuleMapper for Step<'_> {
         if !weight.is_require_grad() {
             return param;
         }
-        let Some(gradient) = weight.grad_remove(self.gradients) else {
+        let mut all = self.gradients.iter_mut();
+        let Some(gradient) = all.find_map(|gradients| weight.grad_remove(gradients)) else {
             return param;
         };
         drop(weight);
@@ -251,7 +296,7 @@ mod tests {
         let mut optimizer = AdamW::new(0.1, 0.5, is_host);
         for _ in 0..steps {
             let output = linear.forward(Tensor::<2>::from_floats([[2.0]], &device));
-            linear = optimizer.step(linear, &mut output.square().sum().backward());
+            linear = optimizer.step(linear, &mut [output.square().sum().backward()]);
         }
         let bias = linear.bias.unwrap().val();
         [linear.weight.val().into_scalar(), bias.into_scalar()]
@@ -274,7 +319,7 @@ mod tests {
             let (mut linear, mut optimizer) = (Init::new(5, &device).linear(1, 1), start.clone());
             for _ in 0..4 {
                 let output = linear.forward(Tensor::<2>::from_floats([[2.0]], &device));
-                linear = optimizer.step(linear, &mut output.square().sum().backward());
+                linear = optimizer.step(linear, &mut [output.square().sum().backward()]);
                 optimizer = start.clone().with_state(optimizer.state(), &device);
             }
             let weight: f32 = linear.weight.val().into_scalar();

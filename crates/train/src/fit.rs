@@ -13,7 +13,7 @@ use crate::adamw::AdamW;
 use crate::batch::{Dataset, labels};
 use crate::clip::clip;
 use crate::config::TrainConfig;
-use crate::heads::{Head, Noise};
+use crate::heads::{Head, Noise, backward};
 use crate::loss::{Loss, cross_entropy};
 use crate::metrics::{Metrics, Scored};
 use crate::predict::{Prediction, pairs, predict};
@@ -74,13 +74,9 @@ impl Trainer<'_> {
                 .forward(self.dataset.inputs(rows, self.device), Some(noise));
             let targets = self.loss.targets(&labels(self.posts, rows), self.device);
             let loss = cross_entropy(output.logits.clone(), targets);
-            let mut gradients = loss.backward();
+            let mut gradients = backward(&loss, output.cuts);
             if self.config.clip_norm > 0.0 {
-                clip(
-                    &state.head,
-                    std::slice::from_mut(&mut gradients),
-                    self.config.clip_norm,
-                );
+                clip(&state.head, &mut gradients, self.config.clip_norm);
             }
             let rate = self.rates.at(state.step - 1);
             state.optimizer.set_learning_rate(rate);

@@ -51,7 +51,7 @@ pub fn load<M: Module>(module: M, weights: &Weights) -> Result<M, WeightsProblem
 }
 
 /// The gradients of a module's weights by name, laid out as the weights are.
-pub fn gradients<M: Module>(module: &M, gradients: &Gradients) -> Weights {
+pub fn gradients<M: Module>(module: &M, gradients: &[Gradients]) -> Weights {
     let mut reader = GradientReader {
         writer: Writer::default(),
         gradients,
@@ -186,7 +186,7 @@ impl ModuleVisitor for Writer {
 
 struct GradientReader<'a> {
     writer: Writer,
-    gradients: &'a Gradients,
+    gradients: &'a [Gradients],
 }
 
 impl ModuleVisitor for GradientReader<'_> {
@@ -203,7 +203,8 @@ impl ModuleVisitor for GradientReader<'_> {
         if !weight.is_require_grad() {
             return;
         }
-        if let Some(gradient) = weight.grad(self.gradients) {
+        let mut all = self.gradients.iter();
+        if let Some(gradient) = all.find_map(|gradients| weight.grad(gradients)) {
             let layout = Layout::of(&self.writer.path, &gradient.dims());
             self.writer.weights.extend(layout.split(&numbers(gradient)));
         }

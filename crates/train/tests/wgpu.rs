@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use mmfnd_train::heads::{Init, Inputs, MmfndConfig, Noise, Sizes};
+use mmfnd_train::heads::{Init, Inputs, MmfndConfig, Noise, Sizes, backward};
 use mmfnd_train::weights::{self, Weights};
 use mmfnd_train::{AdamW, Device as Kind};
 
@@ -34,7 +34,8 @@ fn step(kind: Kind) -> [Weights; 3] {
         clip_text: made_up([BATCH, 5], 3, &device),
         clip_image: made_up([BATCH, 5], 4, &device),
     };
-    let logits = head.forward(inputs, Some(Noise::new(1, 1))).logits;
+    let output = head.forward(inputs, Some(Noise::new(1, 1)));
+    let (logits, cuts) = (output.logits, output.cuts);
     let values = logits
         .clone()
         .into_data()
@@ -45,7 +46,7 @@ fn step(kind: Kind) -> [Weights; 3] {
         shape: vec![BATCH, 2],
         values,
     };
-    let mut gradients = logits.powi_scalar(2).sum().backward();
+    let mut gradients = backward(&logits.powi_scalar(2).sum(), cuts);
     let by_name = weights::gradients(&head, &gradients);
     let is_host = kind == Kind::Flex;
     let head = AdamW::new(1e-3, 0.01, is_host).step(head, &mut gradients);

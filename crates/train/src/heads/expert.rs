@@ -2,10 +2,10 @@
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 
 use super::Init;
 use super::init::bound;
+use super::ops::experts;
 
 /// One affine map per expert.
 #[derive(Module, Debug)]
@@ -22,13 +22,6 @@ impl ExpertLinear {
             weight: init.uniform([experts, d, d], -bound, bound),
             bias: init.uniform([experts, 1, d], -bound, bound),
         }
-    }
-
-    /// # Shapes
-    /// - `x`: `[E, B, D]`, or `[1, B, D]` when all read the same
-    /// - output: `[E, B, D]`
-    pub fn forward(&self, x: Tensor<3>) -> Tensor<3> {
-        x.matmul(self.weight.val()) + self.bias.val()
     }
 }
 
@@ -52,7 +45,8 @@ impl Experts {
     /// - `x`: `[B, D]`
     /// - output: `[E, B, D]`
     pub fn forward(&self, x: Tensor<2>) -> Tensor<3> {
-        let x = relu(self.linear1.forward(x.unsqueeze()));
-        relu(self.linear2.forward(x))
+        let [first, second] = [&self.linear1, &self.linear2];
+        let weights = [&first.weight, &first.bias, &second.weight, &second.bias];
+        experts(x, weights.map(Param::val))
     }
 }

@@ -6,6 +6,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
 use super::Init;
+use super::ops::{GateWeights, mixture};
 
 /// Softmax over experts by a linear map of the selector.
 #[derive(Module, Debug)]
@@ -34,13 +35,15 @@ impl Gate {
 
     /// # Shapes
     /// - `selector`: `[B, D]`
-    /// - `experts`: `[G, B, D]`
+    /// - `groups`: one to three, `[E, B, D]` each
     /// - output: `[B, D]`
-    pub fn forward(&self, selector: Tensor<2>, experts: Tensor<3>) -> Tensor<2> {
-        let shares = self.shares(selector).swap_dims(0, 1); // [G, B]
-        (experts * shares.unsqueeze_dim(2))
-            .sum_dim(0)
-            .squeeze_dim(0)
+    pub fn forward(&self, selector: Tensor<2>, groups: Vec<Tensor<3>>) -> Tensor<2> {
+        let bias = self.bias.as_ref().expect("made with a bias");
+        let gate = GateWeights {
+            weight: self.weight.val(),
+            bias: bias.val(),
+        };
+        mixture(selector, gate, groups)
     }
 }
 
@@ -69,7 +72,10 @@ mod tests {
         let device = Device::flex();
         let gate = Gate::new(2, 3, &mut Init::new(7, &device));
         let expert = Tensor::<3>::from_floats([[[1.0, -2.0]]], &device);
-        let mixed = gate.forward(Tensor::ones([1, 2], &device), expert.repeat_dim(0, 3));
+        let mixed = gate.forward(
+            Tensor::ones([1, 2], &device),
+            vec![expert.clone().repeat_dim(0, 2), expert],
+        );
         let mixed: Vec<f32> = mixed.into_data().try_into_vec().unwrap();
         assert!((mixed[0] - 1.0).abs() < 1e-6 && (mixed[1] + 2.0).abs() < 1e-6);
     }

@@ -4,6 +4,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
+use super::fork::fork;
+use super::ops::linear;
 use super::parts::Parts;
 use super::{
     Classifier, Dropout, Fusion, Head, HeadOption, Init, Inputs, LayerPool, Mapping, MmfndConfig,
@@ -142,11 +144,10 @@ impl Head for Mmfnd {
 
     fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output {
         let similarity = inputs.similarity(); // Eq. 3  [B]
-        let text = self.text(&inputs, noise);
-        let image = self.image(&inputs, noise);
-        let text_unimodal = branch(&self.text_mapping, &text); // f^t  [B, D]
-        let image_unimodal = branch(&self.image_mapping, &image); // f^v  [B, D]
-        let fused = self.fuse(text, image, &inputs, noise); // f^m  [B, D]
+        let (text, image, cuts) = fork(|| self.text(&inputs, noise), || self.image(&inputs, noise));
+        let [text_unimodal, cross_text] = text; // f^t  [B, D]
+        let [image_unimodal, cross_image] = image; // f^v  [B, D]
+        let fused = self.fuse([cross_text, cross_image], &inputs, noise); // f^m  [B, D]
         let cross_modal = self.weigh(fused.clone(), similarity.clone()); // Eq. 6  [B, D]
         let branches = [&text_unimodal, &image_unimodal, &cross_modal];
         let branches: Vec<_> = branches.into_iter().flatten().cloned().collect();
@@ -160,33 +161,46 @@ impl Head for Mmfnd {
             fused,
             cross_modal,
             aggregate,
+            cuts,
         }
     }
 }
 
 impl Mmfnd {
-    /// Steps 1 and 3 to 5: unimodal and cross-modal.  `[B, D]`
-    fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
-        let bert = self.layer_pool.as_ref()?.forward(inputs.bert());
+    /// Steps 1 and 3 to 6 of the text: f^t and the cross-modal part.  `[B, D]`
+    fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
+        let (Some(layer_pool), Some(projection)) = (&self.layer_pool, &self.text_projection) else {
+            return [None, None];
+        };
+        let bert = layer_pool.forward(inputs.bert());
         let clip = match self.wiring.routing {
             Routing::Paper => Inputs::clip_text,
             Routing::Released => Inputs::clip_image, // difference 1
         };
         let text = self.with_clip(bert, || clip(inputs)); // t^s of Eq. 1  [B, D]
-        let text = self.text_projection.as_ref()?.forward(text, noise);
-        Some(extract(&self.text_ple, text))
+        branch(
+            &self.text_ple,
+            &self.text_mapping,
+            projection.forward(text, noise),
+        )
     }
 
-    /// Steps 2 to 5: unimodal and cross-modal.  `[B, D]`
-    fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<(Tensor<2>, Tensor<2>)> {
-        let resnet = self.resnet.as_ref()?.forward(inputs.resnet());
+    /// Steps 2 to 6 of the picture: f^v and the cross-modal part.  `[B, D]`
+    fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
+        let (Some(resnet), Some(projection)) = (&self.resnet, &self.image_projection) else {
+            return [None, None];
+        };
+        let resnet = linear(inputs.resnet(), resnet);
         let clip = match self.wiring.routing {
             Routing::Paper => Inputs::clip_image,
             Routing::Released => Inputs::clip_text, // difference 1
         };
         let image = self.with_clip(resnet, || clip(inputs)); // v^s of Eq. 1  [B, D]
-        let image = self.image_projection.as_ref()?.forward(image, noise);
-        Some(extract(&self.image_ple, image))
+        branch(
+            &self.image_ple,
+            &self.image_mapping,
+            projection.forward(image, noise),
+        )
     }
 
     fn with_clip(&self, x: Tensor<2>, clip: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
@@ -208,14 +222,16 @@ impl Mmfnd {
     /// f^m of step 6.
     fn fuse(
         &self,
-        text: Option<(Tensor<2>, Tensor<2>)>,
-        image: Option<(Tensor<2>, Tensor<2>)>,
+        cross_modal: [Option<Tensor<2>>; 2],
         inputs: &Inputs,
         noise: Option<Noise>,
     ) -> Option<Tensor<2>> {
         let fusion = self.fusion.as_ref()?;
         let (text, image) = match self.text_ple {
-            Some(_) => (text?.1, image?.1),
+            Some(_) => {
+                let [text, image] = cross_modal;
+                (text?, image?)
+            }
             None => (inputs.clip_text(), inputs.clip_image()),
         };
         let both = match (self.wiring.fusion, &self.text_ple) {
@@ -237,19 +253,14 @@ impl Mmfnd {
     }
 }
 
-/// Step 5; without experts both tasks read the projection.
-fn extract(ple: &Option<Ple>, x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-    match ple {
+/// Steps 5 and 6 of one modality; without experts both tasks read the projection.
+fn branch(ple: &Option<Ple>, mapping: &Option<Mapping>, x: Tensor<2>) -> [Option<Tensor<2>>; 2] {
+    let (unimodal, cross_modal) = match ple {
         Some(ple) => ple.forward(x),
         None => (x.clone(), x),
-    }
-}
-
-/// Step 6 of one modality.
-fn branch(
-    mapping: &Option<Mapping>,
-    streams: &Option<(Tensor<2>, Tensor<2>)>,
-) -> Option<Tensor<2>> {
-    let (unimodal, _) = streams.as_ref()?;
-    Some(mapping.as_ref()?.forward(unimodal.clone(), None))
+    };
+    let unimodal = mapping
+        .as_ref()
+        .map(|mapping| mapping.forward(unimodal, None));
+    [unimodal, Some(cross_modal)]
 }

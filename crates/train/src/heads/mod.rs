@@ -19,6 +19,7 @@ mod classifier;
 mod concat;
 mod dropout;
 mod expert;
+mod fork;
 mod gate;
 mod head;
 mod init;
@@ -28,6 +29,7 @@ mod mapping;
 mod mlp;
 mod mmfnd;
 mod norm;
+mod ops;
 mod options;
 mod parts;
 mod ple;
@@ -42,6 +44,7 @@ pub use classifier::Classifier;
 pub use concat::{Concat, Feature};
 pub use dropout::{Dropout, Noise};
 pub use expert::{ExpertLinear, Experts};
+pub use fork::{Cut, backward};
 pub use gate::Gate;
 pub use head::{Head, HeadOption};
 pub use init::Init;
@@ -121,6 +124,8 @@ pub struct Output {
     pub cross_modal: Option<Tensor<2>>,
     /// What the classifier reads.  `[B, D]`
     pub aggregate: Tensor<2>,
+    /// Where the graph is cut; [`backward`] takes them.
+    pub cuts: Vec<Cut>,
 }
 
 impl Output {
@@ -135,6 +140,7 @@ impl Output {
             fused: None,
             cross_modal: None,
             aggregate,
+            cuts: Vec::new(),
         }
     }
 }

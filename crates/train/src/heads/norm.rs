@@ -73,6 +73,7 @@ pub(super) fn normalise(
 fn update(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {
     let old = running.value_sync().detach();
     running.update(old * (1.0 - MOMENTUM) + batch.detach() * MOMENTUM);
+    running.value_sync(); // else the value waits for this thread, and the next step may run on another
 }
 
 #[cfg(test)]

@@ -64,18 +64,14 @@ impl PleLevel {
         let a = self.unimodal.forward(x.unimodal.clone()); // [E, B, D]
         let s = self.shared.forward(x_shared.clone());
         let b = self.cross_modal.forward(x.cross_modal.clone());
-        let shared = self.shared_gate.as_ref().map(|gate| {
-            let all = Tensor::cat(vec![a.clone(), s.clone(), b.clone()], 0);
-            gate.forward(x_shared, all)
-        });
-        let (a, b) = (
-            Tensor::cat(vec![a, s.clone()], 0),
-            Tensor::cat(vec![b, s], 0),
-        );
+        let shared = self
+            .shared_gate
+            .as_ref()
+            .map(|gate| gate.forward(x_shared, vec![a.clone(), s.clone(), b.clone()]));
         Streams {
-            unimodal: self.unimodal_gate.forward(x.unimodal, a),
+            unimodal: self.unimodal_gate.forward(x.unimodal, vec![a, s.clone()]),
             shared,
-            cross_modal: self.cross_modal_gate.forward(x.cross_modal, b),
+            cross_modal: self.cross_modal_gate.forward(x.cross_modal, vec![b, s]),
         }
     }
 }

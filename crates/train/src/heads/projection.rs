@@ -5,6 +5,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
+use super::ops::linear;
 use super::{BatchNorm, Dropout, Init, Noise};
 
 /// Two layers with normalisation; dropout between them.
@@ -34,8 +35,8 @@ impl Projection {
     /// - `x`: `[B, D_input]`
     /// - output: `[B, D_output]`
     pub fn forward(&self, x: Tensor<2>, noise: Option<Noise>) -> Tensor<2> {
-        let x = relu(self.norm1.forward(self.linear1.forward(x)));
+        let x = relu(self.norm1.forward(linear(x, &self.linear1)));
         let x = self.dropout.forward(x, noise);
-        relu(self.norm2.forward(self.linear2.forward(x)))
+        relu(self.norm2.forward(linear(x, &self.linear2)))
     }
 }

@@ -7,7 +7,7 @@ use mmfnd_train::weights::{Weight, Weights};
 use crate::file::numbers;
 
 /// The gradients of the weights that have one.
-pub fn gradients<M: Module>(module: &M, gradients: &Gradients) -> Weights {
+pub fn gradients<M: Module>(module: &M, gradients: &[Gradients]) -> Weights {
     let mut collector = Collector {
         path: Vec::new(),
         gradients,
@@ -19,7 +19,7 @@ pub fn gradients<M: Module>(module: &M, gradients: &Gradients) -> Weights {
 
 struct Collector<'a> {
     path: Vec<String>,
-    gradients: &'a Gradients,
+    gradients: &'a [Gradients],
     found: Weights,
 }
 
@@ -33,7 +33,8 @@ impl ModuleVisitor for Collector<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        if let Some(gradient) = param.val().grad(self.gradients) {
+        let mut all = self.gradients.iter();
+        if let Some(gradient) = all.find_map(|all| param.val().grad(all)) {
             let names = names(&self.path, &gradient.dims());
             self.found.extend(names.into_iter().zip(to_torch(gradient)));
         }

@@ -3,7 +3,9 @@
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor};
 use mmfnd_train::config::{Schedule, TrainConfig};
-use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Output, Sizes, Trained};
+use mmfnd_train::heads::{
+    Head, Init, Inputs, Mmfnd, MmfndConfig, Output, Sizes, Trained, backward,
+};
 use mmfnd_train::weights::{load, named};
 use mmfnd_train::{AdamW, Loss, Rates, clip, cross_entropy};
 
@@ -124,7 +126,7 @@ fn check_training_step(device: Device, tolerance: Tolerance) {
         let head = head(&golden, &device);
         let output = head.forward(inputs(&golden, &device), None);
         let loss = loss(output.logits.clone(), golden.labels(&device), &device);
-        let found = loss.backward();
+        let found = backward(&loss, output.cuts.clone());
         check_outputs(&golden, "train", output);
         let theirs = &golden.get("train.loss").values;
         OUTPUT.check(&format!("{file} loss"), &numbers(loss), theirs);
@@ -202,10 +204,11 @@ fn check_trajectory(file: &str, is_host: bool) {
             clip_image: all.clip_image.clone().map(|x| x.narrow(0, rows, b)),
         };
         let targets = of_loss.targets(&labels[rows..rows + b], &device);
-        let loss = cross_entropy(head.forward(batch, None).logits, targets);
-        let mut found = loss.backward();
+        let output = head.forward(batch, None);
+        let loss = cross_entropy(output.logits, targets);
+        let mut found = backward(&loss, output.cuts);
         if let Some(largest) = clip_norm {
-            clip(&head, std::slice::from_mut(&mut found), largest);
+            clip(&head, &mut found, largest);
         }
         adamw.set_learning_rate(rates.at(step as u64));
         head = adamw.step(head, &mut found);

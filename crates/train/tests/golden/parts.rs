@@ -36,7 +36,7 @@ fn check<M: Module>(
         loss = loss + (golden.tensor(&format!("loss_weight{i}"), &device) * output).sum();
     }
     let found = loss.backward();
-    golden.check_gradients(&gradients(&part, &found), GRADIENT);
+    golden.check_gradients(&gradients(&part, std::slice::from_ref(&found)), GRADIENT);
     for (i, name) in inputs.iter().enumerate() {
         let gradient = given.tensors[i].grad(&found);
         let gradient = gradient.unwrap_or_else(|| panic!("{file}: no gradient of {name}"));
@@ -130,7 +130,7 @@ fn experts_are_pytorchs() {
 #[test]
 fn gate_is_pytorchs() {
     let forward =
-        |gate: &Gate, x: &Inputs| vec![gate.forward(x.get(0), x.get::<3>(1).swap_dims(0, 1))];
+        |gate: &Gate, x: &Inputs| vec![gate.forward(x.get(0), vec![x.get::<3>(1).swap_dims(0, 1)])];
     check(
         "gate",
         |init| Gate::new(8, 5, init),
