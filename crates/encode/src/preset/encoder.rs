@@ -23,6 +23,10 @@ pub struct EncoderPreset {
     pub model: PathBuf,
     /// SHA-256 of the ONNX file.
     pub sha256: String,
+    /// Weights that the ONNX file keeps in a file beside it (models above 2 GB).
+    pub weights: Option<PathBuf>,
+    /// SHA-256 of the weights' file.
+    pub weights_sha256: Option<String>,
     /// `tokenizer.json`, for text.
     pub tokenizer: Option<PathBuf>,
     /// SHA-256 of the tokenizer's file.
@@ -87,6 +91,10 @@ impl EncoderPreset {
                 "a text encoder needs `max_length`, 3 or more",
             ),
             (
+                self.weights.is_some() != self.weights_sha256.is_some(),
+                "`weights` and `weights_sha256` go together",
+            ),
+            (
                 self.classifier.is_some() != self.classifier_sha256.is_some(),
                 "`classifier` and `classifier_sha256` go together",
             ),
@@ -105,6 +113,7 @@ impl EncoderPreset {
     pub(super) fn resolve(&mut self, folder: &Path) {
         let paths = [
             Some(&mut self.model),
+            self.weights.as_mut(),
             self.tokenizer.as_mut(),
             self.classifier.as_mut(),
         ];
@@ -117,6 +126,7 @@ impl EncoderPreset {
     pub fn files(&self) -> Vec<(&Path, &str)> {
         let pairs = [
             Some((&self.model, &self.sha256)),
+            self.weights.as_ref().zip(self.weights_sha256.as_ref()),
             self.tokenizer.as_ref().zip(self.tokenizer_sha256.as_ref()),
             self.classifier
                 .as_ref()
@@ -159,8 +169,10 @@ impl EncoderPreset {
 
     /// What the store records; the fingerprint covers everything that can change a value.
     pub fn spec(&self, preset: &str, value_type: ValueType, provider: &str) -> EncoderSpec {
+        let model = [Some(&self.sha256), self.weights_sha256.as_ref()];
+        let model: Vec<&str> = model.into_iter().flatten().map(String::as_str).collect();
         let described = Identity {
-            model: self.sha256.to_ascii_lowercase(),
+            model: model.join("+").to_ascii_lowercase(),
             tokenizer: self
                 .tokenizer_sha256
                 .as_ref()

@@ -62,6 +62,23 @@ fn paths_are_relative_to_the_preset() {
 }
 
 #[test]
+fn other_weights_beside_the_model_are_another_encoder() {
+    let folder = tempdir().unwrap();
+    let fingerprint = |weights: &str| {
+        let text = TEXT.replace("tokenizer = ", &format!("{weights}\ntokenizer = "));
+        let preset = read(folder.path(), &text).unwrap();
+        let files = preset.encoders[0].files().len();
+        let spec = preset.encoders[0].spec("tiny", ValueType::F16, "CPUExecutionProvider");
+        (spec.fingerprint, files)
+    };
+    let (without, files) = fingerprint("");
+    let (one, more) = fingerprint("weights = \"w\"\nweights_sha256 = \"01\"");
+    let (other, _) = fingerprint("weights = \"w\"\nweights_sha256 = \"02\"");
+    assert_eq!((files, more), (2, 3));
+    assert!(without != one && one != other);
+}
+
+#[test]
 fn what_is_impossible_is_refused_with_the_rule() {
     let folder = tempdir().unwrap();
     let cases = [
