@@ -32,6 +32,16 @@ demo-encoders:
 export PRESET *ARGS:
     {{python}} models/export.py {{PRESET}} {{ARGS}}
 
+# Stage 1 against Hugging Face, Pillow and PyTorch on real data, into docs/parity.md (needs tests/parity/requirements.txt and the exports of `twitter` and `weibo`).
+parity DATA="../shared/data" *ARGS="":
+    cargo build --release -p mmfnd -p mmfnd-encode --bin mmfnd --example dump
+    {{python}} tests/parity/parity.py --data {{DATA}} {{ARGS}}
+
+# Stage 1 against Python and the bare session, into target/bench/encode.json (needs what `just parity` needs).
+bench-encode DATA="../shared/data" *ARGS="":
+    cargo build --release -p mmfnd -p mmfnd-encode --bin mmfnd --example dump
+    {{python}} tests/speed/speed.py --data {{DATA}} {{ARGS}}
+
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
     cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test wgpu --test golden wgpu

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use mmfnd_features::{EncoderSpec, Shard, StoreWriter, ValueType};
 use mmfnd_posts::PostSource;
 
-use crate::encoder::Encoder;
+use crate::encoder::Handles;
 use crate::error::Error;
 use crate::from_preset::FromPreset;
 use crate::parts::Flush;
@@ -53,7 +53,7 @@ impl Default for Options {
 }
 
 /// Where a run's encoders come from: a preset's files, or stand-ins. Encoders go by their number in [`Encoders::specs`].
-pub trait Encoders {
+pub trait Encoders: Sync {
     /// What the store records of each.
     fn specs(&self) -> &[EncoderSpec];
     /// Says before the first batch what is missing or wrong.
@@ -65,13 +65,9 @@ pub trait Encoders {
     /// The file of a classifier that goes with the features.
     fn classifier(&self, number: usize) -> Option<&Path>;
     /// Opens a text encoder; `pad_id` fills up shorter texts.
-    fn open_text(
-        &self,
-        number: usize,
-        pad_id: u32,
-    ) -> Result<Box<dyn Encoder<Input = [u32]>>, Error>;
+    fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error>;
     /// Opens an image encoder.
-    fn open_image(&self, number: usize) -> Result<Box<dyn Encoder<Input = [f32]>>, Error>;
+    fn open_image(&self, number: usize) -> Result<Handles<f32>, Error>;
 }
 
 /// Encodes what the posts contain and the store lacks, with the encoders of a preset. Posts of a file ([`PostSource::File`]) are never in memory all at once.
@@ -146,6 +142,7 @@ fn tools<'a>(
         .build()
         .map_err(|error| Error::Threads(error.into()))?;
     Ok(Tools {
+        device: options.device,
         pool,
         flush: Flush {
             bytes: options.part_bytes,

@@ -23,6 +23,12 @@ pub trait Encoder {
     fn encode(&mut self, batch: &[&Self::Input]) -> Result<Array2<f32>, Error>;
 }
 
+/// What runs the batches of one encoder.
+pub type Handle<T> = Box<dyn Encoder<Input = [T]> + Send>;
+
+/// As many handles of one encoder as may run at once, at least one, all giving the same values.
+pub type Handles<T> = Vec<Handle<T>>;
+
 /// Deterministic stand-in without weights: the features are a hash of the input.
 pub struct FakeEncoder<T> {
     spec: EncoderSpec,

@@ -5,13 +5,14 @@ use std::path::Path;
 use mmfnd_features::{EncoderSpec, Store, ValueType};
 
 use crate::encode::{Encoders, Options};
-use crate::encoder::Encoder;
+use crate::encoder::Handles;
 use crate::error::Error;
 use crate::preset::{Preprocessing, Preset};
 use crate::session::{Device, ImageEncoder, TextEncoder};
 use crate::text::Tokens;
 
-pub(crate) struct FromPreset<'a> {
+/// The encoders of a preset; their files are read when they are asked for.
+pub struct FromPreset<'a> {
     preset: &'a Preset,
     specs: Vec<EncoderSpec>,
     device: Device,
@@ -19,7 +20,8 @@ pub(crate) struct FromPreset<'a> {
 }
 
 impl<'a> FromPreset<'a> {
-    pub(crate) fn new(preset: &'a Preset, store: &Path, options: &Options) -> Self {
+    /// `store` is where the features will go: its type of values is kept.
+    pub fn new(preset: &'a Preset, store: &Path, options: &Options) -> Self {
         let provider = options.device.provider();
         // A store that cannot be read is refused when it is opened for writing.
         let stored = Store::open(store).map_or(Vec::new(), |store| store.encoders().to_vec());
@@ -61,20 +63,14 @@ impl Encoders for FromPreset<'_> {
         self.preset.encoders[number].classifier.as_deref()
     }
 
-    fn open_text(
-        &self,
-        number: usize,
-        pad_id: u32,
-    ) -> Result<Box<dyn Encoder<Input = [u32]>>, Error> {
+    fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error> {
         let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
-        let opened = TextEncoder::open(preset, spec, pad_id, (self.device, self.threads))?;
-        Ok(Box::new(opened))
+        TextEncoder::open(preset, spec, pad_id, (self.device, self.threads))
     }
 
-    fn open_image(&self, number: usize) -> Result<Box<dyn Encoder<Input = [f32]>>, Error> {
+    fn open_image(&self, number: usize) -> Result<Handles<f32>, Error> {
         let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
         let size = self.preprocessing(number).input_size();
-        let opened = ImageEncoder::open(preset, spec, size, (self.device, self.threads))?;
-        Ok(Box::new(opened))
+        ImageEncoder::open(preset, spec, size, (self.device, self.threads))
     }
 }

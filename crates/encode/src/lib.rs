@@ -2,7 +2,7 @@
 //!
 //! [`encode`] hashes what the posts contain, finds out what the store lacks, and runs only that through the encoders of
 //! a [`Preset`]: each distinct text and each distinct picture once per encoder. Reading, decoding and tokenising happen
-//! on worker threads, inference on the calling thread, writing on a third; all that is between them is bounded.
+//! on worker threads, inference on one thread per core, writing on another; all that is between them is bounded.
 //! A killed run continues where it was, with the same batches and therefore the same values.
 //!
 //! ```
@@ -20,7 +20,9 @@
 //! assert_eq!(preprocessing.pixels(&white), vec![1.0; 12]);
 //! ```
 
+pub mod bare;
 mod batches;
+mod concurrent;
 mod decode;
 pub mod doctor;
 mod encode;
@@ -37,6 +39,7 @@ mod preset;
 mod progress;
 mod resample;
 mod run;
+mod runners;
 mod runtime;
 mod sample;
 mod scan;
@@ -49,9 +52,10 @@ mod texts;
 
 pub use decode::{MAX_BYTES, MAX_PIXELS, Refusal, Rgb, decode, probe, read};
 pub use encode::{Encoders, Options, encode, encode_with};
-pub use encoder::{Encoder, FakeEncoder};
+pub use encoder::{Encoder, FakeEncoder, Handle, Handles};
 pub use error::Error;
 pub use fetch::cache_dir;
+pub use from_preset::FromPreset;
 pub use preset::{CropOffset, EncoderPreset, Filter, Preprocessing, Preset, Resize, available};
 pub use progress::{Progress, Times};
 pub use runtime::{Origin, Runtime};

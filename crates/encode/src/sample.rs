@@ -264,7 +264,7 @@ impl<'a> Comparison<'a> {
         (encoders, number): (&dyn Encoders, usize),
     ) -> Result<(), Error> {
         let tokens = encoders.tokens(number)?;
-        let mut encoder = encoders.open_text(number, tokens.pad_id())?;
+        let mut encoder = encoders.open_text(number, tokens.pad_id())?.swap_remove(0);
         for &row in rows {
             let text = &texts[&self.table.keys()[row]];
             let content = format!("the text `{}`", text.chars().take(40).collect::<String>());
@@ -287,7 +287,7 @@ impl<'a> Comparison<'a> {
         (encoders, number): (&dyn Encoders, usize),
     ) -> Result<(), Error> {
         let preprocessing = encoders.preprocessing(number);
-        let mut encoder = encoders.open_image(number)?;
+        let mut encoder = encoders.open_image(number)?.swap_remove(0);
         for &row in rows {
             let path = &files[&self.table.keys()[row]];
             let content = format!("`{}`", path.display());

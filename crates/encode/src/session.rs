@@ -1,14 +1,18 @@
 //! ONNX Runtime sessions as [`Encoder`]s: one for token ids, one for pixels.
 
+use std::num::NonZero;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread;
 
 use mmfnd_features::{EncoderSpec, Input};
 use ndarray::Array2;
+use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::session::{HasSelectedOutputs, OutputSelector, RunOptions, Session, SessionInputValue};
-use ort::value::Tensor;
+use ort::value::{DynValue, Tensor};
 
-use crate::encoder::Encoder;
+use crate::concurrent;
+use crate::encoder::{Encoder, Handles};
 use crate::error::Error;
 use crate::preset::EncoderPreset;
 use crate::runtime::Runtime;
@@ -33,12 +37,41 @@ impl Device {
     }
 }
 
+/// Batches that run at once on a CPU of many cores: each needs memory of its own.
+const MOST_AT_ONCE: usize = 16;
+
+/// How the cores are divided.
+///
+/// On the CPU several batches run at once, each on one core: nothing waits for the slowest part of an operator, and a batch's sums are always formed by one thread.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Division {
+    /// Batches that run at once.
+    at_once: usize,
+    /// Threads of each.
+    threads: usize,
+}
+
+impl Division {
+    fn new(device: Device, threads: usize) -> Self {
+        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
+        let threads = if threads == 0 { cores() } else { threads };
+        let at_once = match device {
+            Device::Cpu => threads.min(MOST_AT_ONCE),
+            Device::Cuda => 1,
+        };
+        Self {
+            at_once,
+            threads: threads / at_once,
+        }
+    }
+}
+
 /// What an opened session needs to know to run a batch.
 struct Graph {
     spec: EncoderSpec,
     model: PathBuf,
     session: Session,
-    run_options: RunOptions<HasSelectedOutputs>,
+    output: String,
 }
 
 impl Graph {
@@ -60,13 +93,11 @@ impl Graph {
             Device::Cuda => with_cuda(builder, runtime)?,
         };
         let session = builder.commit_from_file(&preset.model).map_err(failed)?;
-        let selected = OutputSelector::no_default().with(&preset.output);
-        let run_options = RunOptions::new().map_err(failed)?.with_outputs(selected);
         let graph = Self {
             spec,
             model: preset.model.clone(),
             session,
-            run_options,
+            output: preset.output.clone(),
         };
         graph.check(&preset.output)?;
         Ok(graph)
@@ -106,24 +137,18 @@ impl Graph {
         }
     }
 
-    fn run(
-        &mut self,
-        rows: usize,
-        inputs: Vec<(String, SessionInputValue<'_>)>,
-    ) -> Result<Array2<f32>, Error> {
-        let (name, shape) = (self.spec.name.clone(), self.spec.shape.clone());
+    fn run(&self, rows: usize, inputs: &[(&str, DynValue)]) -> Result<Array2<f32>, Error> {
         let failed = |problem: String| Error::Output {
-            encoder: name.clone(),
+            encoder: self.spec.name.clone(),
             content: format!("a batch of {rows}"),
             problem,
         };
-        let outputs = self
-            .session
-            .run_with_options::<_, 0>(inputs, &self.run_options)
+        let output = concurrent::run(&self.session, inputs, &self.output)
             .map_err(|error| failed(error.to_string()))?;
-        let array = outputs[0]
+        let array = output
             .try_extract_array::<f32>()
             .map_err(|error| failed(error.to_string()))?;
+        let shape = self.spec.shape.iter().copied();
         let expected: Vec<usize> = [rows].into_iter().chain(shape).collect();
         if array.shape() != expected {
             return Err(failed(format!(
@@ -172,20 +197,26 @@ pub(crate) fn check_cuda(runtime: &Runtime) -> Result<(), Error> {
 
 /// Texts through a frozen text encoder.
 pub struct TextEncoder {
-    graph: Graph,
+    graph: Arc<Graph>,
     pad_id: u32,
 }
 
 impl TextEncoder {
-    /// Opens the model that a preset names; `pad_id` fills up shorter texts.
+    /// Opens the model that a preset names, once for all handles; `pad_id` fills up shorter texts.
     pub fn open(
         preset: &EncoderPreset,
         spec: EncoderSpec,
         pad_id: u32,
         (device, threads): (Device, usize),
-    ) -> Result<Self, Error> {
-        let graph = Graph::open(preset, spec, device, threads)?;
-        Ok(Self { graph, pad_id })
+    ) -> Result<Handles<u32>, Error> {
+        let division = Division::new(device, threads);
+        let graph = Arc::new(Graph::open(preset, spec, device, division.threads)?);
+        Ok((0..division.at_once)
+            .map(|_| {
+                let graph = Arc::clone(&graph);
+                Box::new(Self { graph, pad_id }) as _
+            })
+            .collect())
     }
 }
 
@@ -198,40 +229,45 @@ impl Encoder for TextEncoder {
 
     fn encode(&mut self, batch: &[&[u32]]) -> Result<Array2<f32>, Error> {
         let (rows, tokens) = (batch.len(), longest(batch));
-        let names: Vec<String> = self.graph.inputs().map(str::to_owned).collect();
-        let mut inputs = Vec::with_capacity(names.len());
-        for name in names {
-            let values = match name.as_str() {
+        let mut inputs = Vec::new();
+        for name in self.graph.inputs() {
+            let values = match name {
                 "input_ids" => padded(batch, tokens, i64::from(self.pad_id), |id| id.into()),
                 "attention_mask" => padded(batch, tokens, 0, |_| 1),
                 _ => vec![0; rows * tokens],
             };
             let tensor = Tensor::from_array(([rows, tokens], values))
                 .map_err(|error| self.graph.unfit(error.to_string()))?;
-            inputs.push((name, tensor.into()));
+            inputs.push((name, tensor.into_dyn()));
         }
-        self.graph.run(rows, inputs)
+        self.graph.run(rows, &inputs)
     }
 }
 
 /// Pictures through a frozen image encoder.
 pub struct ImageEncoder {
-    graph: Graph,
+    graph: Arc<Graph>,
     /// `[3, H, W]` of one picture.
     pixels: [usize; 3],
 }
 
 impl ImageEncoder {
-    /// Opens the model that a preset names; `size` is width and height of its input.
+    /// Opens the model that a preset names, once for all handles; `size` is width and height of its input.
     pub fn open(
         preset: &EncoderPreset,
         spec: EncoderSpec,
         size: (u32, u32),
         (device, threads): (Device, usize),
-    ) -> Result<Self, Error> {
-        let graph = Graph::open(preset, spec, device, threads)?;
+    ) -> Result<Handles<f32>, Error> {
+        let division = Division::new(device, threads);
+        let graph = Arc::new(Graph::open(preset, spec, device, division.threads)?);
         let pixels = [3, size.1 as usize, size.0 as usize];
-        Ok(Self { graph, pixels })
+        Ok((0..division.at_once)
+            .map(|_| {
+                let graph = Arc::clone(&graph);
+                Box::new(Self { graph, pixels }) as _
+            })
+            .collect())
     }
 }
 
@@ -247,10 +283,8 @@ impl Encoder for ImageEncoder {
         let shape = [batch.len(), channels, height, width];
         let tensor = Tensor::from_array((shape, batch.concat()))
             .map_err(|error| self.graph.unfit(error.to_string()))?;
-        self.graph.run(
-            batch.len(),
-            vec![("pixel_values".to_owned(), tensor.into())],
-        )
+        self.graph
+            .run(batch.len(), &[("pixel_values", tensor.into_dyn())])
     }
 }
 
@@ -273,6 +307,17 @@ fn padded(batch: &[&[u32]], tokens: usize, fill: i64, value: fn(u32) -> i64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cores_are_divided_among_batches_and_threads() {
+        let division = |device, threads| {
+            let Division { at_once, threads } = Division::new(device, threads);
+            (at_once, threads)
+        };
+        assert_eq!(division(Device::Cpu, 2), (2, 1));
+        assert_eq!(division(Device::Cpu, 64), (16, 4));
+        assert_eq!(division(Device::Cuda, 8), (1, 8));
+    }
 
     #[test]
     fn shorter_texts_are_filled_up_and_masked() {

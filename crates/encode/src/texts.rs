@@ -13,11 +13,18 @@ use crate::stage::{self, Lane, Prepared, Tools, Work};
 use crate::summary::EncoderSummary;
 use crate::text::{Length, Tokens};
 
-/// About as many tokens as a CPU's caches like at once; more texts than that gain nothing.
-const BUDGET: Budget = Budget {
-    area: 4096,
+/// A core's caches hold the largest layer of so many tokens; with more of them BERT takes up to 8 % longer, CLIP 20 %.
+pub(crate) const ON_CPU: Budget = Budget {
+    area: 512,
     rows: 256,
-    enough: 512,
+    enough: 256,
+};
+
+/// A GPU has thousands of lanes to fill.
+const ON_GPU: Budget = Budget {
+    area: 16_384,
+    rows: 512,
+    enough: 4096,
 };
 
 /// Encodes the texts that an encoder lacks.
@@ -47,7 +54,7 @@ pub(crate) fn encode(
     let work = Work {
         name: &texts.spec.name,
         counts_tokens: true,
-        batches: stage::plan(items, BUDGET, writers)?,
+        batches: stage::plan(items, tools.budget(ON_CPU, ON_GPU), writers)?,
         prepare: |item: &Item| clocks.prepare.time(|| texts.prepare(item)),
         name_of: &|item| texts.name(item.source),
         clocks: &clocks,
@@ -55,7 +62,7 @@ pub(crate) fn encode(
     let mut lanes = [Lane {
         spec: texts.spec.clone(),
         open: Box::new(|| encoders.open_text(number, texts.tokens.pad_id())),
-        opened: None,
+        opened: Vec::new(),
     }];
     let ran = stage::run(&work, &mut lanes, writers, tools)?;
     writers[0].clear_plan()?;

@@ -1,8 +1,7 @@
 //! Encoders without weights that count what they are given, and posts for them.
 
-use std::cell::RefCell;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mmfnd_features::{EncoderSpec, Features, Input, Precision, Store, ValueType, Values};
@@ -11,8 +10,8 @@ use ndarray::Array2;
 use tokenizers::Tokenizer;
 
 use crate::{
-    CropOffset, Encoder, Encoders, Error, FakeEncoder, Filter, Options, Preprocessing, Resize,
-    Summary, Tokens, encode_with,
+    CropOffset, Encoder, Encoders, Error, FakeEncoder, Filter, Handles, Options, Preprocessing,
+    Resize, Summary, Tokens, encode_with,
 };
 
 /// What an encoder of [`Fakes`] does instead of encoding.
@@ -33,8 +32,10 @@ pub struct Fakes {
     pub lives: Option<usize>,
     /// Name of an encoder and what goes wrong with it.
     pub fault: Option<(&'static str, Fault)>,
+    /// Batches that run at once.
+    pub handles: usize,
     /// Sizes of the batches that ran, with the encoder's name.
-    pub batches: Rc<RefCell<Vec<(String, usize)>>>,
+    pub batches: Arc<Mutex<Vec<(String, usize)>>>,
 }
 
 impl Fakes {
@@ -49,7 +50,8 @@ impl Fakes {
             specs: names.iter().map(spec).collect(),
             lives: None,
             fault: None,
-            batches: Rc::default(),
+            handles: 1,
+            batches: Arc::default(),
         }
     }
 
@@ -62,7 +64,7 @@ impl Fakes {
 
     /// Contents that an encoder was given.
     pub fn encoded(&self, name: &str) -> usize {
-        let batches = self.batches.borrow();
+        let batches = self.batches.lock().unwrap();
         batches
             .iter()
             .filter(|(of, _)| of == name)
@@ -70,21 +72,23 @@ impl Fakes {
             .sum()
     }
 
-    fn open<E>(&self, number: usize) -> Box<dyn Encoder<Input = [E]>>
+    fn open<E>(&self, number: usize) -> Handles<E>
     where
         E: 'static,
         FakeEncoder<E>: Encoder<Input = [E]>,
     {
-        let spec = self.specs[number].clone();
-        Box::new(Counting {
-            fault: self
-                .fault
-                .filter(|(name, _)| *name == spec.name)
-                .map(|(_, fault)| fault),
-            inner: FakeEncoder::new(spec).feeling_its_batch(),
+        let spec = &self.specs[number];
+        let fault = self.fault.filter(|(name, _)| *name == spec.name);
+        let handle = |dawdles: usize| Counting {
+            fault: fault.map(|(_, fault)| fault),
+            inner: FakeEncoder::new(spec.clone()).feeling_its_batch(),
             lives: self.lives,
             batches: self.batches.clone(),
-        })
+            dawdles: Duration::from_millis(3 * dawdles as u64),
+        };
+        (0..self.handles)
+            .map(|number| Box::new(handle(number)) as _)
+            .collect()
     }
 }
 
@@ -138,15 +142,11 @@ impl Encoders for Fakes {
         None
     }
 
-    fn open_text(
-        &self,
-        number: usize,
-        _pad_id: u32,
-    ) -> Result<Box<dyn Encoder<Input = [u32]>>, Error> {
+    fn open_text(&self, number: usize, _pad_id: u32) -> Result<Handles<u32>, Error> {
         Ok(self.open(number))
     }
 
-    fn open_image(&self, number: usize) -> Result<Box<dyn Encoder<Input = [f32]>>, Error> {
+    fn open_image(&self, number: usize) -> Result<Handles<f32>, Error> {
         Ok(self.open(number))
     }
 }
@@ -178,7 +178,9 @@ struct Counting<E> {
     inner: FakeEncoder<E>,
     fault: Option<Fault>,
     lives: Option<usize>,
-    batches: Rc<RefCell<Vec<(String, usize)>>>,
+    batches: Arc<Mutex<Vec<(String, usize)>>>,
+    /// How long each batch takes: handles of one encoder differ, so that batches overtake one another.
+    dawdles: Duration,
 }
 
 impl<E> Encoder for Counting<E>
@@ -192,7 +194,8 @@ where
     }
 
     fn encode(&mut self, batch: &[&[E]]) -> Result<Array2<f32>, Error> {
-        let mut batches = self.batches.borrow_mut();
+        std::thread::sleep(self.dawdles);
+        let mut batches = self.batches.lock().unwrap();
         if self.lives.is_some_and(|lives| batches.len() >= lives) {
             return Err(Error::Output {
                 encoder: self.spec().name.clone(),

@@ -51,7 +51,7 @@ fn a_second_run_encodes_nothing_and_says_so() {
     let fakes = Fakes::new();
     let summary = run(&posts, &fakes, &store).unwrap();
     assert_eq!((summary.encoded(), summary.linked), (0, 0));
-    assert!(fakes.batches.borrow().is_empty());
+    assert!(fakes.batches.lock().unwrap().is_empty());
     assert!(summary.encoders.iter().all(|encoder| encoder.present == 1));
     assert_eq!(Store::open(&store).unwrap().fingerprint(), before);
 }

@@ -179,7 +179,7 @@ fn bad_pictures_are_listed_and_the_next_one_is_taken() {
 
     let again = Fakes::new();
     let summary = run(&posts, &again, &store).unwrap();
-    assert!(again.batches.borrow().is_empty());
+    assert!(again.batches.lock().unwrap().is_empty());
     assert_eq!((summary.linked, summary.rejects.len()), (0, 3));
     assert_eq!(
         std::fs::read_to_string(store.join("rejects.csv")).unwrap(),

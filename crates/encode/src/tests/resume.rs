@@ -32,7 +32,7 @@ fn a_run_that_continues_repeats_the_batches_of_the_interrupted_one() {
     let whole = folder.path().join("whole");
     let fakes = Fakes::new();
     run(&posts, &fakes, &whole).unwrap();
-    let batches = fakes.batches.borrow().len();
+    let batches = fakes.batches.lock().unwrap().len();
     assert!(batches >= 12, "{batches} batches are too few for this test");
     let expected = rows(&whole, &posts, &ALL);
 
@@ -43,13 +43,29 @@ fn a_run_that_continues_repeats_the_batches_of_the_interrupted_one() {
         run(&posts, &mortal, &store).unwrap_err();
         let survivor = Fakes::new();
         run(&posts, &survivor, &store).unwrap();
-        let again = lives + survivor.batches.borrow().len();
+        let again = lives + survivor.batches.lock().unwrap().len();
         assert_eq!(again, batches, "finished batches are not run again");
         assert!(
             rows(&store, &posts, &ALL) == expected,
             "killed after {lives} batches"
         );
     }
+}
+
+#[test]
+fn batches_that_overtake_one_another_change_nothing() {
+    let folder = tempdir().unwrap();
+    let posts = posts(folder.path());
+    let (one, many) = (folder.path().join("one"), folder.path().join("many"));
+    let alone = Fakes::new();
+    run(&posts, &alone, &one).unwrap();
+    let mut crowd = Fakes::new();
+    crowd.handles = 3;
+    let mut mortal = Fakes::new();
+    (mortal.handles, mortal.lives) = (3, Some(5));
+    run(&posts, &mortal, &many).unwrap_err();
+    run(&posts, &crowd, &many).unwrap();
+    assert!(rows(&many, &posts, &ALL) == rows(&one, &posts, &ALL));
 }
 
 #[test]

@@ -1,0 +1,133 @@
+//! What stage 1 makes of single texts and pictures, for `tests/parity` and `tests/speed`.
+//!
+//! ```text
+//! dump tokens   PRESET ENCODER < TEXTS       a JSON string a line in, a JSON list of ids a line out
+//! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and [H, W, 3] bytes, before normalisation
+//! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch
+//! dump bare     PRESET POSTS ENCODERS        the encoders alone (names with commas), a JSON object each
+//! dump padding  PRESET POSTS                 tokens of the batches, a JSON object for each text encoder
+//! ```
+
+use std::io::{self, BufRead, Write};
+use std::path::Path;
+
+use serde_json::json;
+
+use mmfnd_encode::{Encoders, FromPreset, Handles, Options, Preset, bare, decode, read};
+
+type Failure = Box<dyn std::error::Error>;
+
+fn main() -> Result<(), Failure> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match arguments[..] {
+        ["tokens", preset, name] => tokens(&Preset::find(preset)?.only(&[name.into()])?),
+        ["pixels", preset, name] => pixels(&Preset::find(preset)?.only(&[name.into()])?),
+        ["features", preset, name, rows] => {
+            features(&Preset::find(preset)?.only(&[name.into()])?, rows.parse()?)
+        }
+        ["bare", preset, posts, names] => {
+            let names: Vec<String> = names.split(',').map(str::to_owned).collect();
+            run_bare(&Preset::find(preset)?.only(&names)?, posts)
+        }
+        ["padding", preset, posts] => padding(&Preset::find(preset)?, posts),
+        _ => Err("the head of this file says how it is called".into()),
+    }
+}
+
+fn encoders(preset: &Preset, threads: usize) -> FromPreset<'_> {
+    let options = Options {
+        threads,
+        ..Options::default()
+    };
+    FromPreset::new(preset, Path::new(""), &options)
+}
+
+fn texts() -> Result<Vec<String>, Failure> {
+    let lines = io::stdin().lock().lines();
+    lines
+        .map(|line| Ok(serde_json::from_str(&line?)?))
+        .collect()
+}
+
+fn tokens(preset: &Preset) -> Result<(), Failure> {
+    let tokens = encoders(preset, 1).tokens(0)?;
+    let mut out = io::stdout().lock();
+    for text in texts()? {
+        let ids = tokens.ids(&text).map_err(|error| error.to_string())?;
+        writeln!(out, "{}", serde_json::to_string(&ids)?)?;
+    }
+    Ok(())
+}
+
+fn pixels(preset: &Preset) -> Result<(), Failure> {
+    let preprocessing = encoders(preset, 1).preprocessing(0);
+    let (width, height) = preprocessing.input_size();
+    let mut out = io::stdout().lock();
+    for path in io::stdin().lock().lines() {
+        let path = path?;
+        match read(Path::new(&path)).and_then(|bytes| decode(&bytes)) {
+            Ok(picture) => {
+                out.write_all(&[1])?;
+                out.write_all(&preprocessing.resized(&picture))?;
+            }
+            Err(refusal) => {
+                eprintln!("{path}: {refusal}");
+                out.write_all(&[0])?;
+                out.write_all(&vec![0; (3 * width * height) as usize])?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn features(preset: &Preset, rows: usize) -> Result<(), Failure> {
+    let encoders = encoders(preset, 0);
+    if preset.encoders[0].image.is_some() {
+        let preprocessing = encoders.preprocessing(0);
+        let mut inputs = Vec::new();
+        for path in io::stdin().lock().lines() {
+            inputs.push(preprocessing.pixels(&decode(&read(Path::new(&path?))?)?));
+        }
+        return write_rows(encoders.open_image(0)?, &inputs, rows);
+    }
+    let tokens = encoders.tokens(0)?;
+    let ids = texts()?;
+    let ids = ids.iter().map(|text| tokens.ids(text));
+    let ids: Vec<Vec<u32>> = ids
+        .collect::<Result<_, _>>()
+        .map_err(|error| error.to_string())?;
+    write_rows(encoders.open_text(0, tokens.pad_id())?, &ids, rows)
+}
+
+fn write_rows<E>(mut handles: Handles<E>, inputs: &[Vec<E>], rows: usize) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    let encoder = handles.first_mut().ok_or("no encoder was opened")?;
+    for batch in inputs.chunks(rows.max(1)) {
+        let batch: Vec<&[E]> = batch.iter().map(Vec::as_slice).collect();
+        let values = encoder.encode(&batch)?;
+        let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        out.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+fn run_bare(preset: &Preset, posts: &str) -> Result<(), Failure> {
+    let posts = mmfnd_posts::read_posts(Path::new(posts))?;
+    for one in bare::run(&posts, &encoders(preset, 0))? {
+        let (contents, seconds) = (one.contents, one.time.as_secs_f64());
+        let line = json!({"encoder": one.name, "contents": contents, "seconds": seconds});
+        println!("{line}");
+    }
+    Ok(())
+}
+
+fn padding(preset: &Preset, posts: &str) -> Result<(), Failure> {
+    let posts = mmfnd_posts::read_posts(Path::new(posts))?;
+    for one in bare::padding(&posts, &encoders(preset, 0))? {
+        let (tokens, computed) = (one.tokens, one.computed);
+        let line = json!({"encoder": one.name, "tokens": tokens, "computed": computed});
+        println!("{line}");
+    }
+    Ok(())
+}

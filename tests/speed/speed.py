@@ -1,0 +1,190 @@
+"""Times stage 1 against Python and against the bare session, prints a table and writes target/bench/encode.json.
+
+    python3 tests/speed/speed.py --data DATA [--part NAME]…      # the presets `twitter`, `twitter-int8` and `weibo` have to be exported
+
+Every part runs both sides in turns, on the same posts and the same number of threads, and keeps the median. What a part measures is said at its function. Parts that are not run keep the figures that the file has.
+"""
+
+import argparse
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as parquet
+
+ROOT = Path(__file__).resolve().parents[2]
+BIN, HERE, OUT = ROOT / "target" / "release", Path(__file__).parent, ROOT / "target" / "bench" / "encode.json"
+
+
+def call(*command):
+    """Seconds and standard output of a program that has to succeed."""
+    started = time.perf_counter()
+    process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
+    out, complaints = process.communicate()
+    if process.returncode:
+        sys.exit(f"{' '.join(map(str, command))} failed:\n{complaints[-2000:]}")
+    return time.perf_counter() - started, out
+
+
+def mmfnd(*arguments):
+    return call(BIN / "mmfnd", *arguments)
+
+
+class Work:
+    """The posts that are encoded, and a place for stores."""
+
+    def __init__(self, data, folder):
+        self.data, self.folder, self.stores = data, folder, 0
+
+    def posts(self, dataset="twitter"):
+        whole = self.folder / dataset
+        if not whole.exists():
+            mmfnd("import", dataset, self.data / {"twitter": "twitter_mediaeval", "weibo": "weibo"}[dataset], "--out", whole)
+        return whole / "posts.parquet"
+
+    def sample(self, texts, pictures=None):
+        """Posts drawn at random; with `pictures`, so many posts, each with a picture of its own and none given twice."""
+        path = self.folder / "twitter" / f"sample-{texts}-{pictures}.parquet"
+        if not path.exists():
+            table = parquet.read_table(self.posts())
+            order = np.random.default_rng(1).permutation(len(table)).tolist()
+            if pictures is None:
+                chosen = order[:texts]
+            else:
+                seen, first = set(), table["images"].to_pylist()
+                chosen = [i for i in order if not (first[i][0] in seen or seen.add(first[i][0]))][:pictures]
+            parquet.write_table(table.take(chosen), path)
+        return path
+
+    def encode(self, posts, preset, *options):
+        """Encodes into a new store; the seconds of the whole program and the seconds and contents of each stage."""
+        self.stores += 1
+        seconds, out = mmfnd("encode", "--posts", posts, "--preset", preset, "--store", self.folder / f"store-{self.stores}", *options)
+        return seconds, stages(out)
+
+
+def stages(out):
+    """Encoder by encoder: contents that were encoded, share of padding, seconds of its stage."""
+    rows = re.findall(r"^(bert|clip_text|clip_image|resnet) +\d+ +(\d+) +\d+ +\d+ +(-|[\d.]+ %) +([\d.]+)$", out, re.MULTILINE)
+    return {name: {"contents": int(encoded), "padding": None if padding == "-" else float(padding[:-2]) / 100, "seconds": float(seconds)} for name, encoded, padding, seconds in rows}
+
+
+def versus(ours, theirs, **more):
+    return {"ours": round(ours, 3), "theirs": round(theirs, 3), "ratio": round(theirs / ours, 3), **more}
+
+
+def released_recipe(work):
+    """Milliseconds for each text, BERT: our whole program on 1,500 tweets, its start and the loading of the model included; their encoding alone, of 160 tweets (its cost does not depend on the text)."""
+    many, few = work.sample(1500), work.sample(160)
+    ours, _ = work.encode(many, "twitter", "--only", "bert")
+    theirs = json.loads(call(sys.executable, HERE / "recipe.py", few, "twitter", 160)[1])
+    return versus(1000 * ours / 1500, 1000 * theirs["seconds"] / theirs["texts"], unit="ms for each text")
+
+
+def tuned_python(work, rounds=1):
+    """Seconds of the whole program, from posts.parquet and picture files to Parquet: four encoders, 260 posts with a picture each."""
+    posts = work.sample(0, 260)
+    ours, theirs = [], []
+    for number in range(rounds):
+        ours.append(work.encode(posts, "twitter")[0])
+        theirs.append(call(sys.executable, HERE / "tuned.py", posts, "twitter", work.folder / f"tuned-{number}.parquet")[0])
+    return versus(statistics.median(ours), statistics.median(theirs), unit="seconds", rounds=rounds)
+
+
+def bare_session(work, posts, names):
+    """Seconds of the encoders' stages of `mmfnd encode`, against the same sessions on the same batches in memory."""
+    _, found = work.encode(posts, "twitter", *(option for name in names for option in ["--only", name]))
+    # Image encoders share a stage.
+    ours = sum(found[name]["seconds"] for name in names) if names[0] != "clip_image" else found[names[0]]["seconds"]
+    lines = [json.loads(line) for line in call(BIN / "examples" / "dump", "bare", "twitter", posts, ",".join(names))[1].splitlines()]
+    for line in lines:
+        if line["contents"] != found[line["encoder"]]["contents"]:
+            sys.exit(f"the bare session ran {line['contents']} contents, not {found[line['encoder']]['contents']}")
+    return versus(ours, sum(line["seconds"] for line in lines), unit="seconds")
+
+
+def bare_session_text(work):
+    """BERT and CLIP on 700 tweets."""
+    return bare_session(work, work.sample(700), ["bert", "clip_text"])
+
+
+def bare_session_image(work):
+    """CLIP and ResNet on 200 pictures."""
+    return bare_session(work, work.sample(0, 200), ["clip_image", "resnet"])
+
+
+def int8(work):
+    """Seconds of BERT's stage on 700 tweets: int8 (ours) against fp32 (theirs); the other encoders beside it, on 100 posts."""
+    texts, posts = work.sample(700), work.sample(0, 60)
+    one = lambda preset: work.encode(texts, preset, "--only", "bert")[1]["bert"]["seconds"]
+    fast, exact = one("twitter-int8"), one("twitter")
+    others = {}
+    for name in ["clip_text", "clip_image", "resnet"]:
+        seconds = [work.encode(posts, preset, "--only", name)[1][name]["seconds"] for preset in ["twitter-int8", "twitter"]]
+        others[name] = round(seconds[1] / seconds[0], 3)
+    return versus(fast, exact, unit="seconds", other_encoders=others)
+
+
+def padding(work, dataset):
+    """Share of real tokens among computed ones, BERT and CLIP together, in the batches of the whole dataset."""
+    found = call(BIN / "examples" / "dump", "padding", dataset, work.posts(dataset))[1]
+    real, computed = map(sum, zip(*[(line["tokens"], line["computed"]) for line in map(json.loads, found.splitlines())]))
+    return round(real / computed, 4)
+
+
+def peak(work, count):
+    """Peak memory in MB of encoding so many synthetic posts, each with a text of its own and one of 100 pictures, with the demo's encoders."""
+    folder = work.folder / f"synthetic-{count}"
+    call(sys.executable, HERE / "synthetic.py", count, folder)
+    mmfnd("import", "manifest", folder / "posts.csv", "--out", folder / "imported")
+    # A program of its own, so that the memory of no other child is taken for this one's.
+    watch = "import resource, subprocess, sys; subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL); print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)"
+    out = call(sys.executable, "-c", watch, BIN / "mmfnd", "encode", "--posts", folder / "imported" / "posts.parquet", "--preset", "demo", "--store", folder / "store")[1]
+    return round(int(out) / 1024)
+
+
+PARTS = {
+    "released_recipe": released_recipe,
+    "tuned_python": tuned_python,
+    "bare_session_text": bare_session_text,
+    "bare_session_image": bare_session_image,
+    "int8": int8,
+    "padding_twitter": lambda work: padding(work, "twitter"),
+    "padding_weibo": lambda work: padding(work, "weibo"),
+    "peak_mb_10k": lambda work: peak(work, 10_000),
+    "peak_mb_1m": lambda work: peak(work, 1_000_000),
+}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, required=True, help="folder with twitter_mediaeval and weibo")
+    parser.add_argument("--bin", type=Path, default=BIN, help="folder of the release build")
+    parser.add_argument("--part", action="append", choices=PARTS, help="only this part; may be given several times")
+    args = parser.parse_args()
+    globals()["BIN"] = args.bin.resolve()
+    found = json.loads(OUT.read_text()) if OUT.exists() else {}
+    with tempfile.TemporaryDirectory() as folder:
+        work = Work(args.data.resolve(), Path(folder))
+        for name in args.part or PARTS:
+            found[name] = PARTS[name](work)
+            print(name, found[name], file=sys.stderr, flush=True)
+            OUT.parent.mkdir(parents=True, exist_ok=True)
+            partial = OUT.with_suffix(".partial")
+            partial.write_text(json.dumps({key: found[key] for key in PARTS if key in found}, indent=2) + "\n")
+            partial.replace(OUT)
+    for name in PARTS:
+        if isinstance(value := found.get(name), dict):
+            print(f"{name:20} ours {value['ours']:>9}  theirs {value['theirs']:>9}  ratio {value['ratio']:>7}   {value['unit']}")
+        elif value is not None:
+            print(f"{name:20} {value}")
+
+
+if __name__ == "__main__":
+    main()
