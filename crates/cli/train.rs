@@ -38,6 +38,10 @@ pub struct Arguments {
     /// Seed of first weights, order of posts, dropout and validation split; the same as --set train.seed=N
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Most megabytes of features in memory; what does not fit is read from the store as it is needed, in the same order
+    /// and with the same result
+    #[arg(long, value_name = "MB")]
+    memory_budget: Option<u64>,
     /// Continue an interrupted run where its last checkpoint left it
     #[arg(long)]
     resume: bool,
@@ -53,7 +57,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let config = Config::read(arguments.config.as_deref(), &settings)?;
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     let store = Store::open(&arguments.store)?;
-    let features = Features::load(&store, &posts, &config.head.encoders())?;
+    let budget = arguments
+        .memory_budget
+        .map_or(u64::MAX, |megabytes| megabytes.saturating_mul(1_000_000));
+    let features = Features::load_within(&store, &posts, &config.head.encoders(), budget)?;
+    say_what_streams(&features);
     let options = RunOptions {
         out: arguments.out,
         device: arguments.device,
@@ -64,6 +72,20 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let summary = train_posts("train", &features, &posts, &config, &options)?;
     print(&summary, &options.out).context("cannot print the summary")
+}
+
+/// Names the features that stay on the disk.
+fn say_what_streams(features: &Features) {
+    let columns = features.specs.iter().zip(&features.columns);
+    let on_disk = columns.filter(|(_, column)| column.is_on_disk());
+    let names: Vec<&str> = on_disk.map(|(spec, _)| spec.name.as_str()).collect();
+    if !names.is_empty() {
+        eprintln!(
+            "{:>10}  {} read from the store as needed: more than the memory budget",
+            "features",
+            names.join(", ")
+        );
+    }
 }
 
 /// The git commit that this program was built from, where the build said so.

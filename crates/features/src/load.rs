@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use mmfnd_posts::Post;
 use rayon::prelude::*;
@@ -10,6 +11,7 @@ use crate::layout::Layout;
 use crate::parts::Part;
 use crate::posts_links::{PostKeys, refuse, require};
 use crate::store::Table;
+use crate::stream::DiskRows;
 use crate::values::{ValuesMut, wrong_value};
 use crate::{Column, EncoderSpec, Error, Input, Key, Store, Values};
 
@@ -29,6 +31,16 @@ pub struct Features {
 impl Features {
     /// Loads the features of `posts` from the named encoders.
     pub fn load(store: &Store, posts: &[Post], encoders: &[&str]) -> Result<Self, Error> {
+        Self::load_within(store, posts, encoders, u64::MAX)
+    }
+
+    /// As [`Features::load`], with at most `budget` bytes of values in memory: columns that do not fit any more, the smaller ones first, stay on the disk and are read row by row.
+    pub fn load_within(
+        store: &Store,
+        posts: &[Post],
+        encoders: &[&str],
+        budget: u64,
+    ) -> Result<Self, Error> {
         let tables = encoders.iter().map(|name| store.table(name));
         let tables = tables.collect::<Result<Vec<_>, _>>()?;
         let specs: Vec<_> = tables
@@ -37,9 +49,11 @@ impl Features {
             .collect();
         let inputs: Vec<_> = specs.iter().map(|spec| spec.input).collect();
         let keys = require(store, posts, &inputs)?;
-        let columns = tables
-            .iter()
-            .map(|table| column(store, table, posts, &keys));
+        let found = tables.iter().map(|table| find(store, table, posts, &keys));
+        let found = found.collect::<Result<Vec<_>, _>>()?;
+        let is_kept = fitting(&found, budget);
+        let columns = found.into_iter().zip(is_kept);
+        let columns = columns.map(|(found, is_kept)| found.column(is_kept));
         let classifiers = tables.iter().map(|table| table.classifier());
         Ok(Self {
             columns: columns.collect::<Result<_, _>>()?,
@@ -56,13 +70,70 @@ impl Features {
     }
 }
 
-/// Loads one encoder's column.
-fn column(
+/// Where the rows of one encoder's column are.
+struct Found<'a> {
+    table: &'a Table,
+    sources: Vec<Source<'a>>,
+    row: Vec<u32>,
+}
+
+/// The rows of one part that are taken.
+struct Source<'a> {
+    part: &'a Part,
+    layout: Layout,
+    rows: Vec<u32>,
+}
+
+impl Found<'_> {
+    /// Bytes of its values.
+    fn bytes(&self) -> u64 {
+        let rows: usize = self.sources.iter().map(|source| source.rows.len()).sum();
+        rows as u64 * self.table.file.encoder.row_bytes() as u64
+    }
+
+    fn column(self, is_in_memory: bool) -> Result<Column, Error> {
+        let values = match is_in_memory {
+            true => read(self.table, &self.sources)?,
+            false => {
+                // Every byte is compared once, as it is when rows are loaded.
+                let parts: Vec<Part> = self.sources.iter().map(|s| s.part.clone()).collect();
+                crate::parts::check(&parts, &self.table.remedy())?;
+                let sources = self.sources.into_iter();
+                let sources = sources.map(|source| (source.part, source.layout, source.rows));
+                Values::Disk(Arc::new(DiskRows::open(self.table, sources.collect())?))
+            }
+        };
+        Ok(Column {
+            shape: self.table.file.encoder.shape.clone(),
+            values,
+            row: self.row,
+        })
+    }
+}
+
+/// Which columns are held in memory: as many as the budget allows, the smaller ones first.
+fn fitting(found: &[Found], budget: u64) -> Vec<bool> {
+    let mut order: Vec<usize> = (0..found.len()).collect();
+    order.sort_by_key(|&index| found[index].bytes());
+    let mut left = budget;
+    let mut is_kept = vec![false; found.len()];
+    for index in order {
+        let Some(rest) = left.checked_sub(found[index].bytes()) else {
+            break;
+        };
+        left = rest;
+        is_kept[index] = true;
+    }
+    is_kept
+}
+
+/// Finds the rows of one encoder's column.
+fn find<'a>(
     store: &Store,
-    table: &Table,
+    table: &'a Table,
     posts: &[Post],
     keys: &[PostKeys],
-) -> Result<Column, Error> {
+) -> Result<Found<'a>, Error> {
     let spec = &table.file.encoder;
     let wanted = keys.iter().filter_map(|keys| keys.of(spec.input));
     let mut rows: HashMap<Key, u32> = wanted.map(|key| (key, Column::NONE)).collect();
@@ -80,18 +151,11 @@ fn column(
     let absent = absent.map(|index| &posts[index]);
     let state = format!("without features of `{}` in", spec.name);
     refuse(store, absent, &state)?;
-    Ok(Column {
-        shape: spec.shape.clone(),
-        values: read(table, &sources)?,
+    Ok(Found {
+        table,
+        sources,
         row,
     })
-}
-
-/// The rows of one part that are taken.
-struct Source<'a> {
-    part: &'a Part,
-    layout: Layout,
-    rows: Vec<usize>,
 }
 
 /// Gives each wanted key the number of its row in memory: parts in their order, rows in theirs. A key that stands twice is taken where it stands first.
@@ -106,7 +170,7 @@ fn assign<'a>(table: &'a Table, wanted: &mut HashMap<Key, u32>) -> Result<Vec<So
             if let Some(number @ &mut Column::NONE) = wanted.get_mut(key) {
                 *number = next;
                 next += 1;
-                rows.push(row);
+                rows.push(row as u32);
             }
         }
         if !rows.is_empty() {
@@ -133,14 +197,23 @@ fn read(table: &Table, sources: &[Source]) -> Result<Values, Error> {
 fn fill(table: &Table, source: &Source, bytes: &[u8], target: &mut ValuesMut) -> Result<(), Error> {
     let spec = &table.file.encoder;
     for (number, &row) in source.rows.iter().enumerate() {
-        let filled = target.fill(number * spec.width(), &bytes[source.layout.row(row)]);
+        let filled = target.fill(
+            number * spec.width(),
+            &bytes[source.layout.row(row as usize)],
+        );
         let Err((index, value)) = filled else {
             continue;
         };
         let (_, keys) = table.layout(source.part)?;
         let path = source.part.path.display();
         let problem = format!("is no number, in `{path}`; {}", table.remedy());
-        return Err(wrong_value(spec, keys[row], index, value, &problem));
+        return Err(wrong_value(
+            spec,
+            keys[row as usize],
+            index,
+            value,
+            &problem,
+        ));
     }
     Ok(())
 }

@@ -55,6 +55,7 @@ fn to_parquet(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes
     let values: ArrayRef = match values {
         Values::F32(values) => Arc::new(Float32Array::from(values.clone())),
         Values::F16(values) => Arc::new(Float16Array::from(values.clone())),
+        Values::Disk(_) => unreachable!("values that are written were rounded in memory"),
     };
     let values = FixedSizeListArray::try_new(item.clone(), *width, values, None)?;
     let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(keys), Arc::new(values)])?;

@@ -1,18 +1,35 @@
 //! Values at the precision at which they are stored.
 
+use std::sync::Arc;
+
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use half::vec::HalfBitsVecExt;
 
+use crate::stream::DiskRows;
 use crate::{EncoderSpec, Key, ValueType};
 
 /// Rows of features, one after the other.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Values {
     /// 32-bit floats.
     F32(Vec<f32>),
     /// 16-bit floats.
     F16(Vec<f16>),
+    /// On the disk, read row by row.
+    Disk(Arc<DiskRows>),
+}
+
+impl PartialEq for Values {
+    /// Values on the disk are equal only to themselves.
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::F32(a), Self::F32(b)) => a == b,
+            (Self::F16(a), Self::F16(b)) => a == b,
+            (Self::Disk(a), Self::Disk(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
 }
 
 impl Values {
@@ -21,6 +38,7 @@ impl Values {
         match self {
             Self::F32(values) => values.len(),
             Self::F16(values) => values.len(),
+            Self::Disk(rows) => rows.len(),
         }
     }
 
@@ -32,11 +50,12 @@ impl Values {
     /// Copies `out.len()` values from `start` on.
     ///
     /// # Panics
-    /// When there are not that many.
+    /// When there are not that many, or they are on the disk.
     pub fn copy_to(&self, start: usize, out: &mut [f32]) {
         match self {
             Self::F32(values) => out.copy_from_slice(&values[start..start + out.len()]),
             Self::F16(values) => values[start..start + out.len()].convert_to_f32_slice(out),
+            Self::Disk(_) => panic!("values on the disk are read by rows"),
         }
     }
 
@@ -72,6 +91,7 @@ impl Values {
                 let parts = split(values, lengths).into_iter();
                 parts.map(ValuesMut::F16).collect()
             }
+            Self::Disk(_) => unreachable!("values on the disk are not filled"),
         }
     }
 }
@@ -153,23 +173,38 @@ impl Column {
         self.values.len() / self.width()
     }
 
+    /// Whether its rows are read from the disk when they are asked for.
+    pub fn is_on_disk(&self) -> bool {
+        matches!(self.values, Values::Disk(_))
+    }
+
     /// The row of a post, if it has one.
     pub fn row_of(&self, post: usize) -> Option<usize> {
         let row = self.row[post];
         (row != Self::NONE).then_some(row as usize)
     }
 
-    /// Copies a post's values, or zeros where it has none; says whether it has.
+    /// Copies a post's values, or zeros where it has none; says whether it has. Only reading from the disk can fail.
     ///
     /// # Panics
     /// When `out` is not [`Column::width`] long.
-    pub fn copy_row(&self, post: usize, out: &mut [f32]) -> bool {
+    pub fn read_row(&self, post: usize, out: &mut [f32]) -> Result<bool, crate::Error> {
         assert_eq!(out.len(), self.width(), "a row has another width");
-        match self.row_of(post) {
-            Some(row) => self.values.copy_to(row * out.len(), out),
-            None => out.fill(0.0),
+        match (self.row_of(post), &self.values) {
+            (Some(row), Values::Disk(rows)) => rows.read(row, out)?,
+            (Some(row), values) => values.copy_to(row * out.len(), out),
+            (None, _) => out.fill(0.0),
         }
-        self.row[post] != Self::NONE
+        Ok(self.row[post] != Self::NONE)
+    }
+
+    /// As [`Column::read_row`], of values in memory.
+    ///
+    /// # Panics
+    /// When `out` is not [`Column::width`] long, or the values are on the disk and cannot be read.
+    pub fn copy_row(&self, post: usize, out: &mut [f32]) -> bool {
+        self.read_row(post, out)
+            .expect("values in memory can be read")
     }
 }
 

@@ -1,14 +1,13 @@
-//! Batches by row: gathered from the loaded features, which stay at their stored precision, into 32-bit tensors on the device.
+//! The columns that a head reads, and what else a run takes from posts and features.
 
 use std::collections::HashMap;
 
-use burn::tensor::{Device, Tensor, TensorData};
 use mmfnd_features::{Column, EncoderSpec, Features, Key};
 use mmfnd_posts::Post;
-use rayon::prelude::*;
 
+use crate::ahead::Ahead;
 use crate::error::DataProblem;
-use crate::heads::{Inputs, Sizes};
+use crate::heads::Sizes;
 
 /// The encoders that heads know.
 pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
@@ -72,23 +71,14 @@ impl<'a> Dataset<'a> {
         self.image_key[row].is_some() && columns.all(|column| column.row_of(row).is_some())
     }
 
-    /// Features of some posts.
-    pub fn inputs(&self, rows: &[usize], device: &Device) -> Inputs {
-        let [bert, clip_text, clip_image, resnet] = self.columns;
-        let matrix = |column: &Column| {
-            let data = TensorData::new(gather(column, rows), [rows.len(), column.width()]);
-            Tensor::from_data(data, device)
-        };
-        let layers = |column: &Column| {
-            let shape = [rows.len(), column.shape[0], column.shape[1]];
-            Tensor::from_data(TensorData::new(gather(column, rows), shape), device)
-        };
-        Inputs {
-            bert: bert.map(layers),
-            resnet: resnet.map(matrix),
-            clip_text: clip_text.map(matrix),
-            clip_image: clip_image.map(matrix),
-        }
+    /// The columns, in the order of [`ENCODERS`]; none of those that are not read.
+    pub(crate) fn columns(&self) -> [Option<&'a Column>; 4] {
+        self.columns
+    }
+
+    /// Features of batches, in this order; what is on the disk is read ahead.
+    pub(crate) fn ahead(&self, batches: Vec<Vec<usize>>) -> Ahead<'_> {
+        Ahead::new(self, batches)
     }
 }
 
@@ -108,17 +98,6 @@ fn column<'a>(
             expected,
         }),
     }
-}
-
-fn gather(column: &Column, rows: &[usize]) -> Vec<f32> {
-    let width = column.width();
-    let mut values = vec![0.0; rows.len() * width];
-    let targets = values.par_chunks_exact_mut(width).zip(rows);
-    targets.for_each(|(target, &row)| {
-        let there = column.copy_row(row, target);
-        debug_assert!(there, "row {row} has no features");
-    });
-    values
 }
 
 /// Labels of posts that are trained on, 1 for fake.

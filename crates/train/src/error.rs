@@ -11,6 +11,9 @@ pub enum Error {
     /// A file cannot be read or written.
     #[error(transparent)]
     File(#[from] mmfnd_posts::Error),
+    /// Features that stay in the store cannot be read.
+    #[error(transparent)]
+    Features(#[from] mmfnd_features::Error),
     /// A configuration that cannot be used.
     #[error("{place}: {problem}")]
     Config {

@@ -63,15 +63,15 @@ impl Trainer<'_> {
         state.epoch += 1;
         let order = self.order(state.epoch);
         let mut steps = Vec::new();
-        for rows in order
-            .chunks(self.config.batch_size)
-            .filter(|rows| rows.len() > 1)
-        {
-            state.step += 1; // a batch of one post has no variance
+        let batches = order.chunks(self.config.batch_size);
+        let batches = batches.filter(|rows| rows.len() > 1); // a batch of one post has no variance
+        let mut ahead = self
+            .dataset
+            .ahead(batches.clone().map(<[_]>::to_vec).collect());
+        for rows in batches {
+            state.step += 1;
             let noise = Noise::new(self.config.seed, state.step);
-            let output = state
-                .head
-                .forward(self.dataset.inputs(rows, self.device), Some(noise));
+            let output = state.head.forward(ahead.next(self.device)?, Some(noise));
             let targets = self.loss.targets(&labels(self.posts, rows), self.device);
             let loss = cross_entropy(output.logits.clone(), targets);
             let mut gradients = backward(&loss, output.cuts);
@@ -87,7 +87,7 @@ impl Trainer<'_> {
         let selection = self.evaluate(
             &state.head.valid(),
             self.splits.rows(self.config.select.split()),
-        );
+        )?;
         let best = state.keep_if_best(&selection);
         let report = EpochReport {
             epoch: state.epoch,
@@ -111,16 +111,16 @@ impl Trainer<'_> {
     }
 
     /// Metrics of posts at inference.
-    fn evaluate(&self, head: &impl Head, rows: &[usize]) -> Metrics {
+    fn evaluate(&self, head: &impl Head, rows: &[usize]) -> Result<Metrics, Error> {
         let device = self.device.clone().without_autodiff();
         let predictions = predict(
             &|inputs| head.forward(inputs, None),
             self.dataset,
             rows,
             &device,
-        );
+        )?;
         let logits = predictions.iter().map(|prediction| prediction.logits);
-        Metrics::of(&self.scored(rows, logits))
+        Ok(Metrics::of(&self.scored(rows, logits)))
     }
 
     /// Metrics of the labelled ones among posts, if there are any.

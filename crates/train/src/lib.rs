@@ -4,6 +4,7 @@
 //! predictions and metrics. Everything random is drawn from the run's seed: the same seed on the same machine gives the same bytes, interrupted or not.
 
 mod adamw;
+mod ahead;
 mod batch;
 mod checkpoint;
 mod clip;

@@ -106,7 +106,8 @@ impl Model {
             .copied()
             .filter(|&row| dataset.is_usable(row))
             .collect();
-        let mut predictions = predict(&self.forward, &dataset, &usable, &self.device).into_iter();
+        let predictions = predict(&self.forward, &dataset, &usable, &self.device)?;
+        let mut predictions = predictions.into_iter();
         let next = |&row: &usize| match dataset.is_usable(row) {
             true => predictions.next(),
             false => None,
@@ -139,11 +140,15 @@ pub(crate) fn predict(
     dataset: &Dataset,
     rows: &[usize],
     device: &burn::tensor::Device,
-) -> Vec<Prediction> {
-    let batch = |chunk: &[usize]| {
+) -> Result<Vec<Prediction>, Error> {
+    let padded = |chunk: &[usize]| {
         let mut padded = chunk.to_vec();
         padded.resize(BATCH, chunk[0]);
-        let output = forward(dataset.inputs(&padded, device));
+        padded
+    };
+    let mut ahead = dataset.ahead(rows.chunks(BATCH).map(padded).collect());
+    let batch = |chunk: &[usize]| {
+        let output = forward(ahead.next(device)?);
         let logits = pairs(output.logits);
         let similarity = output.similarity.map(numbers).unwrap_or_default();
         let attention = attention(output.attention);
@@ -153,9 +158,11 @@ pub(crate) fn predict(
             attention: attention.get(i).copied().unwrap_or([f32::NAN; 3]),
             similarity: similarity.get(i).copied().unwrap_or(f32::NAN),
         });
-        predictions.collect::<Vec<_>>()
+        Ok(predictions.collect())
     };
-    rows.chunks(BATCH).flat_map(batch).collect()
+    let batches = rows.chunks(BATCH).map(batch);
+    let batches = batches.collect::<Result<Vec<Vec<_>>, Error>>()?;
+    Ok(batches.concat())
 }
 
 /// Rows of two numbers.

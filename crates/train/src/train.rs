@@ -279,10 +279,9 @@ fn finish(
     let splits = [Split::Train, Split::Validation, Split::Test];
     let rows = splits.map(|split| trainer.splits.rows(split));
     let device = trainer.device.clone().without_autodiff();
-    let predictions = rows.map(|rows| {
-        let forward = |inputs| head.forward(inputs, None);
-        predict(&forward, trainer.dataset, rows, &device)
-    });
+    let forward = |inputs| head.forward(inputs, None);
+    let predict = |rows: &[usize]| predict(&forward, trainer.dataset, rows, &device);
+    let predictions = [predict(rows[0])?, predict(rows[1])?, predict(rows[2])?];
     let of =
         |index: usize| -> Option<Metrics> { trainer.metrics(rows[index], &predictions[index]) };
     let metrics = RunMetrics {

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mmfnd_features::{Column, Input, Key, Store, StoreWriter, ValueType};
+use mmfnd_features::{Column, Features, Input, Key, Store, StoreWriter, ValueType};
 use mmfnd_posts::Post;
 
 use crate::fixture::{
@@ -285,4 +285,89 @@ fn names_that_leave_the_folder_are_refused() {
             .unwrap_err();
         assert!(error.to_string().contains("shape"), "{error}");
     }
+}
+
+#[test]
+fn features_beyond_the_budget_stay_on_the_disk_and_are_the_same() {
+    let fixture = Fixture::new();
+    let posts: Vec<Post> = (0..40)
+        .map(|n| {
+            let picture = format!("{}.png", n % 9);
+            let picture = (n % 4 > 0).then_some(picture.as_str());
+            post(&n.to_string(), &format!("text {}", n % 30), picture)
+        })
+        .collect();
+    links(&fixture, &posts);
+    let mut texts: Vec<Key> = posts.iter().map(text_key).collect();
+    texts.sort();
+    texts.dedup();
+    for some in texts.chunks(7) {
+        fixture.append(&bert(), some);
+    }
+    let pictures: Vec<Key> = (0..9).map(|n| picture_key(&format!("{n}.png"))).collect();
+    fixture.append(&resnet(), &pictures);
+    let whole = fixture.load(&posts, &["bert", "resnet"]).unwrap();
+    let within = |budget| {
+        let names = ["bert", "resnet"];
+        Features::load_within(&fixture.store(), &posts, &names, budget).unwrap()
+    };
+    // 30 rows of 12 bytes and 9 of 16.
+    for (budget, on_disk) in [
+        (504, [false, false]),
+        (503, [true, false]),
+        (143, [true, true]),
+    ] {
+        let features = within(budget);
+        let are_on_disk = features.columns.iter().map(Column::is_on_disk);
+        assert_eq!(are_on_disk.collect::<Vec<_>>(), on_disk, "{budget}");
+        for encoder in ["bert", "resnet"] {
+            for index in 0..posts.len() {
+                let expected = row(&whole, encoder, index);
+                assert_eq!(
+                    row(&features, encoder, index),
+                    expected,
+                    "{encoder} {index}"
+                );
+            }
+            let rows = |features: &Features| features.column(encoder).unwrap().rows();
+            assert_eq!(rows(&features), rows(&whole));
+        }
+    }
+    // Open files outlive their names; what was damaged before is found when it is opened.
+    let features = within(0);
+    let part = fixture.parts("encoders/bert")[2].clone();
+    let mut bytes = fs::read(&part).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(part.with_extension("new"), &bytes).unwrap();
+    fs::rename(part.with_extension("new"), &part).unwrap();
+    assert_eq!(row(&features, "bert", 0), row(&whole, "bert", 0));
+    let names = ["bert", "resnet"];
+    let error = Features::load_within(&fixture.store(), &posts, &names, 0).unwrap_err();
+    assert!(
+        error.to_string().contains(part.to_str().unwrap()),
+        "{error}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_part_that_is_cut_while_its_rows_are_read_is_an_error_that_names_it() {
+    let fixture = Fixture::filled();
+    let names = ["bert"];
+    let features = Features::load_within(&fixture.store(), &posts(), &names, 0).unwrap();
+    for part in fixture.parts("encoders/bert") {
+        fs::OpenOptions::new()
+            .write(true)
+            .open(&part)
+            .unwrap()
+            .set_len(30)
+            .unwrap();
+    }
+    let mut out = [0.0; 6];
+    let error = features.columns[0]
+        .read_row(0, &mut out)
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("encoders/bert/00000"), "{error}");
 }

@@ -1,0 +1,110 @@
+//! Features that stay on the disk: their rows are read from the parts of the store when they are asked for. Parts are plain, so a row is one read at its place.
+
+use std::fs::File;
+use std::io;
+use std::path::PathBuf;
+
+use crate::layout::Layout;
+use crate::parts::Part;
+use crate::store::Table;
+use crate::values::wrong_value;
+use crate::{EncoderSpec, Error, Key, Values};
+
+/// Rows of one encoder on the disk; of each 4 bytes are in memory.
+#[derive(Debug)]
+pub struct DiskRows {
+    spec: EncoderSpec,
+    remedy: String,
+    parts: Vec<OpenPart>,
+    /// Number of each part's first row.
+    firsts: Vec<usize>,
+}
+
+/// A part that stays open, so that it can be read even if its name goes.
+#[derive(Debug)]
+struct OpenPart {
+    path: PathBuf,
+    file: File,
+    layout: Layout,
+    rows: Vec<u32>,
+}
+
+impl DiskRows {
+    /// Of each part the rows that are taken.
+    pub(crate) fn open(
+        table: &Table,
+        sources: Vec<(&Part, Layout, Vec<u32>)>,
+    ) -> Result<Self, Error> {
+        let (mut parts, mut firsts) = (Vec::new(), Vec::new());
+        let mut next = 0;
+        for (part, layout, rows) in sources {
+            firsts.push(next);
+            next += rows.len();
+            let file = File::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
+            parts.push(OpenPart {
+                path: part.path.clone(),
+                file,
+                layout,
+                rows,
+            });
+        }
+        Ok(Self {
+            spec: table.file.encoder.clone(),
+            remedy: table.remedy(),
+            parts,
+            firsts,
+        })
+    }
+
+    /// How many values there are.
+    pub(crate) fn len(&self) -> usize {
+        let rows: usize = self.parts.iter().map(|part| part.rows.len()).sum();
+        rows * self.spec.width()
+    }
+
+    /// Reads the values of a row.
+    pub(crate) fn read(&self, row: usize, out: &mut [f32]) -> Result<(), Error> {
+        let number = self.firsts.partition_point(|&first| first <= row) - 1;
+        let part = &self.parts[number];
+        let row = part.rows[row - self.firsts[number]] as usize;
+        let range = part.layout.row(row);
+        let mut bytes = vec![0; range.len()];
+        read_at(&part.file, range.start as u64, &mut bytes)
+            .map_err(|source| Error::read(&part.path, source))?;
+        let mut values = Values::zeros(self.spec.value_type, out.len());
+        let filled = values.split_mut(&[out.len()])[0].fill(0, &bytes);
+        filled.map_err(|(index, value)| self.wrong(part, row, index, value))?;
+        values.copy_to(0, out);
+        Ok(())
+    }
+
+    fn wrong(&self, part: &OpenPart, row: usize, index: usize, value: f32) -> Error {
+        let keys = part.layout.keys(&part.file).unwrap_or_default();
+        let key = keys.get(row).copied().unwrap_or(Key::of(b""));
+        let problem = format!(
+            "is no number, in `{}`; {}",
+            part.path.display(),
+            self.remedy
+        );
+        wrong_value(&self.spec, key, index, value, &problem)
+    }
+}
+
+/// Reads at a place without moving the file's own, which threads share.
+#[cfg(unix)]
+fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
+        if read == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        offset += read as u64;
+        bytes = &mut bytes[read..];
+    }
+    Ok(())
+}
