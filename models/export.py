@@ -154,7 +154,7 @@ def entries(name, preset, shapes, out, precision):
         return {"tokenizer": f"../{name}/{file.name}", "tokenizer_sha256": sha256(file), "max_length": max_length}
 
     classifier = out / "resnet.classifier.safetensors"
-    clip_image = {"resize": clip_resize, **({} if preset.chinese else {"crop": 224}), "filter": "bicubic", "mean": CLIP_MEAN, "std": CLIP_STD}
+    clip_image = {"alpha": "white", "resize": clip_resize, **({} if preset.chinese else {"crop": 224}), "filter": "bicubic", "mean": CLIP_MEAN, "std": CLIP_STD}
     return [
         entry("bert", "text+ocr", "cls_layers", **words("bert", 300)),
         entry("clip_text", "text", "text_embeds", **words("clip_text", preset.clip_tokens)),

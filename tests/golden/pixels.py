@@ -3,7 +3,8 @@
     python3 -m pip install -r tests/golden/requirements.txt
     python3 tests/golden/pixels.py        # writes tests/golden/pixels.safetensors; checked by crates/encode/src/tests/golden.rs
 
-Every picture is drawn here. `NAME.file` are its bytes, `NAME.rgb` its pixels [H, W, 3], `NAME.RULE` the pixels that a rule makes of it
+Every picture is drawn here. `NAME.file` are its bytes, `NAME.rgb` its pixels [H, W, 3], `NAME.white` (where something may be transparent) those that
+transformers' `convert_to_rgb` makes of it, over white, `NAME.RULE` the pixels that a rule makes of it
 (of `full` every fourth row).
 """
 
@@ -95,7 +96,18 @@ def pictures(rng):
         "tiff": saved(image, "TIFF"),
         "tiff_lzw": saved(image, "TIFF", compression="tiff_lzw"),
         "tiff_grey": saved(image.convert("L"), "TIFF"),
+        "tiff_rgba": saved(alpha, "TIFF"),
+        "tiff_cmyk": saved(image.convert("CMYK"), "TIFF"),
+        "png_rgb_one_colour_transparent": saved(image, "PNG", transparency=image.getpixel((9, 9))),
+        "png_grey_one_colour_transparent": saved(image.convert("L"), "PNG", transparency=image.convert("L").getpixel((9, 9))),
+        "webp_alpha": saved(alpha, "WEBP", quality=90),
     }
+
+
+def over_white(image):
+    """`transformers.image_transforms.convert_to_rgb` of a picture with transparency, written out."""
+    image = image.convert("RGBA")
+    return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert("RGB"))
 
 
 def shortest(image, side, filter):
@@ -124,7 +136,10 @@ def main():
     tensors = {}
     for name, data in pictures(rng).items():
         tensors[f"{name}.file"] = np.frombuffer(data, np.uint8)
-        tensors[f"{name}.rgb"] = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+        image = Image.open(io.BytesIO(data))
+        tensors[f"{name}.rgb"] = np.asarray(image.convert("RGB"))
+        if "A" in image.getbands() or image.info.get("transparency") is not None:
+            tensors[f"{name}.white"] = over_white(image)
     for name, size in {"smaller": (61, 90), "larger": (17, 12), "long": (150, 23), "tall": (70, 150), "square": (40, 40)}.items():
         image = drawing(*size, rng)
         tensors[f"{name}.file"] = np.frombuffer(saved(image, "PNG"), np.uint8)

@@ -18,6 +18,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as parquet
 
+import quantised
+
 ROOT = Path(__file__).resolve().parents[2]
 BIN, HERE, OUT = ROOT / "target" / "release", Path(__file__).parent, ROOT / "target" / "bench" / "encode.json"
 
@@ -120,7 +122,7 @@ def bare_session_image(work):
 
 
 def int8(work):
-    """Seconds of BERT's stage on 700 tweets: int8 (ours) against fp32 (theirs); the other encoders beside it, on 100 posts."""
+    """Seconds of BERT's stage on 700 tweets: int8 (ours) against fp32 (theirs); beside it the ratios of the other encoders, on 60 posts, and what int8 does to a head."""
     texts, posts = work.sample(700), work.sample(0, 60)
     one = lambda preset: work.encode(texts, preset, "--only", "bert")[1]["bert"]["seconds"]
     fast, exact = one("twitter-int8"), one("twitter")
@@ -128,7 +130,8 @@ def int8(work):
     for name in ["clip_text", "clip_image", "resnet"]:
         seconds = [work.encode(posts, preset, "--only", name)[1][name]["seconds"] for preset in ["twitter-int8", "twitter"]]
         others[name] = round(seconds[1] / seconds[0], 3)
-    return versus(fast, exact, unit="seconds", other_encoders=others)
+    with tempfile.TemporaryDirectory(dir=work.folder) as folder:
+        return versus(fast, exact, unit="seconds", other_encoders=others, demo_head=quantised.compare(mmfnd, Path(folder)))
 
 
 def padding(work, dataset):

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use mmfnd_encode::{Encoders, FromPreset, Handles, Options, Preset, bare, decode, read};
+use mmfnd_encode::{Encoders, FromPreset, Handles, Options, Picture, Preset, bare, read};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -66,10 +66,10 @@ fn pixels(preset: &Preset) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     for path in io::stdin().lock().lines() {
         let path = path?;
-        match read(Path::new(&path)).and_then(|bytes| decode(&bytes)) {
+        match read(Path::new(&path)).and_then(|bytes| Picture::decode(&bytes)) {
             Ok(picture) => {
                 out.write_all(&[1])?;
-                out.write_all(&preprocessing.resized(&picture))?;
+                out.write_all(&preprocessing.resized(picture.with(preprocessing.alpha)))?;
             }
             Err(refusal) => {
                 eprintln!("{path}: {refusal}");
@@ -87,7 +87,8 @@ fn features(preset: &Preset, rows: usize) -> Result<(), Failure> {
         let preprocessing = encoders.preprocessing(0);
         let mut inputs = Vec::new();
         for path in io::stdin().lock().lines() {
-            inputs.push(preprocessing.pixels(&decode(&read(Path::new(&path?))?)?));
+            let picture = Picture::decode(&read(Path::new(&path?))?)?;
+            inputs.push(preprocessing.pixels(picture.with(preprocessing.alpha)));
         }
         return write_rows(encoders.open_image(0)?, &inputs, rows);
     }

@@ -103,10 +103,10 @@ fn all_pixels(posts: &[Post], encoders: &dyn Encoders, number: usize) -> Vec<Vec
     let preprocessing = encoders.preprocessing(number);
     let pictures = paths.into_iter().filter_map(|path| {
         let bytes = decode::read(path).ok()?;
-        decode::decode(&bytes).ok()
+        decode::Picture::decode(&bytes).ok()
     });
     pictures
-        .map(|picture| preprocessing.pixels(&picture))
+        .map(|picture| preprocessing.pixels(picture.with(preprocessing.alpha)))
         .collect()
 }
 

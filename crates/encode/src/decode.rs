@@ -1,7 +1,7 @@
 //! From a picture's bytes to RGB, as Pillow's `Image.open(..).convert("RGB")` makes it.
 //!
-//! The format is told by content, never by name. Alpha is dropped without compositing; of an animation the first
-//! frame is taken; an EXIF orientation is not applied (transformers and torchvision do not apply it either).
+//! The format is told by content, never by name. Transparency is ignored, as torchvision's readers do, or shows white, as in
+//! transformers; of an animation the first frame is taken; an EXIF orientation is not applied (transformers and torchvision do not apply it either).
 
 use std::io::Cursor;
 use std::panic::{UnwindSafe, catch_unwind};
@@ -9,6 +9,7 @@ use std::path::Path;
 
 use ::image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
+use crate::preset::Alpha;
 use crate::{gif, jpeg};
 
 /// Most pixels that a picture may have: the limit above which Pillow refuses to decode.
@@ -26,6 +27,32 @@ pub struct Rgb {
     pub height: u32,
     /// Red, green, blue, row by row.
     pub data: Vec<u8>,
+}
+
+/// A decoded picture, and what is seen of it on white paper.
+#[derive(Clone, Debug)]
+pub struct Picture {
+    opaque: Rgb,
+    /// Only where something of it is transparent.
+    on_white: Option<Rgb>,
+}
+
+impl Picture {
+    /// Decodes a picture.
+    pub fn decode(bytes: &[u8]) -> Result<Self, Refusal> {
+        Ok(Self {
+            opaque: decode(bytes)?,
+            on_white: on_white(bytes)?,
+        })
+    }
+
+    /// With its transparency treated in one of the two ways.
+    pub fn with(&self, alpha: Alpha) -> &Rgb {
+        match (&self.on_white, alpha) {
+            (Some(on_white), Alpha::White) => on_white,
+            _ => &self.opaque,
+        }
+    }
 }
 
 /// Why a picture is not used. Its text is the reason in the list of rejects.
@@ -112,8 +139,17 @@ pub fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
     }
 }
 
+/// What is seen on white paper, as transformers composites it; `None` where nothing can be transparent.
+fn on_white(bytes: &[u8]) -> Result<Option<Rgb>, Refusal> {
+    match format_of(bytes)? {
+        ImageFormat::Jpeg => Ok(None),
+        ImageFormat::Gif => guarded(|| gif::on_white(bytes)),
+        format => guarded(|| other_on_white(bytes, format)),
+    }
+}
+
 /// A picture that a decoder was not made for must not end a run of hours.
-fn guarded(decode: impl FnOnce() -> Result<Rgb, Refusal> + UnwindSafe) -> Result<Rgb, Refusal> {
+fn guarded<T>(decode: impl FnOnce() -> Result<T, Refusal> + UnwindSafe) -> Result<T, Refusal> {
     let panicked = |_| Err(Refusal::Corrupt("its decoder panicked".into()));
     catch_unwind(decode).unwrap_or_else(panicked)
 }
@@ -158,16 +194,66 @@ fn decode_other(bytes: &[u8], format: ImageFormat) -> Result<Rgb, Refusal> {
     let decoder = open(bytes, format)?;
     let (width, height) = decoder.dimensions();
     let color = decoder.color_type();
-    let length =
-        usize::try_from(decoder.total_bytes()).map_err(|_| Refusal::TooLarge { width, height })?;
-    let mut samples = vec![0; length];
-    decoder.read_image(&mut samples).map_err(refusal)?;
-    let data = to_rgb(samples, color)?;
+    let data = to_rgb(samples(decoder)?, color)?;
     Ok(Rgb {
         width,
         height,
         data,
     })
+}
+
+fn other_on_white(bytes: &[u8], format: ImageFormat) -> Result<Option<Rgb>, Refusal> {
+    let decoder = open(bytes, format)?;
+    let (width, height) = decoder.dimensions();
+    let color = decoder.color_type();
+    if !color.has_alpha() {
+        return Ok(None);
+    }
+    let samples = samples(decoder)?;
+    let (channels, bytes) = (
+        usize::from(color.channel_count()),
+        usize::from(color.bytes_per_pixel()) / usize::from(color.channel_count()),
+    );
+    // Of 16 bits the high ones are kept.
+    let high = if cfg!(target_endian = "little") {
+        bytes - 1
+    } else {
+        0
+    };
+    let alphas = samples[(channels - 1) * bytes + high..]
+        .iter()
+        .step_by(channels * bytes);
+    let alphas: Vec<u8> = alphas.copied().collect();
+    let mut data = to_rgb(samples, color)?;
+    for (pixel, alpha) in data.chunks_exact_mut(3).zip(alphas) {
+        pixel
+            .iter_mut()
+            .for_each(|value| *value = over_white(*value, alpha));
+    }
+    Ok(Some(Rgb {
+        width,
+        height,
+        data,
+    }))
+}
+
+/// `AlphaComposite.c` of Pillow over opaque white: 7 bits of precision more than the result has.
+fn over_white(value: u8, alpha: u8) -> u8 {
+    if alpha == 0 {
+        return 255;
+    }
+    let share = u32::from(alpha) << 7;
+    let sum = u32::from(value) * share + 255 * ((255 << 7) - share) + (0x80 << 7);
+    ((((sum >> 8) + sum) >> 8) >> 7) as u8
+}
+
+fn samples(decoder: impl ImageDecoder) -> Result<Vec<u8>, Refusal> {
+    let (width, height) = decoder.dimensions();
+    let length = usize::try_from(decoder.total_bytes());
+    let length = length.map_err(|_| Refusal::TooLarge { width, height })?;
+    let mut samples = vec![0; length];
+    decoder.read_image(&mut samples).map_err(refusal)?;
+    Ok(samples)
 }
 
 /// Samples as the decoder gives them to RGB; 16-bit samples are in the machine's byte order.

@@ -12,6 +12,17 @@ pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
 
 /// Decodes the first frame onto the canvas.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
+    Ok(first_frame(bytes, None)?.0)
+}
+
+/// The same with white where the frame is transparent; `None` where it never is.
+pub(crate) fn on_white(bytes: &[u8]) -> Result<Option<Rgb>, Refusal> {
+    let (picture, has_transparency) = first_frame(bytes, Some([255; 3]))?;
+    Ok(has_transparency.then_some(picture))
+}
+
+/// The first frame, and whether it has a transparent colour, which can be replaced.
+fn first_frame(bytes: &[u8], transparent: Option<[u8; 3]>) -> Result<(Rgb, bool), Refusal> {
     let mut decoder = open(bytes)?;
     let (canvas_width, canvas_height) = (decoder.width(), decoder.height());
     let frame = decoder
@@ -19,7 +30,10 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
         .map_err(refusal)?
         .ok_or(Refusal::Truncated)?
         .clone();
-    let palette = colours(frame.palette.as_deref().or(decoder.global_palette()));
+    let mut palette = colours(frame.palette.as_deref().or(decoder.global_palette()));
+    if let (Some(index), Some(colour)) = (frame.transparent, transparent) {
+        palette[usize::from(index)] = colour;
+    }
     // Pillow enlarges a canvas that its first frame does not fit into.
     let width = u32::from(canvas_width).max(u32::from(frame.left) + u32::from(frame.width));
     let height = u32::from(canvas_height).max(u32::from(frame.top) + u32::from(frame.height));
@@ -34,11 +48,12 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
             pixel.copy_from_slice(&palette[usize::from(*index)]);
         }
     }
-    Ok(Rgb {
+    let picture = Rgb {
         width,
         height,
         data,
-    })
+    };
+    Ok((picture, frame.transparent.is_some()))
 }
 
 fn open(bytes: &[u8]) -> Result<Decoder<&[u8]>, Refusal> {

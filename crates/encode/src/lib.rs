@@ -9,6 +9,7 @@
 //! use mmfnd_encode::{Filter, Preprocessing, Resize, Rgb};
 //!
 //! let preprocessing = Preprocessing {
+//!     alpha: Default::default(),
 //!     resize: Resize::Exact { width: 2, height: 2 },
 //!     crop: None,
 //!     crop_offset: Default::default(),
@@ -50,13 +51,15 @@ mod summary;
 mod text;
 mod texts;
 
-pub use decode::{MAX_BYTES, MAX_PIXELS, Refusal, Rgb, decode, probe, read};
+pub use decode::{MAX_BYTES, MAX_PIXELS, Picture, Refusal, Rgb, decode, probe, read};
 pub use encode::{Encoders, Options, encode, encode_with};
 pub use encoder::{Encoder, FakeEncoder, Handle, Handles};
 pub use error::Error;
 pub use fetch::cache_dir;
 pub use from_preset::FromPreset;
-pub use preset::{CropOffset, EncoderPreset, Filter, Preprocessing, Preset, Resize, available};
+pub use preset::{
+    Alpha, CropOffset, EncoderPreset, Filter, Preprocessing, Preset, Resize, available,
+};
 pub use progress::{Progress, Times};
 pub use runtime::{Origin, Runtime};
 pub use sample::{Limit, Sample, Sampled, check_sample, check_sample_with};

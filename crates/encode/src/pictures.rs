@@ -229,7 +229,7 @@ fn prepare(
         let (width, height) = decode::probe(&bytes)?;
         let is_large = u64::from(width) * u64::from(height) > LARGE;
         let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
-        let picture = decode::decode(&bytes)?;
+        let picture = decode::Picture::decode(&bytes)?;
         let pixels = preprocessings
             .iter()
             .enumerate()
@@ -237,7 +237,7 @@ fn prepare(
                 if item.lacking & (1 << lane) == 0 {
                     return Vec::new();
                 }
-                preprocessing.pixels(&picture)
+                preprocessing.pixels(picture.with(preprocessing.alpha))
             });
         Ok(pixels.collect())
     })

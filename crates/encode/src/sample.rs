@@ -291,9 +291,9 @@ impl<'a> Comparison<'a> {
         for &row in rows {
             let path = &files[&self.table.keys()[row]];
             let content = format!("`{}`", path.display());
-            let picture = decode::read(path).and_then(|bytes| decode::decode(&bytes));
+            let picture = decode::read(path).and_then(|bytes| decode::Picture::decode(&bytes));
             let picture = picture.map_err(|refusal| self.failed(&content, refusal.to_string()))?;
-            let pixels = preprocessing.pixels(&picture);
+            let pixels = preprocessing.pixels(picture.with(preprocessing.alpha));
             self.compare(
                 row,
                 content,

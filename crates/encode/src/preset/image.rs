@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
+    /// What is seen where the picture is transparent.
+    #[serde(default, skip_serializing_if = "Alpha::is_ignored")]
+    pub alpha: Alpha,
     /// Size after resizing.
     pub resize: Resize,
     /// Side of the square that is cut out of the middle.
@@ -19,6 +22,24 @@ pub struct Preprocessing {
     pub mean: [f32; 3],
     /// Standard deviation per channel.
     pub std: [f32; 3],
+}
+
+/// What is seen where a picture is transparent: the two reference libraries disagree.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Alpha {
+    /// The colour that is stored there, as with Pillow's `convert("RGB")`.
+    #[default]
+    Ignored,
+    /// White, as transformers' processors have it.
+    White,
+}
+
+impl Alpha {
+    /// The default does not show in an encoder's identity, which is older than this key.
+    fn is_ignored(&self) -> bool {
+        *self == Self::Ignored
+    }
 }
 
 /// Size after resizing.

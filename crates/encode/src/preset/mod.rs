@@ -11,7 +11,7 @@ mod image;
 
 pub use encoder::EncoderPreset;
 pub(crate) use encoder::{remedy, sha256_of};
-pub use image::{CropOffset, Filter, Preprocessing, Resize};
+pub use image::{Alpha, CropOffset, Filter, Preprocessing, Resize};
 
 use crate::error::Error;
 

@@ -10,8 +10,8 @@ use ndarray::Array2;
 use tokenizers::Tokenizer;
 
 use crate::{
-    CropOffset, Encoder, Encoders, Error, FakeEncoder, Filter, Handles, Options, Preprocessing,
-    Resize, Summary, Tokens, encode_with,
+    Alpha, CropOffset, Encoder, Encoders, Error, FakeEncoder, Filter, Handles, Options,
+    Preprocessing, Resize, Summary, Tokens, encode_with,
 };
 
 /// What an encoder of [`Fakes`] does instead of encoding.
@@ -129,6 +129,7 @@ impl Encoders for Fakes {
     fn preprocessing(&self, number: usize) -> Preprocessing {
         let side = 4 + number as u32;
         Preprocessing {
+            alpha: Alpha::Ignored,
             resize: Resize::Shortest { shortest: side },
             crop: Some(side),
             crop_offset: CropOffset::Floor,

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 
-use crate::{CropOffset, Filter, Preprocessing, Resize, Rgb, decode, probe};
+use crate::{Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, Rgb, decode, probe};
 
 fn file() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/pixels.safetensors");
@@ -63,8 +63,32 @@ fn pictures_of_every_kind_are_decoded_as_pillow_decodes_them() {
     assert!(kinds >= 30, "{kinds}");
 }
 
+#[test]
+fn what_is_transparent_shows_white_as_transformers_composites_it() {
+    let file = file();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let mut kinds = 0;
+    for (name, expected) in tensors.tensors() {
+        let Some(name) = name.strip_suffix(".white") else {
+            continue;
+        };
+        let bytes = tensors.tensor(&format!("{name}.file")).unwrap();
+        let picture = Picture::decode(bytes.data()).unwrap();
+        let white = &picture.with(Alpha::White).data;
+        assert!(white == expected.data(), "{name} on white");
+        assert_eq!(
+            *picture.with(Alpha::Ignored),
+            decode(bytes.data()).unwrap(),
+            "{name}"
+        );
+        kinds += usize::from(*white != picture.with(Alpha::Ignored).data);
+    }
+    assert!(kinds >= 8, "{kinds}");
+}
+
 fn preprocessing(resize: Resize, crop: Option<u32>, filter: Filter) -> Preprocessing {
     Preprocessing {
+        alpha: Alpha::Ignored,
         resize,
         crop,
         crop_offset: CropOffset::Floor,
@@ -105,7 +129,7 @@ fn pictures_are_resized_and_cropped_as_pillow_does_it() {
     let mut cases = 0;
     for (name, expected) in tensors.tensors() {
         let (picture, rule_name) = name.split_once('.').unwrap();
-        if ["file", "rgb"].contains(&rule_name) {
+        if ["file", "rgb", "white"].contains(&rule_name) {
             continue;
         }
         let bytes = tensors.tensor(&format!("{picture}.file")).unwrap();
