@@ -83,7 +83,7 @@ fn evaluate(
 ) -> anyhow::Result<(Option<Metrics>, Vec<KindAccuracy>)> {
     let is_asked = |row: &usize| posts[*row].split == split && posts[*row].label.is_some();
     let rows: Vec<_> = (0..posts.len()).filter(is_asked).collect();
-    let predictions = model.predict(features, &rows)?;
+    let predictions = model.predict(features, posts, &rows)?;
     let posts = rows.iter().map(|&row| &posts[row]);
     let scored: Vec<(&Post, Prediction)> = posts
         .zip(predictions)

@@ -9,7 +9,7 @@ use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
 /// Score posts with a trained head
 ///
-/// Writes post_id, label (1 fake, 0 real), p_fake, attention_text, attention_image, attention_cross and similarity; nulls for a post without a usable picture.
+/// Writes post_id, label (1 fake, 0 real), p_fake, attention_text, attention_image, attention_cross and similarity; nulls for a post without a usable picture, or without what the run was trained to need.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Folder of the run
@@ -44,7 +44,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let store = Store::open(&arguments.store)?;
     let features = Features::load(&store, &posts, model.encoders())?;
     let rows: Vec<_> = (0..posts.len()).collect();
-    let predictions = model.predict(&features, &rows)?;
+    let predictions = model.predict(&features, &posts, &rows)?;
     write_predictions(
         &arguments.out,
         &posts.iter().collect::<Vec<_>>(),
@@ -62,7 +62,7 @@ fn print(posts: &[Post], predictions: &[Option<Prediction>], out: &Path) {
         .collect();
     let fakes = labels.iter().filter(|&&label| label == Label::Fake).count();
     println!(
-        "{} posts: {fakes} taken for fake, {} for real, {} without a usable picture",
+        "{} posts: {fakes} taken for fake, {} for real, {} that cannot be scored",
         posts.len(),
         labels.len() - fakes,
         posts.len() - labels.len()

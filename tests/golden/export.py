@@ -141,6 +141,33 @@ def head(name: str, **options: object) -> Mmfnd:
     return model
 
 
+def masks(text: str, image: str) -> dict[str, Tensor]:
+    """Which posts have what, a digit a post."""
+    return {"has_text": torch.tensor([d == "1" for d in text]), "has_image": torch.tensor([d == "1" for d in image])}
+
+
+def masked(name: str, has: dict[str, Tensor], **options: object):
+    """As `head`, with posts that lack a modality; what they lack is not a number, so that reading it would show."""
+    c = Config(**{**SMALL, **options})
+    model = Mmfnd(c)
+    randomise(model)
+    data = posts(c, B)
+    label = data.pop("label")
+    for feature, key in (("bert", "has_text"), ("clip_text", "has_text"), ("resnet", "has_image"), ("clip_image", "has_image")):
+        data[feature][~has[key]] = torch.nan
+    file = prefixed("input", {**data, "label": label, **{key: t.long() for key, t in has.items()}}) | prefixed("weight", weights(model))
+    model.eval()
+    with torch.no_grad():
+        file |= prefixed("eval", model(**data, **has))
+    model.train()
+    out = model(**data, **has)
+    loss = F.cross_entropy(out["logits"], label)
+    loss.backward()
+    file |= prefixed("train", {**out, "loss": loss}) | gradients(model, {}) | prefixed("after", statistics(model))
+    assert all(t.isfinite().all() for key, t in file.items() if not key.startswith("input."))
+    save(name, file, config=asdict(c))
+
+
 def trajectory(name: str = "trajectory", **options: object):
     """AdamW over a few batches in turn, dropout off: losses and where the weights end.
 
@@ -250,6 +277,15 @@ def main():
     schedules()
     clipping()
     trajectory("trajectory_options", extras=True, **smaller)
+    mixed = masks("11101101", "10111011")
+    masked("masked", mixed, **smaller)
+    masked("masked_one_text", masks("00010000", "11111111"), **smaller)
+    masked("masked_no_text", masks("00000000", "11111111"), **smaller)
+    masked("masked_none_whole", masks("11100100", "00011011"), **smaller)
+    masked("masked_sum", mixed, fusion="sum", similarity="learned", **smaller)
+    masked("masked_text_only", masks("11111111", "10111011"), variant="text-only", **smaller)
+    for variant in ("w/o A", "w/o F", "w/o C", "w/o P"):
+        masked(f"masked_{variant.replace('w/o ', 'without_').lower()}", masks("11101111", "10111110"), variant=variant, **smaller)
 
 
 if __name__ == "__main__":

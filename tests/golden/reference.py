@@ -49,6 +49,15 @@ class Config:
         return 0 if self.variant == "w/o C" else self.d_clip
 
 
+class Norm(nn.BatchNorm1d):
+    """BatchNorm1d; a batch with one post (with masks: one post that has the modality) has no variance, and is normalised as at inference."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and len(x) == 1:
+            return F.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps)
+        return super().forward(x)
+
+
 class LayerPool(nn.Module):
     """Step 1: one vector per post from the [CLS] of every layer of BERT (item 4)."""
 
@@ -79,10 +88,10 @@ class Projection(nn.Module):
     def __init__(self, d_input: int, d_hidden: int, d_output: int, dropout: float):
         super().__init__()
         self.linear1 = nn.Linear(d_input, d_hidden)
-        self.norm1 = nn.BatchNorm1d(d_hidden)
+        self.norm1 = Norm(d_hidden)
         self.dropout = nn.Dropout(dropout)
         self.linear2 = nn.Linear(d_hidden, d_output)
-        self.norm2 = nn.BatchNorm1d(d_output)
+        self.norm2 = Norm(d_output)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.dropout(F.relu(self.norm1(self.linear1(x))))
@@ -158,17 +167,17 @@ class Mapping(nn.Module):
     def __init__(self, d_input: int, d_hidden: int, d_output: int, dropout: float = 0.0):
         super().__init__()
         self.linear1 = nn.Linear(d_input, d_hidden)
-        self.norm1 = nn.BatchNorm1d(d_hidden)
+        self.norm1 = Norm(d_hidden)
         self.dropout = nn.Dropout(dropout)
         self.linear2 = nn.Linear(d_hidden, d_output)
-        self.norm2 = nn.BatchNorm1d(d_output)
+        self.norm2 = Norm(d_output)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.dropout(F.relu(self.norm1(self.linear1(x))))
         return F.relu(self.norm2(self.linear2(x)))
 
 
-class SimilarityWeight(nn.BatchNorm1d):
+class SimilarityWeight(Norm):
     """Step 7, Eqs. 4 and 5: sigmoid of the standardised similarity (item 2, paper)."""
 
     def __init__(self):
@@ -223,9 +232,9 @@ class ReleasedClassifier(nn.Module):
     def __init__(self, d_input: int, d_hidden: int):
         super().__init__()
         self.linear1 = nn.Linear(d_input, d_hidden)
-        self.norm1 = nn.BatchNorm1d(d_hidden)
+        self.norm1 = Norm(d_hidden)
         self.linear2 = nn.Linear(d_hidden, d_hidden)
-        self.norm2 = nn.BatchNorm1d(d_hidden)
+        self.norm2 = Norm(d_hidden)
         self.linear3 = nn.Linear(d_hidden, 2)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -303,30 +312,51 @@ class Mmfnd(nn.Module):
             return self.fusion(cross_text + cross_image)  # Eq. 2, item 5
         return self.fusion(torch.cat([cross_text, cross_image], dim=1))
 
-    def forward(self, bert: Tensor, resnet: Tensor, clip_text: Tensor, clip_image: Tensor) -> dict[str, Tensor]:
-        """bert [B, L, D], resnet [B, R], clip_* [B, d_c]; the result has `logits` [B, C] and the steps on the way to them."""
-        clip = (clip_text, clip_image)
-        text = self.text(bert, *clip) if self.part("text_projection") else None
-        image = self.image(resnet, *clip) if self.part("image_projection") else None
-        out = {"similarity": F.cosine_similarity(clip_text, clip_image, dim=1)}  # Eq. 3  [B]
-        branches = []
+    def forward(
+        self, bert: Tensor, resnet: Tensor, clip_text: Tensor, clip_image: Tensor, has_text: Tensor | None = None, has_image: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """bert [B, L, D], resnet [B, R], clip_* [B, d_c]; the result has `logits` [B, C] and the steps on the way to them.
+
+        Item 14: where `has_text` or `has_image` [B] is false, the features of that modality are never read. A branch runs over the posts that have what it reads (the cross-modal one: both), so
+        that its statistics are those of these posts; elsewhere it is absent: zero in the result, without attention, and without a part in what the attention or the classifier reads.
+        """
+        b = len(bert)
+        assert self.config.routing == "paper" or has_text is has_image is None, "as released, the text branch reads CLIP's picture"
+        yes = torch.ones(b, dtype=torch.bool)
+        t, v = (yes if has is None else has for has in (has_text, has_image))
+        both = t & v
+        spread = lambda x, at: torch.zeros(b, *x.shape[1:]).index_put((at.nonzero().flatten(),), x)
+        text = image = None
+        if self.part("text_projection") and t.any():
+            text = self.text(bert[t], clip_text[t], clip_image[t])
+        if self.part("image_projection") and v.any():
+            image = self.image(resnet[v], clip_text[v], clip_image[v])
+        out, branches = {}, []
+        similarity = F.cosine_similarity(clip_text[both], clip_image[both], dim=1)  # Eq. 3  [B]
+        out["similarity"] = spread(similarity, both)
         if self.part("text_mapping"):
-            out["text_unimodal"] = self.text_mapping(text[0])  # f^t
-            branches.append(out["text_unimodal"])
+            f = spread(self.text_mapping(text[0]), t) if text else torch.zeros(b, self.config.d_branch)
+            out["text_unimodal"] = f  # f^t
+            branches.append((f, t))
         if self.part("image_mapping"):
-            out["image_unimodal"] = self.image_mapping(image[0])  # f^v
-            branches.append(out["image_unimodal"])
+            f = spread(self.image_mapping(image[0]), v) if image else torch.zeros(b, self.config.d_branch)
+            out["image_unimodal"] = f  # f^v
+            branches.append((f, v))
         if self.part("fusion"):
-            out["fused"] = self.fuse(text[1], image[1], *clip)  # f^m
-            weight = self.similarity(out["similarity"]) if self.part("similarity") else 1.0  # Eqs. 4, 5
-            out["cross_modal"] = weight * out["fused"]  # Eq. 6
-            branches.append(out["cross_modal"])
+            fused = cross_modal = torch.zeros(0, self.config.d_branch)
+            if both.any():
+                fused = self.fuse(text[1][both[t]], image[1][both[v]], clip_text[both], clip_image[both])
+                weight = self.similarity(similarity) if self.part("similarity") else 1.0  # Eqs. 4, 5
+                cross_modal = weight * fused  # Eq. 6
+            out["fused"], out["cross_modal"] = spread(fused, both), spread(cross_modal, both)  # f^m, f^cross
+            branches.append((out["cross_modal"], both))
         if self.part("attention"):
-            stacked = torch.stack(branches, dim=1)  # F  [B, M, D]
-            out["attention"] = self.attention(stacked)  # Eq. 7  [B, M]
+            stacked = torch.stack([f for f, _ in branches], dim=1)  # F  [B, M, D]
+            there = torch.stack([at for _, at in branches], dim=1)  # [B, M]
+            out["attention"] = self.attention(stacked) * there  # Eq. 7  [B, M]
             out["aggregate"] = (out["attention"].unsqueeze(2) * stacked).sum(dim=1)
         else:
-            out["aggregate"] = torch.cat(branches, dim=1)
+            out["aggregate"] = torch.cat([f for f, _ in branches], dim=1)
         out["logits"] = self.classifier(out["aggregate"])  # Eq. 8
         return out
 

@@ -30,6 +30,7 @@ fn main() {
         resnet: Some(random(2048)),
         clip_text: Some(random(512)),
         clip_image: Some(random(512)),
+        present: None,
     };
     let labels =
         Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 1.0]], &device).repeat_dim(0, BATCH / 2);

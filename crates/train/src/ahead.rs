@@ -8,25 +8,52 @@ use mmfnd_features::{Column, Error};
 use rayon::prelude::*;
 
 use crate::batch::Dataset;
-use crate::heads::Inputs;
+use crate::heads::{Has, Inputs, Present};
 
 /// Batches that may wait for their step: enough to bridge a slow read, little memory.
 const WAITING: usize = 8;
 
-/// Values of some posts, `[B, width]`, of each encoder that is read.
+/// Values of some posts, `[B, width]`, of each encoder that is read; none where no post has any.
 type Gathered = [Option<Vec<f32>>; 4];
+
+/// The posts of a batch.
+#[derive(Clone, Debug)]
+struct Wanted {
+    has: Vec<Has>,
+    /// Rows of those that have a text, and of those that have a picture.
+    rows: [Vec<usize>; 2],
+}
+
+impl Wanted {
+    fn new(dataset: &Dataset, batch: &[usize]) -> Self {
+        let has: Vec<_> = batch.iter().map(|&row| dataset.has(row)).collect();
+        let rows = |has_it: fn(&Has) -> bool| -> Vec<usize> {
+            let there = batch.iter().zip(&has).filter(|(_, has)| has_it(has));
+            there.map(|(row, _)| *row).collect()
+        };
+        let rows = [rows(|has| has.text), rows(|has| has.image)];
+        Self { has, rows }
+    }
+
+    /// Of the encoder with this index: the first two read texts.
+    fn rows(&self, encoder: usize) -> &[usize] {
+        &self.rows[encoder / 2]
+    }
+}
 
 /// The batches to come.
 pub(crate) struct Ahead<'a> {
     dataset: &'a Dataset<'a>,
-    batches: std::vec::IntoIter<Vec<usize>>,
+    batches: std::vec::IntoIter<Wanted>,
     /// What was read from the disk; none when all features are in memory.
     read: Option<Receiver<Result<Gathered, Error>>>,
 }
 
 impl<'a> Ahead<'a> {
-    /// `batches` are rows of posts that have all features.
+    /// `batches` are rows of posts that the head can score.
     pub(crate) fn new(dataset: &'a Dataset<'a>, batches: Vec<Vec<usize>>) -> Self {
+        let wanted = batches.iter().map(|batch| Wanted::new(dataset, batch));
+        let batches: Vec<_> = wanted.collect();
         let columns = dataset.columns();
         let on_disk = columns.map(|column| column.filter(|column| column.is_on_disk()));
         let read = on_disk.iter().any(Option::is_some).then(|| {
@@ -48,7 +75,7 @@ impl<'a> Ahead<'a> {
     /// # Panics
     /// When there is none.
     pub(crate) fn next(&mut self, device: &Device) -> Result<Inputs, Error> {
-        let rows = self
+        let wanted = self
             .batches
             .next()
             .expect("no more batches are taken than were asked for");
@@ -56,30 +83,39 @@ impl<'a> Ahead<'a> {
             Some(read) => read.recv().expect("the thread reads every batch")?,
             None => Gathered::default(),
         };
-        for (values, column) in values.iter_mut().zip(self.dataset.columns()) {
-            if let (None, Some(column)) = (&values, column) {
-                *values = Some(gather(column, &rows));
+        for (index, column) in self.dataset.columns().into_iter().enumerate() {
+            let rows = wanted.rows(index);
+            if let (None, Some(column), false) = (&values[index], column, rows.is_empty()) {
+                values[index] = Some(gather(column, rows));
             }
         }
-        Ok(self.inputs(values, rows.len(), device))
+        Ok(self.inputs(values, &wanted.has, device))
     }
 
-    fn inputs(&self, values: Gathered, rows: usize, device: &Device) -> Inputs {
+    fn inputs(&self, values: Gathered, has: &[Has], device: &Device) -> Inputs {
         let [bert, clip_text, clip_image, resnet] = values;
-        let matrix = |values: Vec<f32>| {
-            let width = values.len() / rows;
-            Tensor::from_data(TensorData::new(values, [rows, width]), device)
+        let columns = self.dataset.columns();
+        let matrix = |index: usize, values: Option<Vec<f32>>| {
+            let (width, values) = (columns[index]?.width(), values?);
+            let shape = [values.len() / width, width];
+            Some(Tensor::from_data(TensorData::new(values, shape), device))
         };
-        let layers = self.dataset.columns()[0].map_or(1, |bert| bert.shape[0]);
-        let stack = |values: Vec<f32>| {
-            let width = values.len() / rows / layers;
-            Tensor::from_data(TensorData::new(values, [rows, layers, width]), device)
+        let stack = |values: Vec<f32>, column: &Column| {
+            let shape = [
+                values.len() / column.width(),
+                column.shape[0],
+                column.shape[1],
+            ];
+            Tensor::from_data(TensorData::new(values, shape), device)
         };
         Inputs {
-            bert: bert.map(stack),
-            resnet: resnet.map(matrix),
-            clip_text: clip_text.map(matrix),
-            clip_image: clip_image.map(matrix),
+            bert: bert
+                .zip(columns[0])
+                .map(|(values, column)| stack(values, column)),
+            resnet: matrix(3, resnet),
+            clip_text: matrix(1, clip_text),
+            clip_image: matrix(2, clip_image),
+            present: Present::new(has, device),
         }
     }
 }
@@ -87,11 +123,11 @@ impl<'a> Ahead<'a> {
 /// Reads batch after batch; stops after an error, and when nobody waits any more.
 fn read_all(
     columns: &[Option<Column>; 4],
-    batches: &[Vec<usize>],
+    batches: &[Wanted],
     sender: &SyncSender<Result<Gathered, Error>>,
 ) {
-    for rows in batches {
-        let read = read(columns, rows);
+    for wanted in batches {
+        let read = read(columns, wanted);
         let is_over = read.is_err();
         if sender.send(read).is_err() || is_over {
             return;
@@ -100,10 +136,13 @@ fn read_all(
 }
 
 /// One after the other: all other threads are busy with the step.
-fn read(columns: &[Option<Column>; 4], rows: &[usize]) -> Result<Gathered, Error> {
+fn read(columns: &[Option<Column>; 4], wanted: &Wanted) -> Result<Gathered, Error> {
     let mut values = Gathered::default();
-    for (values, column) in values.iter_mut().zip(columns) {
-        let Some(column) = column else { continue };
+    for (index, (values, column)) in values.iter_mut().zip(columns).enumerate() {
+        let rows = wanted.rows(index);
+        let Some(column) = column.as_ref().filter(|_| !rows.is_empty()) else {
+            continue;
+        };
         let width = column.width();
         let values = values.insert(vec![0.0; rows.len() * width]);
         for (target, &row) in values.chunks_exact_mut(width).zip(rows) {

@@ -6,8 +6,9 @@ use mmfnd_features::{Column, EncoderSpec, Features, Key};
 use mmfnd_posts::Post;
 
 use crate::ahead::Ahead;
+use crate::config::{Config, Missing};
 use crate::error::DataProblem;
-use crate::heads::Sizes;
+use crate::heads::{Has, Sizes};
 
 /// The encoders that heads know.
 pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
@@ -21,16 +22,23 @@ const SHAPES: [(usize, &str); 4] = [
 /// Classes of ResNet's layer where the store has none.
 const IMAGENET_CLASSES: usize = 1000;
 
-/// The columns that a head reads, in the order of [`ENCODERS`].
-#[derive(Clone, Copy, Debug)]
+/// The columns that a head reads, in the order of [`ENCODERS`], and which posts have what.
+#[derive(Clone, Debug)]
 pub struct Dataset<'a> {
     columns: [Option<&'a Column>; 4],
-    image_key: &'a [Option<Key>],
+    has: Vec<Has>,
+    /// Why a post cannot be used.
+    problems: Vec<Option<&'static str>>,
 }
 
 impl<'a> Dataset<'a> {
-    /// Finds the columns of some of [`ENCODERS`] and checks their shapes.
-    pub fn new(features: &'a Features, encoders: &[&'static str]) -> Result<Self, DataProblem> {
+    /// Finds the columns that the head of a configuration reads, and checks their shapes.
+    pub fn new(
+        features: &'a Features,
+        posts: &[Post],
+        config: &Config,
+    ) -> Result<Self, DataProblem> {
+        let encoders = config.head.encoders();
         let mut columns = [None; 4];
         for (index, name) in ENCODERS.into_iter().enumerate() {
             if encoders.contains(&name) {
@@ -46,9 +54,17 @@ impl<'a> Dataset<'a> {
                 expected: "the width of `clip_text`: the two have to come from one model",
             });
         }
+        let posts = posts.iter().zip(&features.image_key);
+        let has = posts.map(|(post, key)| Has {
+            text: config.train.missing == Missing::Drop || !post.text.trim().is_empty(),
+            image: key.is_some(),
+        });
+        let has: Vec<_> = has.collect();
+        let problems = has.iter().map(|&has| problem(config, has)).collect();
         Ok(Self {
             columns,
-            image_key: &features.image_key,
+            has,
+            problems,
         })
     }
 
@@ -65,10 +81,14 @@ impl<'a> Dataset<'a> {
         }
     }
 
-    /// Whether a post has a picture and all features: also a head that reads texts alone is trained on the posts that the others are trained on.
-    pub fn is_usable(&self, row: usize) -> bool {
-        let mut columns = self.columns.iter().flatten();
-        self.image_key[row].is_some() && columns.all(|column| column.row_of(row).is_some())
+    /// Why a post cannot be used, if so.
+    pub fn problem(&self, row: usize) -> Option<&'static str> {
+        self.problems[row]
+    }
+
+    /// What a post has.
+    pub fn has(&self, row: usize) -> Has {
+        self.has[row]
     }
 
     /// The columns, in the order of [`ENCODERS`]; none of those that are not read.
@@ -79,6 +99,19 @@ impl<'a> Dataset<'a> {
     /// Features of batches, in this order; what is on the disk is read ahead.
     pub(crate) fn ahead(&self, batches: Vec<Vec<usize>>) -> Ahead<'_> {
         Ahead::new(self, batches)
+    }
+}
+
+/// Why a post that has only this cannot be used, if so. With `drop` that does not depend on the head, so that heads are compared on the same posts.
+fn problem(config: &Config, has: Has) -> Option<&'static str> {
+    if config.train.missing == Missing::Drop {
+        return (!has.image).then_some("no usable picture");
+    }
+    match (config.head.can_score(has), has.text, has.image) {
+        (true, ..) => None,
+        (false, false, false) => Some("neither text nor usable picture"),
+        (false, false, _) => Some("no text"),
+        (false, true, _) => Some("no usable picture"),
     }
 }
 
@@ -110,14 +143,18 @@ pub(crate) fn labels(posts: &[Post], rows: &[usize]) -> Vec<usize> {
     rows.iter().map(label).map(|label| label.index()).collect()
 }
 
-/// Numbers the picture of each post; posts without features have none.
-pub(crate) fn pictures(features: &Features, dataset: &Dataset) -> Vec<Option<usize>> {
-    let mut numbers = HashMap::new();
+/// Numbers the picture of each post, one that has none by itself; or why the post cannot be used.
+pub(crate) fn pictures(features: &Features, dataset: &Dataset) -> Vec<Result<usize, &'static str>> {
+    let (mut numbers, mut next) = (HashMap::new(), 0);
+    let mut number = || {
+        next += 1;
+        next - 1
+    };
     let rows = features.image_key.iter().enumerate();
-    rows.map(|(row, key)| {
-        let key = key.filter(|_| dataset.is_usable(row))?;
-        let next = numbers.len();
-        Some(*numbers.entry(key).or_insert(next))
+    rows.map(|(row, key)| match (dataset.problem(row), key) {
+        (Some(problem), _) => Err(problem),
+        (None, None) => Ok(number()),
+        (None, Some(key)) => Ok(*numbers.entry(key).or_insert_with(&mut number)),
     })
     .collect()
 }

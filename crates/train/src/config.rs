@@ -6,10 +6,10 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use crate::Error;
-use crate::heads::Head;
+use crate::heads::{Has, Head};
 use crate::registry::{HEADS, Kind, typed};
 
-pub use crate::training::{ClassWeights, Schedule, Select, TrainConfig};
+pub use crate::training::{ClassWeights, Missing, Schedule, Select, TrainConfig};
 
 /// What is trained and how.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -61,6 +61,11 @@ impl HeadConfig {
     /// The encoders whose features it reads.
     pub fn encoders(&self) -> Vec<&'static str> {
         (self.kind().encoders)(&self.options)
+    }
+
+    /// Whether it can score a post that has only this.
+    pub(crate) fn can_score(&self, has: Has) -> bool {
+        (self.kind().can_score)(&self.options, has)
     }
 
     /// Its options, of a head that is known to be `H`.
@@ -138,7 +143,13 @@ impl Config {
             train: train_section(&table).map_err(|error| problem(error.message().to_owned()))?,
         };
         config.train.check().map_err(problem)?;
-        Ok(config)
+        let needs_both = (config.head.kind().needs_both)(&config.head.options);
+        match needs_both.filter(|_| config.train.missing == Missing::Mask) {
+            Some(why) => Err(problem(format!(
+                "`train.missing` is `mask`, but {why}; use `drop`"
+            ))),
+            None => Ok(config),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Predictions: of the posts of a run at its end, and of any posts by a trained model.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -8,8 +9,9 @@ use mmfnd_features::Features;
 use mmfnd_posts::{Label, Post, Split, TableColumn, write_table};
 
 use crate::batch::{Dataset, specs};
+use crate::config::Config;
 use crate::error::DataProblem;
-use crate::heads::{Head, Init, Inputs, Output};
+use crate::heads::{Has, Head, Init, Inputs, Output};
 use crate::metrics::p_fake;
 use crate::run::{RunDir, RunInfo};
 use crate::weights::{self, numbers};
@@ -25,9 +27,9 @@ pub struct Prediction {
     pub logits: [f32; 2],
     /// Probability of fake.
     pub p_fake: f32,
-    /// Weight of text, picture and cross-modal branch; not a number where the head has no such branch or no attention.
+    /// Weight of text, picture and cross-modal branch; not a number where the head or the post has no such branch, or the head no attention.
     pub attention: [f32; 3],
-    /// Cosine of CLIP's text and picture; not a number where the head reads no CLIP.
+    /// Cosine of CLIP's text and picture; not a number where the head reads no CLIP or the post lacks one of them.
     pub similarity: f32,
 }
 
@@ -47,6 +49,7 @@ pub(crate) type Forward = Box<dyn Fn(Inputs) -> Output + Send>;
 /// A trained head.
 pub struct Model {
     forward: Forward,
+    config: Config,
     encoders: Vec<&'static str>,
     device: burn::tensor::Device,
     info: RunInfo,
@@ -74,10 +77,11 @@ impl Model {
     pub fn load(run: &Path, device: Device) -> Result<Self, Error> {
         let run = RunDir::open(run)?;
         run.metrics()?; // an unfinished run is an error
-        let (head, device) = (run.config()?.head, device.open()?);
+        let (config, device) = (run.config()?, device.open()?);
         Ok(Self {
-            forward: (head.kind().load)(&run, &device)?,
-            encoders: head.encoders(),
+            forward: (config.head.kind().load)(&run, &device)?,
+            encoders: config.head.encoders(),
+            config,
             device,
             info: run.info()?,
         })
@@ -93,25 +97,21 @@ impl Model {
         &self.info
     }
 
-    /// Predictions for some rows of the features; `None` where a post lacks a usable picture. Features of other encoders are an error.
+    /// Predictions for some rows of posts and their features; `None` where a post lacks what the run did not train to do without. Features of other encoders
+    /// are an error.
     pub fn predict(
         &self,
         features: &Features,
+        posts: &[Post],
         rows: &[usize],
     ) -> Result<Vec<Option<Prediction>>, Error> {
         self.check(features)?;
-        let dataset = Dataset::new(features, &self.encoders)?;
-        let usable: Vec<_> = rows
-            .iter()
-            .copied()
-            .filter(|&row| dataset.is_usable(row))
-            .collect();
+        let dataset = Dataset::new(features, posts, &self.config)?;
+        let is_usable = |row: &&usize| dataset.problem(**row).is_none();
+        let usable: Vec<_> = rows.iter().filter(is_usable).copied().collect();
         let predictions = predict(&self.forward, &dataset, &usable, &self.device)?;
         let mut predictions = predictions.into_iter();
-        let next = |&row: &usize| match dataset.is_usable(row) {
-            true => predictions.next(),
-            false => None,
-        };
+        let next = |row: &usize| is_usable(&row).then(|| predictions.next()).flatten();
         Ok(rows.iter().map(next).collect())
     }
 
@@ -134,35 +134,58 @@ impl Model {
     }
 }
 
-/// Predictions of a head that is on a device without autodiff.
+/// Predictions of a head that is on a device without autodiff. Posts that have the same go into a batch together, so that masks are the same for all of it.
 pub(crate) fn predict(
     forward: &dyn Fn(Inputs) -> Output,
     dataset: &Dataset,
     rows: &[usize],
     device: &burn::tensor::Device,
 ) -> Result<Vec<Prediction>, Error> {
-    let padded = |chunk: &[usize]| {
-        let mut padded = chunk.to_vec();
-        padded.resize(BATCH, chunk[0]);
-        padded
+    let mut groups: BTreeMap<Has, Vec<usize>> = BTreeMap::new();
+    for (index, &row) in rows.iter().enumerate() {
+        groups.entry(dataset.has(row)).or_default().push(index);
+    }
+    let chunks: Vec<_> = (groups.iter())
+        .flat_map(|(has, indices)| indices.chunks(BATCH).map(move |chunk| (*has, chunk)))
+        .collect();
+    let padded = |(_, chunk): &(Has, &[usize])| {
+        let mut batch: Vec<_> = chunk.iter().map(|&index| rows[index]).collect();
+        batch.resize(BATCH, batch[0]);
+        batch
     };
-    let mut ahead = dataset.ahead(rows.chunks(BATCH).map(padded).collect());
-    let batch = |chunk: &[usize]| {
-        let output = forward(ahead.next(device)?);
-        let logits = pairs(output.logits);
-        let similarity = output.similarity.map(numbers).unwrap_or_default();
-        let attention = attention(output.attention);
-        let predictions = (0..chunk.len()).map(move |i| Prediction {
-            logits: logits[i],
-            p_fake: p_fake(logits[i]) as f32,
-            attention: attention.get(i).copied().unwrap_or([f32::NAN; 3]),
-            similarity: similarity.get(i).copied().unwrap_or(f32::NAN),
+    let mut ahead = dataset.ahead(chunks.iter().map(padded).collect());
+    let mut predictions = vec![None; rows.len()];
+    for (has, chunk) in chunks {
+        let batch = read(forward(ahead.next(device)?), has);
+        for (&index, prediction) in chunk.iter().zip(batch) {
+            predictions[index] = Some(prediction);
+        }
+    }
+    Ok(predictions.into_iter().flatten().collect())
+}
+
+/// The predictions of a batch of posts that have the same.
+fn read(output: Output, has: Has) -> Vec<Prediction> {
+    let logits = pairs(output.logits);
+    let similarity = output.similarity.map(numbers).unwrap_or_default();
+    let attention = attention(output.attention);
+    let there = [has.text, has.image, has == Has::ALL];
+    let prediction = |(i, &logits): (usize, &[f32; 2])| {
+        let mut attention = attention.get(i).copied().unwrap_or([f32::NAN; 3]);
+        let branches = attention.iter_mut().zip(there);
+        branches.for_each(|(weight, there)| {
+            if !there {
+                *weight = f32::NAN;
+            }
         });
-        Ok(predictions.collect())
+        Prediction {
+            logits,
+            p_fake: p_fake(logits) as f32,
+            attention,
+            similarity: similarity.get(i).copied().unwrap_or(f32::NAN),
+        }
     };
-    let batches = rows.chunks(BATCH).map(batch);
-    let batches = batches.collect::<Result<Vec<Vec<_>>, Error>>()?;
-    Ok(batches.concat())
+    logits.iter().enumerate().map(prediction).collect()
 }
 
 /// Rows of two numbers.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
-use crate::heads::{ConcatMlp, Head, HeadOption, LinearProbe, Mmfnd};
+use crate::heads::{ConcatMlp, Has, Head, HeadOption, LinearProbe, Mmfnd};
 use crate::predict::{self, Forward};
 use crate::run::RunDir;
 use crate::train::{self, Job};
@@ -27,6 +27,8 @@ pub struct Kind {
     pub options: &'static [HeadOption],
     pub(crate) resolve: fn(&Table) -> Result<Table, String>,
     pub(crate) encoders: fn(&Table) -> Vec<&'static str>,
+    pub(crate) can_score: fn(&Table, Has) -> bool,
+    pub(crate) needs_both: fn(&Table) -> Option<&'static str>,
     pub(crate) to_toml: fn(&Table) -> String,
     pub(crate) train: fn(&Job) -> Result<RunSummary, Error>,
     pub(crate) load: fn(&RunDir, &burn::tensor::Device) -> Result<Forward, Error>,
@@ -40,6 +42,8 @@ impl Kind {
             options: H::OPTIONS,
             resolve: resolve::<H>,
             encoders: |options| H::encoders(&typed::<H>(options)),
+            can_score: |options, has| H::can_score(&typed::<H>(options), has),
+            needs_both: |options| H::needs_both(&typed::<H>(options)),
             to_toml: |options| to_toml(&typed::<H>(options)),
             train: train::run::<H>,
             load: predict::load::<H>,

@@ -15,6 +15,9 @@ const TOLERANCE: f64 = 0.5;
 /// Groups by event are of no use when one of them holds more than this share of the posts.
 const DOMINANT: f64 = 0.5;
 
+/// The number of a post's picture, or why the post cannot be used.
+pub type Picture = Result<usize, &'static str>;
+
 /// Rows of posts by split.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Splits {
@@ -31,17 +34,17 @@ pub struct Splits {
 }
 
 impl Splits {
-    /// `picture` numbers the picture of each post; `None` where there is none to use.
+    /// `picture` numbers the picture of each post, or says why the post cannot be used.
     pub fn of(
         posts: &[Post],
-        picture: &[Option<usize>],
+        picture: &[Picture],
         config: &TrainConfig,
     ) -> Result<Self, DataProblem> {
         let mut splits = Self::default();
         for (row, post) in posts.iter().enumerate() {
             let is_scored = post.split == Split::Test;
             match (picture[row], post.label) {
-                (None, _) => splits.left_out.push((row, "no usable picture")),
+                (Err(problem), _) => splits.left_out.push((row, problem)),
                 (_, None) if !is_scored => splits.left_out.push((row, "no label")),
                 _ => splits.rows_mut(post.split).push(row),
             }
@@ -98,7 +101,7 @@ impl Splits {
     fn make_validation(
         &mut self,
         posts: &[Post],
-        picture: &[Option<usize>],
+        picture: &[Picture],
         config: &TrainConfig,
     ) -> Result<(), DataProblem> {
         let events = self
@@ -142,7 +145,7 @@ impl Splits {
     fn pick(
         &self,
         posts: &[Post],
-        picture: &[Option<usize>],
+        picture: &[Picture],
         config: &TrainConfig,
         by_event: bool,
     ) -> Option<Vec<usize>> {
@@ -178,12 +181,7 @@ fn no_validation(config: &TrainConfig) -> DataProblem {
 }
 
 /// Posts that share a picture, or an event if that counts, directly or through others.
-fn groups(
-    rows: &[usize],
-    posts: &[Post],
-    picture: &[Option<usize>],
-    by_event: bool,
-) -> Vec<Vec<usize>> {
+fn groups(rows: &[usize], posts: &[Post], picture: &[Picture], by_event: bool) -> Vec<Vec<usize>> {
     let mut parent: Vec<usize> = (0..rows.len()).collect();
     let (mut by_picture, mut by_name) = (HashMap::new(), HashMap::new());
     for (index, &row) in rows.iter().enumerate() {
@@ -243,17 +241,15 @@ mod tests {
         pictures: usize,
         each: usize,
         event: impl Fn(usize) -> Option<String>,
-    ) -> (Vec<Post>, Vec<Option<usize>>) {
-        let picture: Vec<_> = (0..pictures * each)
-            .map(|row| Some(row % pictures))
-            .collect();
+    ) -> (Vec<Post>, Vec<Picture>) {
+        let picture: Vec<_> = (0..pictures * each).map(|row| Ok(row % pictures)).collect();
         let posts = picture
             .iter()
             .map(|picture| post(picture.unwrap(), event(picture.unwrap()).as_deref()));
         (posts.collect(), picture)
     }
 
-    fn split(posts: &[Post], picture: &[Option<usize>], seed: u64) -> Result<Splits, DataProblem> {
+    fn split(posts: &[Post], picture: &[Picture], seed: u64) -> Result<Splits, DataProblem> {
         let config = TrainConfig {
             seed,
             ..TrainConfig::default()
@@ -309,7 +305,7 @@ mod tests {
     #[test]
     fn posts_without_picture_or_label_are_left_out_and_listed() {
         let (mut posts, mut picture) = world(40, 3, |_| None);
-        picture[5] = None;
+        picture[5] = Err("no usable picture");
         posts[6].label = None;
         let splits = split(&posts, &picture, 1).unwrap();
         assert_eq!(splits.left_out, [(5, "no usable picture"), (6, "no label")]);

@@ -85,7 +85,7 @@ pub(crate) fn run<H: Head>(job: &Job) -> Result<RunSummary, Error> {
     let (features, posts, config) = (job.features, job.posts, job.config);
     let options = job.options;
     let device = options.device.open()?.autodiff();
-    let dataset = Dataset::new(features, &config.head.encoders())?;
+    let dataset = Dataset::new(features, posts, config)?;
     let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
     let layer = resnet_layer::<H>(job)?;
     let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));

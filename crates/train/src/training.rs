@@ -32,6 +32,8 @@ pub struct TrainConfig {
     pub patience: usize,
     /// Of first values, order of posts, dropout, and the validation split where one is made.
     pub seed: u64,
+    /// What becomes of posts that lack a modality.
+    pub missing: Missing,
     /// The split by whose accuracy the epoch is chosen.
     pub select: Select,
     /// Share of the training posts that become validation posts, where there are none.
@@ -54,6 +56,7 @@ impl Default for TrainConfig {
             epochs: 100,
             patience: 0,
             seed: 1,
+            missing: Missing::Drop,
             select: Select::Validation,
             validation_share: 0.15,
             checkpoint_every: 1,
@@ -104,6 +107,17 @@ impl Select {
             Self::Test => Split::Test,
         }
     }
+}
+
+/// 14: what becomes of posts that lack a modality.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Missing {
+    /// Posts without a picture that can be used are left out.
+    #[default]
+    Drop,
+    /// They are kept, and so are posts without text; what they lack is masked.
+    Mask,
 }
 
 /// What becomes of the learning rate after the warm-up.

@@ -290,6 +290,99 @@ fn posts_without_a_picture_are_counted_and_listed() {
     );
 }
 
+/// A quarter of the posts without a picture, an eighth without a text, one with neither.
+fn incomplete(count: usize) -> World {
+    let mut posts = posts(count);
+    for (i, post) in posts.iter_mut().enumerate() {
+        if i % 4 == 3 || i == 4 {
+            post.images.clear();
+        }
+        if i % 8 == 4 {
+            post.text = " ".into();
+        }
+    }
+    World::new(posts)
+}
+
+#[test]
+fn posts_that_lack_a_modality_are_masked_when_asked_for() {
+    let world = incomplete(240);
+    let dropped = run(&world, "dropped", &["train.epochs=1"]).unwrap();
+    assert_eq!(dropped.info.counts.left_out, 61);
+    let settings = ["train.missing=mask", "train.epochs=15"];
+    let summary = run(&world, "masked", &settings).unwrap();
+    assert_eq!(summary.info.counts.left_out, 1);
+    let rejects = String::from_utf8(bytes(&world, "masked", "rejects.csv")).unwrap();
+    assert!(
+        rejects.contains("p4,train,neither text nor usable picture"),
+        "{rejects}"
+    );
+    let test = summary.metrics.test.unwrap();
+    assert!(test.n == 60 && test.accuracy > 0.9, "{test:?}");
+    for (row, prediction) in summary.rows.iter().zip(&summary.predictions) {
+        let (has_image, has_text) = (row % 4 != 3, row % 8 != 4);
+        let there = prediction.attention.map(|weight| !weight.is_nan());
+        assert_eq!(there, [has_text, has_image, has_text && has_image], "{row}");
+        assert_eq!(!prediction.similarity.is_nan(), has_text && has_image);
+    }
+}
+
+#[test]
+fn with_masks_a_prediction_does_not_depend_on_the_other_posts_and_resuming_not_on_the_interruption()
+{
+    let world = incomplete(96);
+    let settings = ["train.missing=mask", "train.batch_size=5"];
+    let summary = run(&world, "run", &settings).unwrap();
+    interrupted_with(&world, "cut", 2, &settings);
+    let again = RunOptions {
+        resume: true,
+        ..options(&world.path("cut"))
+    };
+    train(
+        &load(&world),
+        &world.posts,
+        &config(&settings),
+        &again,
+        &|_| (),
+    )
+    .unwrap();
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        assert_eq!(
+            bytes(&world, "run", file),
+            bytes(&world, "cut", file),
+            "{file}"
+        );
+    }
+    let model = Model::load(&world.path("run"), Device::Flex).unwrap();
+    for (row, prediction) in summary.rows.iter().zip(&summary.predictions) {
+        let alone = model.predict(&load(&world), &world.posts, &[*row]).unwrap();
+        assert_eq!(alone[0].unwrap().logits, prediction.logits, "{row}");
+    }
+    let neither = model.predict(&load(&world), &world.posts, &[4]).unwrap();
+    assert_eq!(neither, [None]);
+}
+
+#[test]
+fn a_head_leaves_out_the_posts_that_none_of_its_branches_can_read() {
+    let world = incomplete(96);
+    for (setting, left_out) in [
+        ("head.ablation=text-only", 12),
+        ("head.ablation=image-only", 25),
+        ("head.ablation=multimodal-only", 36),
+        ("head.ablation=without-p", 1),
+        ("head.kind=linear", 1),
+    ] {
+        let settings = [setting, "train.missing=mask", "train.epochs=2"].map(str::to_owned);
+        let config = Config::read(None, &settings).unwrap();
+        let options = options(&world.path(setting));
+        let summary = train(&load(&world), &world.posts, &config, &options, &|_| ()).unwrap();
+        assert_eq!(summary.info.counts.left_out, left_out, "{setting}");
+    }
+    let settings = ["head.variant=released", "train.missing=mask"].map(str::to_owned);
+    let error = Config::read(None, &settings).unwrap_err().to_string();
+    assert!(error.contains("head.routing"), "{error}");
+}
+
 #[test]
 fn test_posts_without_a_label_are_scored_and_not_counted() {
     let mut posts = posts(96);
@@ -380,12 +473,12 @@ fn a_prediction_does_not_depend_on_the_other_posts() {
         let summary = train(&features, &world.posts, &config, &options(&out), &|_| ()).unwrap();
         let model = Model::load(&out, Device::Flex).unwrap();
         let rows: Vec<_> = (0..96).collect();
-        let all = model.predict(&features, &rows).unwrap();
+        let all = model.predict(&features, &world.posts, &rows).unwrap();
         let mut backwards = rows.clone();
         backwards.reverse();
-        let backwards = model.predict(&features, &backwards).unwrap();
+        let backwards = model.predict(&features, &world.posts, &backwards).unwrap();
         for row in rows {
-            let alone = model.predict(&features, &[row]).unwrap();
+            let alone = model.predict(&features, &world.posts, &[row]).unwrap();
             assert_eq!(alone[0], all[row], "{name}");
             assert_eq!(backwards[95 - row], all[row], "{name}");
         }
@@ -418,7 +511,7 @@ fn every_head_can_be_trained_and_read_back() {
         let summary = run(&world, head, &[head, "train.epochs=1"]).unwrap();
         let model = Model::load(&world.path(head), Device::Flex).unwrap();
         let row = summary.rows[0];
-        let p_fake = model.predict(&load(&world), &[row]).unwrap()[0]
+        let p_fake = model.predict(&load(&world), &world.posts, &[row]).unwrap()[0]
             .unwrap()
             .p_fake;
         assert!(p_fake > 0.0 && p_fake < 1.0, "{head}: {p_fake}");
@@ -462,7 +555,7 @@ fn the_baselines_learn_what_can_be_learned_and_resume_to_the_same_bytes() {
         let test = whole.metrics.test.unwrap();
         assert!(test.accuracy > 0.9, "{kind}: {test:?}");
         let model = Model::load(&out, Device::Flex).unwrap();
-        let again = model.predict(&features, &whole.rows).unwrap();
+        let again = model.predict(&features, &world.posts, &whole.rows).unwrap();
         let again: Vec<_> = again.into_iter().flatten().map(|p| p.p_fake).collect();
         let before: Vec<_> = whole.predictions.iter().map(|p| p.p_fake).collect();
         assert_eq!(again, before, "{kind}");
@@ -547,7 +640,10 @@ fn features_of_other_encoders_are_refused() {
     write_store(&other, &world.posts, &mmfnd_train::ENCODERS, "ffff");
     let store = Store::open(&other).unwrap();
     let features = Features::load(&store, &world.posts, &mmfnd_train::ENCODERS).unwrap();
-    let error = model.predict(&features, &[0]).unwrap_err().to_string();
+    let error = model
+        .predict(&features, &world.posts, &[0])
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("`bert`") && error.contains("1f2e") && error.contains("`made-up`"),
         "{error}"
@@ -560,7 +656,9 @@ fn the_ndarray_device_comes_to_the_same_predictions() {
     let features = load(&world);
     let summary = run(&world, "run", &[]).unwrap();
     let model = Model::load(&world.path("run"), Device::Ndarray).unwrap();
-    let predictions = model.predict(&features, &summary.rows).unwrap();
+    let predictions = model
+        .predict(&features, &world.posts, &summary.rows)
+        .unwrap();
     for (flex, ndarray) in summary.predictions.iter().zip(predictions) {
         let difference = flex.p_fake - ndarray.unwrap().p_fake;
         assert!(difference.abs() < 1e-6, "{flex:?} {ndarray:?}");

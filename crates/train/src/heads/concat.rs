@@ -4,7 +4,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{BatchNorm, HeadOption, Init, Inputs, LayerPool, Pooling, Sizes};
+use super::present::Branch;
+use super::{BatchNorm, Has, HeadOption, Init, Inputs, LayerPool, Pooling, Sizes};
 
 /// An encoder whose features a baseline reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +37,22 @@ impl Feature {
 
     pub(super) fn encoders(features: &[Self]) -> Vec<&'static str> {
         features.iter().map(|feature| feature.encoder()).collect()
+    }
+
+    /// Whether a post that has only this has one of the features.
+    pub(super) fn any(features: &[Self], has: Has) -> bool {
+        let is_there = |feature: &Self| match feature.branch() {
+            Branch::Text => has.text,
+            _ => has.image,
+        };
+        features.iter().any(is_there)
+    }
+
+    fn branch(self) -> Branch {
+        match self {
+            Self::Bert | Self::ClipText => Branch::Text,
+            Self::ClipImage | Self::Resnet => Branch::Image,
+        }
     }
 
     fn width(self, sizes: &Sizes) -> usize {
@@ -83,7 +100,7 @@ pub struct Concat {
     layer_pool: Option<LayerPool>,
     norms: Vec<BatchNorm>,
     #[module(skip)]
-    features: Vec<Feature>,
+    features: Vec<(Feature, usize)>,
 }
 
 impl Concat {
@@ -99,15 +116,17 @@ impl Concat {
         let concat = Self {
             layer_pool: has_bert.then(|| LayerPool::new(pooling, sizes.layers, sizes.bert, init)),
             norms: widths.iter().map(|&d| BatchNorm::new(d, init)).collect(),
-            features: features.to_vec(),
+            features: features.iter().copied().zip(widths.clone()).collect(),
         };
         (concat, widths.iter().sum())
     }
 
+    /// What a post lacks has no part in what is made of it: it is zero, and so is its share of any linear map.
+    ///
     /// # Shapes
     /// - output: `[B, D]`, D the widths of the features together
     pub fn forward(&self, inputs: &Inputs) -> Tensor<2> {
-        let read = |feature: &Feature| match feature {
+        let read = |feature: Feature| match feature {
             Feature::Bert => (self.layer_pool.as_ref())
                 .expect("made with BERT's features")
                 .forward(inputs.bert()),
@@ -115,7 +134,12 @@ impl Concat {
             Feature::ClipImage => inputs.clip_image(),
             Feature::Resnet => inputs.resnet(),
         };
-        let features = self.features.iter().map(read).zip(&self.norms);
-        Tensor::cat(features.map(|(x, norm)| norm.forward(x)).collect(), 1)
+        let features = self.features.iter().zip(&self.norms);
+        let features = features.map(|(&(feature, width), norm)| {
+            let branch = feature.branch();
+            let x = inputs.has(branch).then(|| norm.forward(read(feature)));
+            inputs.spread(x, branch, width)
+        });
+        Tensor::cat(features.collect(), 1)
     }
 }

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Init, Inputs, Noise, Output, Sizes};
+use super::{Has, Init, Inputs, Noise, Output, Sizes};
 
 /// A network over cached features. A new one is a file here and a line in `registry.rs`.
 pub trait Head: Module + 'static {
@@ -26,6 +26,14 @@ pub trait Head: Module + 'static {
 
     /// The encoders whose features it reads; no others are loaded.
     fn encoders(config: &Self::Config) -> Vec<&'static str>;
+
+    /// Whether a post that has only this can be scored.
+    fn can_score(config: &Self::Config, has: Has) -> bool;
+
+    /// Why it cannot do with posts that lack a modality, if so.
+    fn needs_both(_config: &Self::Config) -> Option<&'static str> {
+        None
+    }
 
     /// What a user should know about these options.
     fn notes(_config: &Self::Config) -> Vec<String> {

@@ -5,7 +5,7 @@ use burn::nn::Linear;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Concat, Feature, Head, HeadOption, Init, Inputs, Noise, Output, Pooling, Sizes, concat,
+    Concat, Feature, Has, Head, HeadOption, Init, Inputs, Noise, Output, Pooling, Sizes, concat,
 };
 
 /// Configuration of [`LinearProbe`].
@@ -48,6 +48,10 @@ impl Head for LinearProbe {
 
     fn encoders(config: &LinearConfig) -> Vec<&'static str> {
         Feature::encoders(&config.features)
+    }
+
+    fn can_score(config: &Self::Config, has: Has) -> bool {
+        Feature::any(&config.features, has)
     }
 
     fn new(config: &LinearConfig, sizes: &Sizes, init: &mut Init) -> Self {

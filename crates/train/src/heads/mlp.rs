@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::range::within;
 use super::{
-    Concat, Dropout, Feature, Head, HeadOption, Init, Inputs, Noise, Output, Pooling, Sizes, concat,
+    Concat, Dropout, Feature, Has, Head, HeadOption, Init, Inputs, Noise, Output, Pooling, Sizes,
+    concat,
 };
 
 /// Configuration of [`ConcatMlp`].
@@ -73,6 +74,10 @@ impl Head for ConcatMlp {
 
     fn encoders(config: &MlpConfig) -> Vec<&'static str> {
         Feature::encoders(&config.features)
+    }
+
+    fn can_score(config: &Self::Config, has: Has) -> bool {
+        Feature::any(&config.features, has)
     }
 
     fn new(config: &MlpConfig, sizes: &Sizes, init: &mut Init) -> Self {

@@ -7,9 +7,11 @@ use burn::tensor::Tensor;
 use super::fork::fork;
 use super::ops::linear;
 use super::parts::Parts;
+use super::present::Branch;
 use super::{
-    Classifier, Dropout, Fusion, Head, HeadOption, Init, Inputs, LayerPool, Mapping, MmfndConfig,
-    ModalityAttention, Noise, Output, Ple, Pooling, Projection, Routing, SimilarityWeight, Sizes,
+    Classifier, Dropout, Fusion, Has, Head, HeadOption, Init, Inputs, LayerPool, Mapping,
+    MmfndConfig, ModalityAttention, Noise, Output, Ple, Pooling, Projection, Routing,
+    SimilarityWeight, Sizes,
 };
 
 /// The head; a part that an ablation leaves out is absent.
@@ -37,6 +39,8 @@ struct Wiring {
     clip: bool,
     routing: Routing,
     fusion: Fusion,
+    /// Width of the branches.
+    branch: usize,
 }
 
 impl MmfndConfig {
@@ -69,6 +73,7 @@ impl MmfndConfig {
                 clip: parts.clip,
                 routing: self.routing(),
                 fusion: self.fusion(),
+                branch: self.branch,
             },
         }
     }
@@ -124,6 +129,15 @@ impl Head for Mmfnd {
         Parts::of(config.ablation).encoders()
     }
 
+    fn can_score(config: &MmfndConfig, has: Has) -> bool {
+        Parts::of(config.ablation).can_score(has)
+    }
+
+    fn needs_both(config: &MmfndConfig) -> Option<&'static str> {
+        let swaps = Parts::of(config.ablation).clip && config.routing() == Routing::Released;
+        swaps.then_some("with `head.routing = \"released\"` the text's branch reads the picture")
+    }
+
     fn notes(config: &MmfndConfig) -> Vec<String> {
         let note = "`head.pooling = \"released\"`: a prediction depends on the posts that are scored with it";
         let is_released = config.pooling() == Pooling::Released;
@@ -143,22 +157,27 @@ impl Head for Mmfnd {
     }
 
     fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output {
-        let similarity = inputs.similarity(); // Eq. 3  [B]
         let (text, image, cuts) = fork(|| self.text(&inputs, noise), || self.image(&inputs, noise));
         let [text_unimodal, cross_text] = text; // f^t  [B, D]
         let [image_unimodal, cross_image] = image; // f^v  [B, D]
+        let similarity = inputs.similarity(); // Eq. 3  [B]
         let fused = self.fuse([cross_text, cross_image], &inputs, noise); // f^m  [B, D]
         let cross_modal = self.weigh(fused.clone(), similarity.clone()); // Eq. 6  [B, D]
-        let branches = [&text_unimodal, &image_unimodal, &cross_modal];
-        let branches: Vec<_> = branches.into_iter().flatten().cloned().collect();
-        let (attention, aggregate) = self.aggregate(branches);
+        let spread = |x, branch, is_part: bool| {
+            is_part.then(|| inputs.spread(x, branch, self.wiring.branch))
+        };
+        let text_unimodal = spread(text_unimodal, Branch::Text, self.text_mapping.is_some());
+        let image_unimodal = spread(image_unimodal, Branch::Image, self.image_mapping.is_some());
+        let cross_modal = spread(cross_modal, Branch::Cross, self.fusion.is_some());
+        let (attention, aggregate) =
+            self.aggregate([&text_unimodal, &image_unimodal, &cross_modal], &inputs);
         Output {
             logits: self.classifier.forward(aggregate.clone()), // Eq. 8  [B, C]
             similarity,
             attention,
             text_unimodal,
             image_unimodal,
-            fused,
+            fused: spread(fused, Branch::Cross, self.fusion.is_some()),
             cross_modal,
             aggregate,
             cuts,
@@ -169,7 +188,11 @@ impl Head for Mmfnd {
 impl Mmfnd {
     /// Steps 1 and 3 to 6 of the text: f^t and the cross-modal part.  `[B, D]`
     fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
-        let (Some(layer_pool), Some(projection)) = (&self.layer_pool, &self.text_projection) else {
+        let (Some(layer_pool), Some(projection), true) = (
+            &self.layer_pool,
+            &self.text_projection,
+            inputs.has(Branch::Text),
+        ) else {
             return [None, None];
         };
         let bert = layer_pool.forward(inputs.bert());
@@ -187,7 +210,11 @@ impl Mmfnd {
 
     /// Steps 2 to 6 of the picture: f^v and the cross-modal part.  `[B, D]`
     fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
-        let (Some(resnet), Some(projection)) = (&self.resnet, &self.image_projection) else {
+        let (Some(resnet), Some(projection), true) = (
+            &self.resnet,
+            &self.image_projection,
+            inputs.has(Branch::Image),
+        ) else {
             return [None, None];
         };
         let resnet = linear(inputs.resnet(), resnet);
@@ -215,18 +242,17 @@ impl Mmfnd {
         let Some(weight) = &self.similarity else {
             return fused;
         };
-        let similarity = similarity.expect(super::DECLARED);
-        fused.map(|fused| fused * weight.forward(similarity))
+        Some(fused? * weight.forward(similarity?))
     }
 
-    /// f^m of step 6.
+    /// f^m of step 6, of the posts that have both modalities.
     fn fuse(
         &self,
         cross_modal: [Option<Tensor<2>>; 2],
         inputs: &Inputs,
         noise: Option<Noise>,
     ) -> Option<Tensor<2>> {
-        let fusion = self.fusion.as_ref()?;
+        let fusion = (self.fusion.as_ref()).filter(|_| inputs.has(Branch::Cross))?;
         let (text, image) = match self.text_ple {
             Some(_) => {
                 let [text, image] = cross_modal;
@@ -234,6 +260,8 @@ impl Mmfnd {
             }
             None => (inputs.clip_text(), inputs.clip_image()),
         };
+        let text = inputs.of_both(text, Branch::Text);
+        let image = inputs.of_both(image, Branch::Image);
         let both = match (self.wiring.fusion, &self.text_ple) {
             (Fusion::Sum, Some(_)) => text + image, // Eq. 2, difference 5
             _ => Tensor::cat(vec![text, image], 1),
@@ -241,13 +269,26 @@ impl Mmfnd {
         Some(fusion.forward(both, noise))
     }
 
-    /// Step 8: the attention, if there is one, and what the classifier reads.
-    fn aggregate(&self, branches: Vec<Tensor<2>>) -> (Option<Tensor<2>>, Tensor<2>) {
+    /// Step 8: the attention, if there is one, and what the classifier reads. Where a branch is absent it has no attention (difference 14).
+    fn aggregate(
+        &self,
+        branches: [&Option<Tensor<2>>; 3],
+        inputs: &Inputs,
+    ) -> (Option<Tensor<2>>, Tensor<2>) {
+        let all = [Branch::Text, Branch::Image, Branch::Cross];
+        let parts = branches.into_iter().zip(all);
+        let (branches, kinds): (Vec<_>, Vec<_>) = parts
+            .filter_map(|(branch, kind)| Some((branch.clone()?, kind)))
+            .unzip();
         let Some(attention) = &self.attention else {
             return (None, Tensor::cat(branches, 1));
         };
         let branches = Tensor::stack::<3>(branches, 1); // F  [B, M, D]
         let weights = attention.forward(branches.clone()); // Eq. 7  [B, M]
+        let weights = match &inputs.present {
+            Some(present) => weights * present.mask(&kinds),
+            None => weights,
+        };
         let weighted = branches * weights.clone().unsqueeze_dim(2);
         (Some(weights), weighted.sum_dim(1).squeeze_dim(1))
     }

@@ -33,6 +33,7 @@ mod ops;
 mod options;
 mod parts;
 mod ple;
+mod present;
 mod projection;
 pub(crate) mod range;
 mod similarity;
@@ -59,10 +60,13 @@ pub use options::{
     Trained, Variant,
 };
 pub use ple::{Ple, PleLevel, Streams};
+pub use present::{Has, Present};
 pub use projection::Projection;
 pub use similarity::{SimilarityWeight, cosine};
 
-/// A batch of features; what the head does not read is `None`.
+use present::Branch;
+
+/// A batch of features; what the head does not read is `None`. With masks B is, for each modality, the number of posts that have it.
 #[derive(Clone, Debug, Default)]
 pub struct Inputs {
     /// `[CLS]` of each layer of BERT.  `[B, L, D]`
@@ -73,6 +77,8 @@ pub struct Inputs {
     pub clip_text: Option<Tensor<2>>,
     /// CLIP's projection of the picture, not normalised.  `[B, D]`
     pub clip_image: Option<Tensor<2>>,
+    /// Which posts have what; `None` where all have both.
+    pub present: Option<Present>,
 }
 
 /// Why a feature is there.
@@ -99,18 +105,43 @@ impl Inputs {
         self.clip_image.clone().expect(DECLARED)
     }
 
-    /// Eq. 3, where both of CLIP's features are there.  `[B]`
+    /// Whether there are posts for a branch to run over.
+    pub(crate) fn has(&self, branch: Branch) -> bool {
+        (self.present.as_ref()).is_none_or(|present| !present.rows(branch).is_empty())
+    }
+
+    /// Of a modality's rows those of posts that have the other one too.
+    pub(crate) fn of_both(&self, x: Tensor<2>, branch: Branch) -> Tensor<2> {
+        match &self.present {
+            Some(present) => present.of_both(x, branch),
+            None => x,
+        }
+    }
+
+    /// Eq. 3 of the posts that have both, where CLIP's features are read.  `[B]`
     pub(crate) fn similarity(&self) -> Option<Tensor<1>> {
-        Some(cosine(self.clip_text.clone()?, self.clip_image.clone()?))
+        let (text, image) = (self.clip_text.clone()?, self.clip_image.clone()?);
+        (self.has(Branch::Cross)).then(|| {
+            let text = self.of_both(text, Branch::Text);
+            cosine(text, self.of_both(image, Branch::Image))
+        })
+    }
+
+    /// From the rows of a branch to those of the batch, zero where the branch is absent.
+    pub(crate) fn spread(&self, x: Option<Tensor<2>>, branch: Branch, width: usize) -> Tensor<2> {
+        match &self.present {
+            Some(present) => present.spread(x, branch, width),
+            None => x.expect("every post has what the branch reads"),
+        }
     }
 }
 
-/// What a head says about a batch; a step that it lacks is `None`.
+/// What a head says about a batch; a step that it lacks is `None`. With masks a branch is zero, and its attention too, for posts where it is absent.
 #[derive(Clone, Debug)]
 pub struct Output {
     /// Before the softmax.  `[B, C]`
     pub logits: Tensor<2>,
-    /// Cosine of CLIP's text and picture.  `[B]`
+    /// Cosine of CLIP's text and picture, of the posts that have both.  `[B]`
     pub similarity: Option<Tensor<1>>,
     /// Weight of each branch, in the order text, picture, cross-modal.  `[B, M]`
     pub attention: Option<Tensor<2>>,

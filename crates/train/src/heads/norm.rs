@@ -50,7 +50,8 @@ pub(super) fn running(
     )
 }
 
-/// On an autodiff device by the statistics of the batch, which update the running ones; else by the running ones.
+/// On an autodiff device by the statistics of the batch, which update the running ones; else by the running ones. So too where a single post has the
+/// modality (difference 14): it has no variance.
 pub(super) fn normalise(
     x: Tensor<2>,
     weight: Tensor<1>,
@@ -58,7 +59,7 @@ pub(super) fn normalise(
     running_mean: &RunningState<Tensor<1>>,
     running_var: &RunningState<Tensor<1>>,
 ) -> Tensor<2> {
-    if !x.is_autodiff() {
+    if !x.is_autodiff() || x.dims()[0] == 1 {
         let (mean, variance) = (running_mean.value_sync(), running_var.value_sync());
         return batch_norm(x, weight, bias, mean, variance, EPSILON);
     }

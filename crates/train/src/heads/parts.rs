@@ -1,6 +1,6 @@
 //! What each ablation of Table 2 leaves of the head, as data.
 
-use super::Ablation;
+use super::{Ablation, Has};
 
 /// Which parts there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +74,12 @@ impl Parts {
         read.map(|(name, _)| name).collect()
     }
 
+    /// Whether one of the branches can run over a post that has only this.
+    pub fn can_score(self, has: Has) -> bool {
+        let unimodal = (self.text && has.text) || (self.image && has.image);
+        (self.unimodal && unimodal) || (self.fusion && has == Has::ALL)
+    }
+
     /// f^t, f^v, f^m: how many of them there are.
     pub fn branches(self) -> usize {
         let unimodal = usize::from(self.text) + usize::from(self.image);
@@ -94,6 +100,15 @@ mod tests {
         assert_eq!(encoders(Ablation::ImageOnly), all[1..]);
         assert_eq!(encoders(Ablation::WithoutC), ["bert", "resnet"]);
         assert_eq!(encoders(Ablation::WithoutP), all);
+    }
+
+    #[test]
+    fn a_post_is_scored_where_one_branch_is_there() {
+        let (text, image) = (true, false);
+        let text_only = Has { text, image };
+        let can = |ablation| Parts::of(ablation).can_score(text_only);
+        assert!(can(Ablation::None) && can(Ablation::TextOnly) && can(Ablation::WithoutP));
+        assert!(!can(Ablation::ImageOnly) && !can(Ablation::MultimodalOnly));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! The whole head with each option and ablation: outputs, gradient of every weight of the cross-entropy, running statistics, and a trajectory of AdamW.
 
 use burn::nn::loss::CrossEntropyLossConfig;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use mmfnd_train::config::{Schedule, TrainConfig};
 use mmfnd_train::heads::{
-    Head, Init, Inputs, Mmfnd, MmfndConfig, Output, Sizes, Trained, backward,
+    Has, Head, Init, Inputs, Mmfnd, MmfndConfig, Output, Present, Sizes, Trained, backward,
 };
 use mmfnd_train::weights::{load, named};
 use mmfnd_train::{AdamW, Loss, Rates, clip, cross_entropy};
@@ -68,19 +68,75 @@ pub fn head(golden: &Golden, device: &Device) -> Mmfnd {
     load(head, &golden.under("weight")).unwrap()
 }
 
+/// One file each, with posts that lack a modality.
+const MASKED: [&str; 10] = [
+    "masked",
+    "masked_one_text",
+    "masked_no_text",
+    "masked_none_whole",
+    "masked_sum",
+    "masked_text_only",
+    "masked_without_a",
+    "masked_without_f",
+    "masked_without_c",
+    "masked_without_p",
+];
+
+/// What each post has; both where the file does not say.
+fn has(golden: &Golden) -> Vec<Has> {
+    let inputs = golden.under("input");
+    let posts = inputs["label"].values.len();
+    let is_there =
+        |key: &str, post: usize| inputs.get(key).is_none_or(|has| has.values[post] == 1.0);
+    let has = |post| Has {
+        text: is_there("has_text", post),
+        image: is_there("has_image", post),
+    };
+    (0..posts).map(has).collect()
+}
+
+/// Features of the posts that have them; none where no post does.
 fn inputs(golden: &Golden, device: &Device) -> Inputs {
+    let has = has(golden);
+    let rows = |is_there: fn(&Has) -> bool| {
+        let rows = (0..has.len()).filter(|&post| is_there(&has[post]));
+        let rows: Vec<_> = rows.map(|post| post as i64).collect();
+        let any = !rows.is_empty();
+        any.then(|| Tensor::<1, Int>::from_data(TensorData::from(rows.as_slice()), device))
+    };
+    let (text, image) = (rows(|has| has.text), rows(|has| has.image));
+    let matrix = |key: &str, rows: &Option<Tensor<1, Int>>| {
+        let rows = rows.clone()?;
+        Some(
+            golden
+                .tensor::<2>(&format!("input.{key}"), device)
+                .select(0, rows),
+        )
+    };
     Inputs {
-        bert: Some(golden.tensor("input.bert", device)),
-        resnet: Some(golden.tensor("input.resnet", device)),
-        clip_text: Some(golden.tensor("input.clip_text", device)),
-        clip_image: Some(golden.tensor("input.clip_image", device)),
+        bert: text
+            .clone()
+            .map(|rows| golden.tensor::<3>("input.bert", device).select(0, rows)),
+        resnet: matrix("resnet", &image),
+        clip_text: matrix("clip_text", &text),
+        clip_image: matrix("clip_image", &image),
+        present: Present::new(&has, device),
     }
+}
+
+/// Theirs is zero where a post lacks one of the two.
+fn check_similarity(golden: &Golden, mode: &str, ours: Option<Tensor<1>>) {
+    let theirs = &golden.get(&format!("{mode}.similarity")).values;
+    let both = has(golden).into_iter().map(|has| has == Has::ALL);
+    let theirs = theirs.iter().zip(both).filter(|(_, both)| *both);
+    let theirs: Vec<_> = theirs.map(|(value, _)| *value).collect();
+    let ours = ours.map(numbers).unwrap_or_default();
+    OUTPUT.check(&format!("{} similarity", golden.name), &ours, &theirs);
 }
 
 fn check_outputs(golden: &Golden, mode: &str, output: Output) {
     golden.check(&format!("{mode}.logits"), output.logits, OUTPUT);
-    let similarity = output.similarity.unwrap();
-    golden.check(&format!("{mode}.similarity"), similarity, OUTPUT);
+    check_similarity(golden, mode, output.similarity);
     golden.check(&format!("{mode}.aggregate"), output.aggregate, OUTPUT);
     let steps = [
         ("attention", output.attention),
@@ -112,7 +168,7 @@ fn loss(logits: Tensor<2>, labels: Tensor<1, Int>, device: &Device) -> Tensor<1>
 #[test]
 fn outputs_at_inference_are_pytorchs() {
     let device = Device::flex();
-    for file in HEADS {
+    for file in HEADS.into_iter().chain(MASKED) {
         let golden = Golden::open(file);
         let output = head(&golden, &device).forward(inputs(&golden, &device), None);
         check_outputs(&golden, "eval", output);
@@ -121,7 +177,7 @@ fn outputs_at_inference_are_pytorchs() {
 
 /// Outputs, loss, gradients and running statistics on an autodiff device.
 fn check_training_step(device: Device, tolerance: Tolerance) {
-    for file in HEADS {
+    for file in HEADS.into_iter().chain(MASKED) {
         let golden = Golden::open(file);
         let head = head(&golden, &device);
         let output = head.forward(inputs(&golden, &device), None);
@@ -202,6 +258,7 @@ fn check_trajectory(file: &str, is_host: bool) {
             resnet: all.resnet.clone().map(|x| x.narrow(0, rows, b)),
             clip_text: all.clip_text.clone().map(|x| x.narrow(0, rows, b)),
             clip_image: all.clip_image.clone().map(|x| x.narrow(0, rows, b)),
+            present: None,
         };
         let targets = of_loss.targets(&labels[rows..rows + b], &device);
         let output = head.forward(batch, None);
