@@ -165,6 +165,37 @@ fn a_killed_training_resumes_and_ends_with_the_same_bytes() {
 }
 
 #[test]
+fn the_number_of_threads_changes_no_byte() {
+    let world = world(96);
+    let path = |name| world.path(name).display().to_string();
+    let (posts, store) = (path("posts.parquet"), path("store"));
+    for threads in ["1", "2", "5"] {
+        let out = path(threads);
+        let arguments = [
+            "train",
+            "--posts",
+            &posts,
+            "--store",
+            &store,
+            "--out",
+            &out, // at full width
+            "--set",
+            "train.epochs=2",
+            "--set",
+            "train.clip_norm=1",
+        ];
+        let mut command = Mmfnd::new(arguments).command();
+        command.env("RAYON_NUM_THREADS", threads);
+        assert!(command.output().unwrap().status.success());
+    }
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        let one = read(&world.path("1"), file);
+        assert_eq!(one, read(&world.path("2"), file), "{file}");
+        assert_eq!(one, read(&world.path("5"), file), "{file}");
+    }
+}
+
+#[test]
 fn bad_settings_are_named() {
     let world = world(16);
     train(&world, "run", &["--set", "train.epoch=3"])

@@ -103,7 +103,11 @@ pub(crate) fn train_posts(
 ) -> anyhow::Result<RunSummary> {
     let epochs = config.train.epochs as u64;
     let stage = RefCell::new(Stage::start(name, epochs));
+    let collapsed = RefCell::new(Vec::new());
     let show = |report: &EpochReport| {
+        if report.best {
+            collapsed.replace(report.collapsed.clone());
+        }
         let (epoch, message) = (report.epoch as u64, message(report));
         stage.borrow_mut().update(epoch, epochs, &message);
     };
@@ -113,6 +117,9 @@ pub(crate) fn train_posts(
         "{} posts, {} epochs, the best is {}",
         counts.train, selection.epochs, selection.epoch
     ));
+    for group in collapsed.into_inner() {
+        eprintln!("warning: collapsed in epoch {}: {group}", selection.epoch);
+    }
     Ok(summary)
 }
 

@@ -13,6 +13,7 @@ use crate::adamw::AdamW;
 use crate::batch::{Dataset, labels};
 use crate::clip::clip;
 use crate::config::TrainConfig;
+use crate::gate_use::{GateUse, gate_use};
 use crate::heads::{Head, Noise, backward};
 use crate::loss::{Loss, cross_entropy};
 use crate::metrics::{Metrics, Scored};
@@ -84,10 +85,13 @@ impl Trainer<'_> {
             steps.push((loss.detach(), output.logits.detach()));
         }
         let train = self.training_metrics(&order, steps, state.epoch)?;
-        let selection = self.evaluate(
-            &state.head.valid(),
+        let (head, rows) = (
+            state.head.valid(),
             self.splits.rows(self.config.select.split()),
-        )?;
+        );
+        let selection = self.evaluate(&head, rows)?;
+        let device = self.device.clone().without_autodiff();
+        let gates = gate_use(&head, self.dataset, rows, &device)?;
         let best = state.keep_if_best(&selection);
         let report = EpochReport {
             epoch: state.epoch,
@@ -96,6 +100,8 @@ impl Trainer<'_> {
             selection,
             by: self.config.select,
             best,
+            collapsed: gates.iter().flat_map(GateUse::collapsed).collect(),
+            gates,
             seconds: start.elapsed().as_secs_f64(),
         };
         Ok((state, report))

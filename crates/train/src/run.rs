@@ -9,6 +9,7 @@ use mmfnd_posts::{Split, atomic};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Select};
+use crate::gate_use::GateUse;
 use crate::heads::Sizes;
 use crate::metrics::Metrics;
 use crate::{Device, Error};
@@ -114,6 +115,10 @@ pub struct EpochReport {
     pub by: Select,
     /// Whether this is the best epoch so far.
     pub best: bool,
+    /// Use of the experts by each gate, at inference, over posts of that split.
+    pub gates: Vec<GateUse>,
+    /// Groups of experts that have collapsed, and where.
+    pub collapsed: Vec<String>,
     /// Time it took.
     pub seconds: f64,
 }

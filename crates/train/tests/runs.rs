@@ -384,6 +384,48 @@ fn a_head_leaves_out_the_posts_that_none_of_its_branches_can_read() {
 }
 
 #[test]
+fn each_epoch_says_what_the_gates_give_to_the_experts() {
+    let world = incomplete(96);
+    let settings = ["head.shared_experts=3", "train.missing=mask"];
+    run(&world, "run", &settings).unwrap();
+    let epochs = RunDir::open(&world.path("run")).unwrap().epochs().unwrap();
+    assert_eq!(epochs.len(), 4);
+    let gates: Vec<_> = epochs[3]
+        .gates
+        .iter()
+        .map(|gate| gate.gate.as_str())
+        .collect();
+    let of_a_modality = [
+        "0.unimodal_gate",
+        "0.cross_modal_gate",
+        "0.shared_gate",
+        "1.unimodal_gate",
+        "1.cross_modal_gate",
+    ];
+    let names = ["text_ple", "image_ple"]
+        .map(|ple| of_a_modality.map(|gate| format!("{ple}.levels.{gate}")));
+    assert_eq!(gates, names.concat());
+    for gate in &epochs[3].gates {
+        let shares = gate.groups.iter().flat_map(|group| &group.shares);
+        assert!((shares.sum::<f64>() - 1.0).abs() < 1e-5, "{gate:?}");
+        assert!(gate.entropy > 0.0 && gate.entropy <= 1.0 + 1e-6, "{gate:?}");
+    }
+    let shared = &epochs[3].gates[2].groups;
+    let sizes: Vec<_> = shared
+        .iter()
+        .map(|group| (group.group.as_str(), group.shares.len()))
+        .collect();
+    assert_eq!(sizes, [("unimodal", 2), ("shared", 3), ("cross_modal", 2)]);
+    assert_ne!(epochs[0].gates, epochs[3].gates);
+    run(&world, "without", &["head.ablation=without-p"]).unwrap();
+    let epochs = RunDir::open(&world.path("without"))
+        .unwrap()
+        .epochs()
+        .unwrap();
+    assert!(epochs[0].gates.is_empty() && epochs[0].collapsed.is_empty());
+}
+
+#[test]
 fn test_posts_without_a_label_are_scored_and_not_counted() {
     let mut posts = posts(96);
     posts[0].label = None;
@@ -629,6 +671,28 @@ fn weights_of_another_head_or_size_are_refused_by_name() {
     );
     let error = swap("sum");
     assert!(error.contains("another head"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_of_another_size_or_head_is_refused_by_name() {
+    let world = World::new(posts(96));
+    interrupted(&world, "run", 1);
+    interrupted_with(&world, "wide", 1, &["head.branch=5"]);
+    interrupted_with(&world, "other", 1, &["head.ablation=without-f"]);
+    let last = |run: &str| world.path(run).join("checkpoint/last.safetensors");
+    for (from, why) in [("wide", "has shape"), ("other", "another head")] {
+        std::fs::copy(last(from), last("run")).unwrap();
+        let again = RunOptions {
+            resume: true,
+            ..options(&world.path("run"))
+        };
+        let error = train(&load(&world), &world.posts, &config(&[]), &again, &|_| ());
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("last.safetensors") && error.contains(why),
+            "{error}"
+        );
+    }
 }
 
 #[test]

@@ -41,6 +41,11 @@ impl Experts {
         }
     }
 
+    /// How many they are.
+    pub fn count(&self) -> usize {
+        self.linear1.weight.val().dims()[0]
+    }
+
     /// # Shapes
     /// - `x`: `[B, D]`
     /// - output: `[E, B, D]`

@@ -9,8 +9,8 @@ use super::ops::linear;
 use super::parts::Parts;
 use super::present::Branch;
 use super::{
-    Classifier, Dropout, Fusion, Has, Head, HeadOption, Init, Inputs, LayerPool, Mapping,
-    MmfndConfig, ModalityAttention, Noise, Output, Ple, Pooling, Projection, Routing,
+    Classifier, Dropout, Fusion, GateShares, Has, Head, HeadOption, Init, Inputs, LayerPool,
+    Mapping, MmfndConfig, ModalityAttention, Noise, Output, Ple, Pooling, Projection, Routing,
     SimilarityWeight, Sizes,
 };
 
@@ -183,51 +183,62 @@ impl Head for Mmfnd {
             cuts,
         }
     }
+
+    fn has_gates(&self) -> bool {
+        self.text_ple.is_some() || self.image_ple.is_some()
+    }
+
+    fn gates(&self, inputs: &Inputs) -> Vec<GateShares> {
+        let text = self.projected_text(inputs, None);
+        let image = self.projected_image(inputs, None);
+        let modalities = [
+            ("text_ple", &self.text_ple, text),
+            ("image_ple", &self.image_ple, image),
+        ];
+        let gates = |(path, ple, x): (&str, &Option<Ple>, Option<Tensor<2>>)| {
+            Some(ple.as_ref()?.gates(path, x?))
+        };
+        modalities.into_iter().filter_map(gates).flatten().collect()
+    }
 }
 
 impl Mmfnd {
     /// Steps 1 and 3 to 6 of the text: f^t and the cross-modal part.  `[B, D]`
     fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
-        let (Some(layer_pool), Some(projection), true) = (
-            &self.layer_pool,
-            &self.text_projection,
-            inputs.has(Branch::Text),
-        ) else {
-            return [None, None];
-        };
-        let bert = layer_pool.forward(inputs.bert());
+        let projected = self.projected_text(inputs, noise);
+        branch(&self.text_ple, &self.text_mapping, projected)
+    }
+
+    /// Steps 1, 3 and 4 of the text.  `[B, D]`
+    fn projected_text(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<Tensor<2>> {
+        let projection = self.text_projection.as_ref();
+        let projection = projection.filter(|_| inputs.has(Branch::Text))?;
+        let bert = self.layer_pool.as_ref()?.forward(inputs.bert());
         let clip = match self.wiring.routing {
             Routing::Paper => Inputs::clip_text,
             Routing::Released => Inputs::clip_image, // difference 1
         };
         let text = self.with_clip(bert, || clip(inputs)); // t^s of Eq. 1  [B, D]
-        branch(
-            &self.text_ple,
-            &self.text_mapping,
-            projection.forward(text, noise),
-        )
+        Some(projection.forward(text, noise))
     }
 
     /// Steps 2 to 6 of the picture: f^v and the cross-modal part.  `[B, D]`
     fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
-        let (Some(resnet), Some(projection), true) = (
-            &self.resnet,
-            &self.image_projection,
-            inputs.has(Branch::Image),
-        ) else {
-            return [None, None];
-        };
-        let resnet = linear(inputs.resnet(), resnet);
+        let projected = self.projected_image(inputs, noise);
+        branch(&self.image_ple, &self.image_mapping, projected)
+    }
+
+    /// Steps 2 to 4 of the picture.  `[B, D]`
+    fn projected_image(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<Tensor<2>> {
+        let projection = self.image_projection.as_ref();
+        let projection = projection.filter(|_| inputs.has(Branch::Image))?;
+        let resnet = linear(inputs.resnet(), self.resnet.as_ref()?);
         let clip = match self.wiring.routing {
             Routing::Paper => Inputs::clip_image,
             Routing::Released => Inputs::clip_text, // difference 1
         };
         let image = self.with_clip(resnet, || clip(inputs)); // v^s of Eq. 1  [B, D]
-        branch(
-            &self.image_ple,
-            &self.image_mapping,
-            projection.forward(image, noise),
-        )
+        Some(projection.forward(image, noise))
     }
 
     fn with_clip(&self, x: Tensor<2>, clip: impl FnOnce() -> Tensor<2>) -> Tensor<2> {
@@ -295,7 +306,14 @@ impl Mmfnd {
 }
 
 /// Steps 5 and 6 of one modality; without experts both tasks read the projection.
-fn branch(ple: &Option<Ple>, mapping: &Option<Mapping>, x: Tensor<2>) -> [Option<Tensor<2>>; 2] {
+fn branch(
+    ple: &Option<Ple>,
+    mapping: &Option<Mapping>,
+    x: Option<Tensor<2>>,
+) -> [Option<Tensor<2>>; 2] {
+    let Some(x) = x else {
+        return [None, None];
+    };
     let (unimodal, cross_modal) = match ple {
         Some(ple) => ple.forward(x),
         None => (x.clone(), x),

@@ -59,7 +59,7 @@ pub use options::{
     Ablation, ClassifierKind, Fusion, MmfndConfig, Pooling, Routing, SimilarityKind, Sizes,
     Trained, Variant,
 };
-pub use ple::{Ple, PleLevel, Streams};
+pub use ple::{GateShares, Ple, PleLevel, Streams};
 pub use present::{Has, Present};
 pub use projection::Projection;
 pub use similarity::{SimilarityWeight, cosine};

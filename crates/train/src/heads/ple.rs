@@ -18,6 +18,28 @@ pub struct Streams {
     pub cross_modal: Tensor<2>,
 }
 
+impl Streams {
+    /// Before the first level all are the same.
+    fn of(x: Tensor<2>) -> Self {
+        Self {
+            unimodal: x.clone(),
+            shared: Some(x.clone()),
+            cross_modal: x,
+        }
+    }
+}
+
+/// What a gate gives to the experts that it weighs.
+#[derive(Clone, Debug)]
+pub struct GateShares {
+    /// Its path among the weights.
+    pub gate: String,
+    /// The groups that it weighs, in their order, with their numbers of experts.
+    pub groups: Vec<(&'static str, usize)>,
+    /// `[B, G]`
+    pub shares: Tensor<2>,
+}
+
 /// One level: three groups of experts and their gates.
 #[derive(Module, Debug)]
 pub struct PleLevel {
@@ -51,6 +73,27 @@ impl PleLevel {
             unimodal_gate: self.unimodal_gate.no_grad(),
             ..self
         }
+    }
+
+    /// What the gates of the level at `path` give to its experts.
+    fn gates(&self, path: &str, x: &Streams) -> Vec<GateShares> {
+        let a = ("unimodal", self.unimodal.count());
+        let s = ("shared", self.shared.count());
+        let b = ("cross_modal", self.cross_modal.count());
+        let shares = |name: &str, gate: &Gate, selector: &Tensor<2>, groups| GateShares {
+            gate: format!("{path}.{name}"),
+            groups,
+            shares: gate.shares(selector.clone()),
+        };
+        let (own_a, own_b) = (&self.unimodal_gate, &self.cross_modal_gate);
+        let mut gates = vec![
+            shares("unimodal_gate", own_a, &x.unimodal, vec![a, s]),
+            shares("cross_modal_gate", own_b, &x.cross_modal, vec![b, s]),
+        ];
+        if let (Some(gate), Some(stream)) = (&self.shared_gate, &x.shared) {
+            gates.push(shares("shared_gate", gate, stream, vec![a, s, b]));
+        }
+        gates
     }
 
     /// A gate's selector is its own stream; task gates weigh `[own | shared]`, the shared gate `[A | S | B]`.
@@ -107,14 +150,26 @@ impl Ple {
     /// - `x`: `[B, D]`
     /// - output: unimodal and cross-modal, `[B, D]` each
     pub fn forward(&self, x: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let mut streams = Streams {
-            unimodal: x.clone(),
-            shared: Some(x.clone()),
-            cross_modal: x,
-        };
+        let mut streams = Streams::of(x);
         for level in &self.levels {
             streams = level.forward(streams);
         }
         (streams.unimodal, streams.cross_modal)
+    }
+
+    /// What the gates of all levels give to their experts; `path` is that of this network among the weights.
+    ///
+    /// # Shapes
+    /// - `x`: `[B, D]`
+    pub fn gates(&self, path: &str, x: Tensor<2>) -> Vec<GateShares> {
+        let mut streams = Streams::of(x);
+        let mut gates = Vec::new();
+        for (index, level) in self.levels.iter().enumerate() {
+            gates.extend(level.gates(&format!("{path}.levels.{index}"), &streams));
+            if index + 1 < self.levels.len() {
+                streams = level.forward(streams);
+            }
+        }
+        gates
     }
 }
