@@ -9,4 +9,5 @@ mod features;
 mod import;
 mod program;
 mod shards;
+mod sweep;
 mod train;

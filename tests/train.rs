@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 #[path = "../crates/train/tests/world/mod.rs"]
-mod world;
+pub(crate) mod world;
 
 use std::fs;
 use std::path::Path;
@@ -14,7 +14,7 @@ use world::{World, posts, write_store};
 
 use crate::program::Mmfnd;
 
-const SMALL: [&str; 7] = [
+pub(crate) const SMALL: [&str; 7] = [
     "head.projection_hidden=16",
     "head.projection=8",
     "head.fusion_hidden=8",

@@ -77,6 +77,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             overwrite: true,
             store: store.fingerprint(),
             commit: train::commit(),
+            ..RunOptions::default()
         };
         runs.push(train::train_posts(
             name, &features, &posts, &config, &options,

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ablate;
 mod demo;
 mod doctor;
 mod encode;
@@ -13,6 +14,8 @@ mod heads;
 mod import;
 mod predict;
 mod progress;
+mod sweep;
+mod sweep_table;
 mod train;
 mod world;
 
@@ -30,6 +33,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    Ablate(ablate::Arguments),
     Demo(demo::Arguments),
     Doctor(doctor::Arguments),
     Encode(encode::Arguments),
@@ -38,6 +42,7 @@ enum Command {
     Heads(heads::Arguments),
     Import(import::Arguments),
     Predict(predict::Arguments),
+    Sweep(sweep::Arguments),
     Train(train::Arguments),
     World(world::Arguments),
 }
@@ -55,6 +60,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
+        Command::Ablate(arguments) => ablate::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),
@@ -63,6 +69,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Heads(arguments) => heads::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Sweep(arguments) => sweep::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::World(arguments) => world::run(arguments),
     }

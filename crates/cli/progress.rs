@@ -52,6 +52,15 @@ impl Stage {
         }
     }
 
+    /// Says something that stays.
+    pub fn line(&self, message: &str) {
+        let line = format!("{:>10}  {message}", self.name);
+        match &self.bar {
+            Some(bar) => bar.println(line),
+            None => eprintln!("{line}"),
+        }
+    }
+
     /// Ends the stage with one line that stays.
     pub fn finish(self, message: &str) {
         if let Some(bar) = &self.bar {

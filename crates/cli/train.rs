@@ -69,13 +69,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         overwrite: arguments.overwrite,
         store: store.fingerprint(),
         commit: commit(),
+        ..RunOptions::default()
     };
     let summary = train_posts("train", &features, &posts, &config, &options)?;
     print(&summary, &options.out).context("cannot print the summary")
 }
 
 /// Names the features that stay on the disk.
-fn say_what_streams(features: &Features) {
+pub(crate) fn say_what_streams(features: &Features) {
     let columns = features.specs.iter().zip(&features.columns);
     let on_disk = columns.filter(|(_, column)| column.is_on_disk());
     let names: Vec<&str> = on_disk.map(|(spec, _)| spec.name.as_str()).collect();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::datatypes::{DataType, Float32Type, Int64Type};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
@@ -15,14 +15,15 @@ use crate::Error;
 const ROWS: usize = 4096;
 
 /// A Parquet file, or some rows of one, in memory.
-pub(crate) struct Columns<'a> {
+#[derive(Debug)]
+pub struct Columns<'a> {
     path: &'a Path,
     batch: RecordBatch,
 }
 
 impl<'a> Columns<'a> {
     /// Reads `path`; `expected` says what the file should be when it is missing or empty.
-    pub(crate) fn read(path: &'a Path, expected: &str) -> Result<Self, Error> {
+    pub fn read(path: &'a Path, expected: &str) -> Result<Self, Error> {
         let mut batches = Batches::open(path, expected)?;
         let schema = batches.empty.schema();
         let all = batches.by_ref().collect::<Result<Vec<_>, _>>()?;
@@ -35,7 +36,8 @@ impl<'a> Columns<'a> {
         Self { path, batch }
     }
 
-    pub(crate) fn rows(&self) -> usize {
+    /// Number of rows.
+    pub fn rows(&self) -> usize {
         self.batch.num_rows()
     }
 
@@ -53,7 +55,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Strings; with `numbers`, numbers and truth values are taken as they are written.
-    pub(crate) fn strings(&self, name: &str, numbers: bool) -> Result<Vec<Option<String>>, Error> {
+    pub fn strings(&self, name: &str, numbers: bool) -> Result<Vec<Option<String>>, Error> {
         let column = self.column(name, "string")?;
         let kind = value_type(column.data_type());
         let is_number = kind.is_numeric() || *kind == DataType::Boolean;
@@ -66,7 +68,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Whole numbers of any width.
-    pub(crate) fn integers(&self, name: &str) -> Result<Vec<Option<i64>>, Error> {
+    pub fn integers(&self, name: &str) -> Result<Vec<Option<i64>>, Error> {
         let column = self.column(name, "int8")?;
         let kind = column.data_type();
         if !(kind.is_integer() || *kind == DataType::Null) {
@@ -74,6 +76,17 @@ impl<'a> Columns<'a> {
         }
         let column = self.cast(name, column, &DataType::Int64, "int8")?;
         Ok(column.as_primitive::<Int64Type>().iter().collect())
+    }
+
+    /// Numbers, as 32-bit floats.
+    pub fn floats(&self, name: &str) -> Result<Vec<Option<f32>>, Error> {
+        let column = self.column(name, "float")?;
+        let kind = column.data_type();
+        if !(kind.is_numeric() || *kind == DataType::Null) {
+            return Err(self.wrong(name, kind, "float"));
+        }
+        let column = self.cast(name, column, &DataType::Float32, "float")?;
+        Ok(column.as_primitive::<Float32Type>().iter().collect())
     }
 
     /// Lists of strings; a null list is an empty one, a null in a list is `None`.

@@ -34,6 +34,7 @@ mod post;
 mod source;
 mod table;
 
+pub use columns::Columns;
 pub use error::Error;
 pub use file::{PostsFile, read_posts, write_posts};
 pub use post::{Label, Post, Split, UnknownSplit};

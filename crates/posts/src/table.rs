@@ -201,6 +201,12 @@ mod tests {
         let read = Columns::read(&path, "").unwrap();
         assert_eq!(read.integers("label").unwrap(), [Some(1), None]);
         assert_eq!(read.strings("post_id", false).unwrap()[1], None);
+        assert_eq!(read.floats("p_fake").unwrap()[0], Some(0.1));
+        let error = read.floats("post_id").unwrap_err().to_string();
+        assert!(
+            error.contains("post_id") && error.contains("float"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use crate::Error;
 use crate::heads::{Has, Head};
+use crate::keys::{full_key, with_full_keys};
 use crate::registry::{HEADS, Kind, typed};
 
 pub use crate::training::{ClassWeights, Missing, Schedule, Select, TrainConfig};
@@ -95,7 +96,10 @@ impl Config {
             None => Table::new(),
         };
         // the head first: it decides which options there are
-        let is_kind = |setting: &&String| setting.trim_start().starts_with("head.kind");
+        let is_kind = |setting: &&String| {
+            let key = setting.split('=').next().unwrap_or_default();
+            full_key(key.trim()) == "head.kind"
+        };
         let (kinds, others): (Vec<_>, Vec<_>) = settings.iter().partition(is_kind);
         for setting in kinds.into_iter().chain(others) {
             set(&mut table, setting)?;
@@ -205,6 +209,7 @@ fn read_table(file: &Path) -> Result<Table, Error> {
 fn parse_table(text: &str, place: &str) -> Result<Table, Error> {
     let table: Table =
         toml::from_str(text).map_err(|error| config_error(place, &error.to_string()))?;
+    let table = with_full_keys(table).map_err(|problem| config_error(place, &problem))?;
     for (section, values) in &table {
         match values {
             Value::Table(values) => {
@@ -233,7 +238,7 @@ fn set(table: &mut Table, setting: &str) -> Result<(), Error> {
     let Some((key, value)) = setting.split_once('=') else {
         return Err(config_error(&place, "write it as `--set train.epochs=20`"));
     };
-    let key = key.trim();
+    let key = &full_key(key.trim());
     check_key(key, &place)?;
     let (section, name) = key.split_once('.').expect("every known key has a dot");
     let value = parse_value(value.trim());
@@ -322,12 +327,12 @@ mod tests {
             error.contains("`train.epoch`") && error.contains("`train.epochs`"),
             "{error}"
         );
-        assert!(problem(&["model.experts=3"]).contains("`head.experts`"));
-        let error = Config::parse("[train]\nlr = 1.0\n", "`a.toml`")
+        assert!(problem(&["model.expert=3"]).contains("`head.experts`"));
+        let error = Config::parse("[train]\nlearn_rate = 1.0\n", "`a.toml`")
             .unwrap_err()
             .to_string();
         assert!(
-            error.contains("`a.toml`: unknown key `train.lr`"),
+            error.contains("`a.toml`: unknown key `train.learn_rate`"),
             "{error}"
         );
         assert!(error.contains("`train.learning_rate`"), "{error}");

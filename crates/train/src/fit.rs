@@ -12,7 +12,7 @@ use crate::Error;
 use crate::adamw::AdamW;
 use crate::batch::{Dataset, labels};
 use crate::clip::clip;
-use crate::config::TrainConfig;
+use crate::config::{Select, TrainConfig};
 use crate::gate_use::{GateUse, gate_use};
 use crate::heads::{Head, Noise, backward};
 use crate::loss::{Loss, cross_entropy};
@@ -34,6 +34,8 @@ pub(crate) struct Trainer<'a> {
     pub rates: Rates,
     /// With autodiff.
     pub device: &'a burn::tensor::Device,
+    /// Whether the test posts are looked at after each epoch.
+    pub test_each_epoch: bool,
 }
 
 /// Where a training stands.
@@ -90,6 +92,7 @@ impl Trainer<'_> {
             self.splits.rows(self.config.select.split()),
         );
         let selection = self.evaluate(&head, rows)?;
+        let test = self.test(&head, &selection)?;
         let device = self.device.clone().without_autodiff();
         let gates = gate_use(&head, self.dataset, rows, &device)?;
         let best = state.keep_if_best(&selection);
@@ -99,6 +102,7 @@ impl Trainer<'_> {
             train,
             selection,
             by: self.config.select,
+            test,
             best,
             collapsed: gates.iter().flat_map(GateUse::collapsed).collect(),
             gates,
@@ -127,6 +131,22 @@ impl Trainer<'_> {
         )?;
         let logits = predictions.iter().map(|prediction| prediction.logits);
         Ok(Metrics::of(&self.scored(rows, logits)))
+    }
+
+    /// Metrics of the test posts, where they are asked for; what is selected on the test posts has them already.
+    fn test(&self, head: &impl Head, selection: &Metrics) -> Result<Option<Metrics>, Error> {
+        if !self.test_each_epoch {
+            return Ok(None);
+        }
+        if self.config.select == Select::Test {
+            return Ok(Some(selection.clone()));
+        }
+        let labelled = |row: &usize| self.posts[*row].label.is_some();
+        let rows: Vec<_> = self.splits.test.iter().copied().filter(labelled).collect();
+        match rows.is_empty() {
+            true => Ok(None),
+            false => self.evaluate(head, &rows).map(Some),
+        }
     }
 
     /// Metrics of the labelled ones among posts, if there are any.

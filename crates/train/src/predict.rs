@@ -6,7 +6,7 @@ use std::path::Path;
 
 use burn::tensor::Tensor;
 use mmfnd_features::Features;
-use mmfnd_posts::{Label, Post, Split, TableColumn, write_table};
+use mmfnd_posts::{Columns, Label, Post, Split, TableColumn, write_table};
 
 use crate::batch::{Dataset, specs};
 use crate::config::Config;
@@ -228,6 +228,47 @@ pub(crate) fn write_run(
     ];
     columns.extend(figures(&predictions));
     Ok(write_table(path, &columns)?)
+}
+
+/// A row of the predictions that a run wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunPrediction {
+    pub post_id: String,
+    pub split: Split,
+    /// 1 for fake; none where the post has no label.
+    pub label: Option<i64>,
+    pub predicted: i64,
+    pub p_fake: f32,
+}
+
+/// Reads what [`write_run`] wrote.
+pub(crate) fn read_run(path: &Path) -> Result<Vec<RunPrediction>, Error> {
+    let table = Columns::read(path, "the predictions of a run")?;
+    let (ids, splits) = (
+        table.strings("post_id", false)?,
+        table.strings("split", false)?,
+    );
+    let (labels, predicted) = (table.integers("label")?, table.integers("predicted")?);
+    let p_fake = table.floats("p_fake")?;
+    let row = |row: usize| {
+        Some(RunPrediction {
+            post_id: ids[row].clone()?,
+            split: splits[row].as_ref()?.parse().ok()?,
+            label: labels[row],
+            predicted: predicted[row]?,
+            p_fake: p_fake[row]?,
+        })
+    };
+    let damaged = |row| Error::Run {
+        path: path.to_owned(),
+        problem: format!(
+            "is damaged in row {}; delete the run's folder and train it again",
+            row + 1
+        ),
+    };
+    (0..table.rows())
+        .map(|index| row(index).ok_or_else(|| damaged(index)))
+        .collect()
 }
 
 /// Writes predictions of any posts, nulls where there is none; the ending of `path` names the format, and `label` is the predicted one.

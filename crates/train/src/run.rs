@@ -74,6 +74,37 @@ pub struct RunMetrics {
     pub validation: Option<Metrics>,
     /// Of the test posts, if there are any with a label.
     pub test: Option<Metrics>,
+    /// Of the test posts at the epoch that is best on them, where they were looked at after each epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_test: Option<BestTest>,
+}
+
+/// 12: what choosing the epoch by the test posts would give; optimistic.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BestTest {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Of the test posts.
+    pub metrics: Metrics,
+}
+
+impl BestTest {
+    /// The most accurate epoch, of equally accurate ones that with the least loss; none unless every epoch was tested.
+    pub(crate) fn of(reports: &[EpochReport]) -> Option<Self> {
+        let mut best: Option<Self> = None;
+        for report in reports {
+            let metrics = report.test.clone()?;
+            let rank = |metrics: &Metrics| (metrics.accuracy, -metrics.loss);
+            if best
+                .as_ref()
+                .is_none_or(|best| rank(&metrics) > rank(&best.metrics))
+            {
+                let epoch = report.epoch;
+                best = Some(Self { epoch, metrics });
+            }
+        }
+        best
+    }
 }
 
 impl RunMetrics {
@@ -113,6 +144,9 @@ pub struct EpochReport {
     pub selection: Metrics,
     /// Which split that is.
     pub by: Select,
+    /// Metrics of the test posts at inference, where they are looked at after each epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Metrics>,
     /// Whether this is the best epoch so far.
     pub best: bool,
     /// Use of the experts by each gate, at inference, over posts of that split.

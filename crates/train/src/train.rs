@@ -1,6 +1,7 @@
 //! A run from features to predictions.
 
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use burn::tensor::{Tensor, TensorData};
 use mmfnd_features::Features;
@@ -15,7 +16,7 @@ use crate::loss::Loss;
 use crate::metrics::Metrics;
 use crate::predict::{Prediction, predict, write_run};
 use crate::resnet_layer::ResnetLayer;
-use crate::run::{Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
+use crate::run::{BestTest, Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
 use crate::schedule::Rates;
 use crate::split::Splits;
 use crate::{Device, Error, checkpoint, weights, weights_file};
@@ -35,6 +36,10 @@ pub struct RunOptions {
     pub store: String,
     /// The git commit of the program, where it is known.
     pub commit: Option<String>,
+    /// Look at the test posts after each epoch, for [`RunMetrics::best_test`]; the epoch is not chosen by that.
+    pub test_each_epoch: bool,
+    /// Least time from one checkpoint to the next, whatever `train.checkpoint_every` says.
+    pub checkpoint_interval: Duration,
 }
 
 /// A finished run.
@@ -106,11 +111,15 @@ pub(crate) fn run<H: Head>(job: &Job) -> Result<RunSummary, Error> {
         loss: Loss::of(&config.train, labels(posts, &splits.train).into_iter()),
         rates: Rates::new(&config.train, steps(splits.train.len(), &config.train)),
         device: &device,
+        test_each_epoch: options.test_each_epoch,
     };
     let state = fresh::<H>(config, &sizes, layer, &device, options.device);
     let (head, selection) = match run.is_finished() {
         true => finished(&run, state.head.valid())?,
-        false => fit(&trainer, &run, state, job.on_epoch)?,
+        false => {
+            let interval = options.checkpoint_interval;
+            fit(&trainer, &run, state, (interval, job.on_epoch))?
+        }
     };
     finish(&trainer, &run, &head, selection, info)
 }
@@ -232,20 +241,23 @@ fn fit<H: Head>(
     trainer: &Trainer,
     run: &RunDir,
     state: State<H>,
-    on_epoch: &dyn Fn(&EpochReport),
+    (interval, on_epoch): (Duration, &dyn Fn(&EpochReport)),
 ) -> Result<(H, Selection), Error> {
     let folder = run.checkpoint();
     let mut state = checkpoint::load(&folder, state, trainer.device)?;
     let mut reports = run.epochs()?;
     reports.truncate(state.epoch);
+    let mut saved = Instant::now();
     while !trainer.is_done(&state) {
         let report;
         (state, report) = trainer.epoch(state)?;
         on_epoch(&report);
         reports.push(report);
         run.write_epochs(&reports)?;
-        if state.epoch % trainer.config.checkpoint_every == 0 {
+        let is_due = state.epoch % trainer.config.checkpoint_every == 0;
+        if is_due && saved.elapsed() >= interval {
             checkpoint::save(&folder, &state)?;
+            saved = Instant::now();
         }
     }
     let by = trainer.config.select;
@@ -289,6 +301,7 @@ fn finish(
         train: of(0),
         validation: of(1),
         test: of(2),
+        best_test: BestTest::of(&run.epochs()?),
     };
     let names = [0, 1, 2].map(|index| vec![splits[index]; rows[index].len()]);
     let (rows, predictions) = (rows.concat(), predictions.concat());

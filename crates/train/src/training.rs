@@ -11,6 +11,7 @@ use crate::heads::range::within;
 #[serde(default, deny_unknown_fields)]
 pub struct TrainConfig {
     /// Step size of AdamW, after the warm-up.
+    #[serde(alias = "lr")] // as in `keys`
     pub learning_rate: f64,
     /// What becomes of it.
     pub schedule: Schedule,

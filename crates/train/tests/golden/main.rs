@@ -6,4 +6,5 @@ mod gradients;
 mod head;
 mod metrics;
 mod parts;
+mod significance;
 mod training;

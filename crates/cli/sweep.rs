@@ -1,0 +1,262 @@
+//! `mmfnd sweep`: every point of a grid with several seeds, and what comes out of it.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::Write;
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use mmfnd_features::{Features, Store};
+use mmfnd_train::grid::Grid;
+use mmfnd_train::{Device, Event, RunRecord, Summary, Sweep, SweepOptions};
+
+use crate::progress::Stage;
+use crate::sweep_table::{Names, SweepTable};
+use crate::train::{commit, say_what_streams};
+
+/// Train every point of a grid with several seeds, several runs at once
+///
+/// Each run has its own folder in DIR/runs; a run that ended is a line of DIR/runs.jsonl. Started again with the same command, a sweep that was interrupted goes on:
+/// finished runs are left out, failed ones tried again. Ends with exit status 1 if a run failed.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// A key of the configuration and its values, such as head.experts=1..6 (both ends included) or train.lr=1e-4,5e-4; may be given several times
+    #[arg(long = "grid", value_name = "KEY=VALUES")]
+    axes: Vec<String>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// What `sweep` and `ablate` have in common.
+#[derive(clap::Args)]
+pub struct Common {
+    /// Posts, as `mmfnd import` writes them
+    #[arg(long, value_name = "FILE")]
+    posts: PathBuf,
+    /// Feature store with their features
+    #[arg(long, value_name = "DIR")]
+    store: PathBuf,
+    /// Folder of the sweep; made if there is none
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Experiment file; what it does not say is the paper's
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// One setting for all runs, such as train.epochs=20; wins over the file
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Seeds of each point: train.seed (1) and the ones after it
+    #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    seeds: u16,
+    /// Runs side by side, each on one thread [default: as many as there are cores; 1 on a graphics card]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    jobs: Option<u16>,
+    /// Where to compute: flex, ndarray, wgpu or cuda
+    #[arg(long, default_value = "flex")]
+    device: Device,
+    /// Most megabytes of features in memory, shared by all runs; what does not fit each run reads from the store as it needs it
+    #[arg(long, value_name = "MB")]
+    memory_budget: Option<u64>,
+    /// Do not look at the test posts after each epoch; saves their time, and the best-test column stays empty
+    #[arg(long)]
+    no_best_test: bool,
+}
+
+/// Runs the subcommand.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let grid = arguments.common.grid(&arguments.axes)?;
+    sweep("sweep", &grid, arguments.common, (None, &Names::Values))
+}
+
+/// Runs a grid and prints what came out; the points are compared with that of the given index, or with the best.
+pub(crate) fn sweep(
+    name: &str,
+    grid: &Grid,
+    common: Common,
+    (reference, names): (Option<usize>, &Names),
+) -> anyhow::Result<()> {
+    let posts = mmfnd_posts::read_posts(&common.posts)?;
+    let store = Store::open(&common.store)?;
+    let budget = common.memory_budget;
+    let budget = budget.map_or(u64::MAX, |megabytes| megabytes.saturating_mul(1_000_000));
+    let features = Features::load_within(&store, &posts, &encoders(grid), budget)?;
+    say_what_streams(&features);
+    let options = SweepOptions {
+        jobs: common.jobs(),
+        out: common.out,
+        device: common.device,
+        seeds: common.seeds.into(),
+        best_test: !common.no_best_test,
+        store: store.fingerprint(),
+        commit: commit(),
+    };
+    let sweep = Sweep {
+        features: &features,
+        posts: &posts,
+        grid,
+        options: &options,
+    };
+    let progress = Progress::new(name, options.jobs);
+    let records = sweep.run(&|event| progress.show(event))?;
+    progress.finish();
+    let summary = Summary::of(&sweep, &records, reference)?;
+    summary.write(&options.out)?;
+    let table = SweepTable {
+        grid,
+        summary: &summary,
+        names,
+    };
+    let mut stdout = std::io::stdout().lock();
+    let printed = write!(stdout, "{table}");
+    let printed = printed.and_then(|()| {
+        writeln!(
+            stdout,
+            "summary: `{}`",
+            options.out.join("summary.json").display()
+        )
+    });
+    printed.context("cannot print the summary")?;
+    match summary.failed {
+        0 => Ok(()),
+        failed => bail!(
+            "{failed} of {} runs failed; `{}` says why, and the same command tries them again",
+            records.len(),
+            options.out.join("runs.jsonl").display()
+        ),
+    }
+}
+
+impl Common {
+    pub(crate) fn grid(&self, axes: &[String]) -> anyhow::Result<Grid> {
+        Ok(Grid::read(self.config.as_deref(), &self.settings, axes)?)
+    }
+
+    /// A graphics card runs one training after the other.
+    fn jobs(&self) -> usize {
+        let is_card = matches!(self.device, Device::Wgpu | Device::Cuda);
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let default = if is_card { 1 } else { cores };
+        self.jobs.map_or(default, usize::from)
+    }
+}
+
+/// What at least one point reads.
+fn encoders(grid: &Grid) -> Vec<&'static str> {
+    let all = grid
+        .points
+        .iter()
+        .flat_map(|point| point.config.head.encoders());
+    let all: BTreeSet<_> = all.collect();
+    all.into_iter().collect()
+}
+
+/// Runs done and time to go.
+struct Progress(Mutex<State>);
+
+struct State {
+    stage: Stage,
+    jobs: usize,
+    started: Instant,
+    /// In all.
+    runs: usize,
+    /// Finished before this start.
+    finished: usize,
+    /// Ended since, and those of them that failed.
+    ended: usize,
+    failed: usize,
+    /// How far the others are, from 0 to 1.
+    running: HashMap<String, f64>,
+}
+
+impl Progress {
+    fn new(name: &str, jobs: usize) -> Self {
+        Self(Mutex::new(State {
+            stage: Stage::start(name, 0),
+            jobs,
+            started: Instant::now(),
+            runs: 0,
+            finished: 0,
+            ended: 0,
+            failed: 0,
+            running: HashMap::new(),
+        }))
+    }
+
+    fn show(&self, event: &Event) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::Start { runs, finished } => {
+                (state.runs, state.finished) = (*runs, *finished);
+                if *finished > 0 {
+                    state
+                        .stage
+                        .line(&format!("{finished} of {runs} runs are finished already"));
+                }
+            }
+            Event::Epoch { run, report } => {
+                let share = report.epoch as f64 / report.epochs as f64;
+                state.running.insert((*run).to_owned(), share);
+            }
+            Event::Ended(record) => state.ended(record),
+        }
+        state.update();
+    }
+
+    fn finish(self) {
+        let state = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (runs, failed, jobs) = (state.runs, state.failed, state.jobs);
+        state
+            .stage
+            .finish(&format!("{runs} runs, {failed} failed, {jobs} at once"));
+    }
+}
+
+impl State {
+    fn ended(&mut self, record: &RunRecord) {
+        self.running.remove(&record.run);
+        self.ended += 1;
+        if let Some(error) = &record.error {
+            self.failed += 1;
+            self.stage.line(&format!("{} failed: {error}", record.run));
+        }
+    }
+
+    fn update(&mut self) {
+        let failed = match self.failed {
+            0 => String::new(),
+            failed => format!(", {failed} failed"),
+        };
+        let done = self.ended as f64 + self.running.values().sum::<f64>();
+        let left = (self.runs - self.finished) as f64 - done;
+        let left = match done > 0.0 {
+            true => {
+                let left = self.started.elapsed().mul_f64(left.max(0.0) / done);
+                format!(", {} to go", duration(left))
+            }
+            false => String::new(),
+        };
+        let (ended, runs) = (self.finished + self.ended, self.runs);
+        let message = format!("runs done{failed}{left}");
+        self.stage.update(ended as u64, runs as u64, &message);
+    }
+}
+
+fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..100 => format!("{seconds} s"),
+        seconds @ 100..6000 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_given_in_the_unit_that_one_would_say() {
+        let shown = [5, 99, 100, 3600, 7200].map(|seconds| duration(Duration::from_secs(seconds)));
+        assert_eq!(shown, ["5 s", "99 s", "2 min", "60 min", "2.0 h"]);
+    }
+}
