@@ -1,0 +1,156 @@
+"""Times a sweep of E = 1..6 experts x seeds x epochs: `mmfnd sweep` against a plain PyTorch script that trains the same heads one after another.
+
+    python3 tests/bench/sweep.py [--posts 2000] [--seeds 5] [--epochs 3] [--experts 6] [--threads 2] [--side both|ours|theirs] [--out target/bench/sweep]
+
+Needs tests/golden/requirements.txt and cargo. The features have the full size (13 x 768, 2048, 512 + 512, and ResNet's layer of 1000 classes) and are made up: 70 % of the posts are trained
+on, 15 % each are for validation and test. Both sides: batch 64, AdamW, dropout 0.5, validation accuracy after each epoch, the best epoch kept, the test posts at the end.
+Ours is the time of the whole process (`--no-best-test`, N jobs of one thread): loading the store, and a run directory with weights and all predictions for each run. Theirs starts when the
+features are in memory as float32 and writes nothing; N threads.
+
+Prints a JSON object on standard output: seconds of each side, their ratio, and the mean test accuracy of each, which has to be about the same.
+"""
+
+import argparse
+import copy
+import json
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet
+import torch
+import torch.nn.functional as F
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(REPOSITORY / "tests" / "golden"))
+
+import reference  # noqa: E402
+
+BATCH = 64
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--posts", type=int, default=2000)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--experts", type=int, default=6)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--side", choices=["both", "ours", "theirs"], default="both")
+    parser.add_argument("--out", type=Path, default=REPOSITORY / "target" / "bench" / "sweep")
+    return parser.parse_args()
+
+
+def run(*command: str | Path):
+    """Runs a command whose output is no result; what it prints goes to standard error."""
+    subprocess.run(command, cwd=REPOSITORY, stdout=sys.stderr, check=True)
+
+
+def store(a: argparse.Namespace) -> tuple[Path, Path]:
+    """Makes the posts and their features, unless an earlier call with as many posts did."""
+    world = a.out / f"world-{a.posts}"
+    if not (world / "features.parquet").exists():
+        shutil.rmtree(world, ignore_errors=True)
+        run("cargo", "run", "--release", "-p", "mmfnd", "-p", "mmfnd-train", "--example", "made_up_store", "--", world, "--posts", str(a.posts))
+        run(program(), "features", "export", world / "store", "--posts", world / "posts.parquet", "--out", world / "features.parquet")
+    return world, world / "features.parquet"
+
+
+def program() -> Path:
+    target = subprocess.run(["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=REPOSITORY, capture_output=True, check=True)
+    return Path(json.loads(target.stdout)["target_directory"]) / "release" / "mmfnd"
+
+
+def ours(a: argparse.Namespace, world: Path) -> dict[str, float]:
+    """`mmfnd sweep` as a process."""
+    out = a.out / "runs"
+    shutil.rmtree(out, ignore_errors=True)
+    start = time.perf_counter()
+    run(
+        program(), "sweep", "--posts", world / "posts.parquet", "--store", world / "store", "--out", out, "--grid", f"head.experts=1..{a.experts}",
+        "--seeds", str(a.seeds), "--jobs", str(a.threads), "--set", f"train.epochs={a.epochs}", "--no-best-test",
+    )
+    seconds = time.perf_counter() - start
+    records = [json.loads(line) for line in (out / "runs.jsonl").read_text().splitlines()]
+    assert len(records) == a.experts * a.seeds and all(record["status"] == "finished" for record in records)
+    return {"seconds": seconds, "test_accuracy": float(np.mean([record["test"]["accuracy"] for record in records]))}
+
+
+class Features:
+    """All features in memory."""
+
+    def __init__(self, path: Path):
+        table = pyarrow.parquet.read_table(path)
+        column = lambda name: torch.from_numpy(table[name].combine_chunks().flatten().to_numpy().reshape(len(table), -1).copy())
+        self.inputs = (column("bert").view(len(table), 13, 768), column("resnet"), column("clip_text"), column("clip_image"))
+        self.labels = torch.from_numpy(table["label"].to_numpy().astype(np.int64))
+        split = np.array(table["split"].to_pylist())
+        self.rows = {name: torch.from_numpy(np.flatnonzero(split == name)) for name in ("train", "validation", "test")}
+
+    def batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(column[rows] for column in self.inputs)
+
+
+def accuracy(head: torch.nn.Module, features: Features, split: str) -> float:
+    head.eval()
+    rows, right = features.rows[split], 0
+    with torch.no_grad():
+        for chunk in rows.split(BATCH):
+            right += (head(*features.batch(chunk))["logits"].argmax(1) == features.labels[chunk]).sum().item()
+    return right / len(rows)
+
+
+def train(features: Features, experts: int, seed: int, epochs: int) -> float:
+    """Test accuracy of the epoch that is best on the validation posts."""
+    torch.manual_seed(seed)
+    head = reference.Mmfnd(reference.Config(experts=experts, shared_experts=experts))
+    optimizer = torch.optim.AdamW(head.parameters(), lr=1e-4, weight_decay=0.01)
+    rows, best, weights = features.rows["train"], -1.0, None
+    for _ in range(epochs):
+        head.train()
+        for chunk in rows[torch.randperm(len(rows))].split(BATCH):
+            if len(chunk) == 1:
+                continue  # batch norm needs two
+            loss = F.cross_entropy(head(*features.batch(chunk))["logits"], features.labels[chunk])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        validation = accuracy(head, features, "validation")
+        if validation > best:
+            best, weights = validation, copy.deepcopy(head.state_dict())
+    head.load_state_dict(weights)
+    return accuracy(head, features, "test")
+
+
+def theirs(a: argparse.Namespace, path: Path) -> dict[str, float]:
+    """One training after the other."""
+    torch.set_num_threads(a.threads)
+    features = Features(path)
+    start, found = time.perf_counter(), []
+    for experts in range(1, a.experts + 1):
+        for seed in range(1, a.seeds + 1):
+            found.append(train(features, experts, seed, a.epochs))
+            print(f"PyTorch, {experts} experts, seed {seed}: test accuracy {found[-1]:.3f}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
+    return {"seconds": time.perf_counter() - start, "test_accuracy": float(np.mean(found))}
+
+
+def main():
+    a = arguments()
+    a.out.mkdir(parents=True, exist_ok=True)
+    run("cargo", "build", "--release", "-p", "mmfnd", "-p", "mmfnd-train")
+    world, exported = store(a)
+    result: dict[str, object] = {"posts": a.posts, "runs": a.experts * a.seeds, "epochs": a.epochs, "threads": a.threads}
+    if a.side != "theirs":
+        result["ours"] = ours(a, world)
+    if a.side != "ours":
+        result["theirs"] = theirs(a, exported)
+    if a.side == "both":
+        result["ratio"] = result["ours"]["seconds"] / result["theirs"]["seconds"]
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
