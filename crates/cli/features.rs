@@ -318,11 +318,24 @@ fn cells(encoder: &EncoderReport) -> [String; 11] {
         encoder.rows.to_string(),
         megabytes(encoder.bytes),
         spec.precision.to_string(),
-        spec.provider.clone(),
+        providers(encoder),
         spec.short_fingerprint().to_owned(),
         spec.preset.clone(),
         spec.model.clone(),
     ]
+}
+
+/// Every provider that made a part.
+fn providers(encoder: &EncoderReport) -> String {
+    let names = encoder
+        .made_by
+        .keys()
+        .filter_map(|made_by| made_by.split(' ').next());
+    let names: std::collections::BTreeSet<&str> = names.collect();
+    match names.is_empty() {
+        true => encoder.spec.provider.clone(),
+        false => names.into_iter().collect::<Vec<_>>().join("+"),
+    }
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -20,11 +20,13 @@ pub struct EncoderWriter {
     file: EncoderFile,
     parts: Vec<Part>,
     present: KeySet,
+    /// The execution provider that makes what is appended now; the encoder's first one may have been another.
+    provider: String,
     _lock: Arc<Lock>,
 }
 
 impl EncoderWriter {
-    pub(crate) fn open(folder: PathBuf, lock: Arc<Lock>) -> Result<Self, Error> {
+    pub(crate) fn open(folder: PathBuf, provider: &str, lock: Arc<Lock>) -> Result<Self, Error> {
         let file = EncoderFile::read(&folder)?;
         let parts = parts::list_complete(&folder, file.parts, &replace_remedy(&folder))?;
         let keys = |part: &Part| {
@@ -37,6 +39,7 @@ impl EncoderWriter {
             parts,
             file,
             folder,
+            provider: provider.to_owned(),
             _lock: lock,
         })
     }
@@ -60,7 +63,11 @@ impl EncoderWriter {
             assert!(values.is_empty(), "a row for each key");
             return Ok(());
         }
-        let bytes = rows::to_bytes(self.spec(), keys, values)?;
+        let spec = EncoderSpec {
+            provider: self.provider.clone(),
+            ..self.spec().clone()
+        };
+        let bytes = rows::to_bytes(&spec, keys, values)?;
         let part = parts::write(&self.folder, self.parts.len(), &bytes)?;
         let mut file = self.file.clone();
         file.parts = self.parts.len() + 1;

@@ -1,5 +1,6 @@
 //! What a store holds, counted.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
@@ -56,6 +57,8 @@ pub struct EncoderReport {
     pub rows: usize,
     /// Part files.
     pub parts: usize,
+    /// How many parts each provider made, at which precision; those of versions that did not record it are the encoder's.
+    pub made_by: BTreeMap<String, usize>,
     /// Their bytes.
     pub bytes: u64,
     /// Linked contents that have no row.
@@ -100,6 +103,15 @@ fn report(table: &Table, links: &[Target]) -> Result<EncoderReport, Error> {
     let spec = &table.file.encoder;
     let layouts = table.parts.par_iter().map(|part| table.layout(part));
     let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
+    let mut made_by = BTreeMap::new();
+    for (layout, _) in &layouts {
+        let recorded = layout.made_by().cloned();
+        let (provider, precision) =
+            recorded.unwrap_or_else(|| (spec.provider.clone(), spec.precision.to_string()));
+        *made_by
+            .entry(format!("{provider} {precision}"))
+            .or_default() += 1;
+    }
     let present: Vec<Key> = layouts.into_iter().flat_map(|(_, keys)| keys).collect();
     let present = KeySet::from(present);
     let linked = distinct(links, spec.input);
@@ -114,6 +126,7 @@ fn report(table: &Table, links: &[Target]) -> Result<EncoderReport, Error> {
         spec: spec.clone(),
         rows: present.len(),
         parts: table.parts.len(),
+        made_by,
         bytes: sizes.sum::<Result<_, _>>()?,
         missing: linked.iter().filter(|key| !present.contains(key)).count(),
         planned: plan.iter().filter(is_open).count(),

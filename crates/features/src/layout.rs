@@ -12,6 +12,7 @@ use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::ChunkReader;
 
 use crate::parts::Part;
+use crate::rows::{PRECISION, PROVIDER};
 use crate::{EncoderSpec, Key, ValueType};
 
 /// Rows that lie one after the other.
@@ -29,6 +30,8 @@ pub(crate) struct Layout {
     keys: Vec<Run>,
     values: Vec<Run>,
     row_bytes: usize,
+    /// Provider and precision that made the part; `None` in parts of versions that did not record them.
+    made_by: Option<(String, String)>,
 }
 
 impl Layout {
@@ -49,7 +52,13 @@ impl Layout {
             keys,
             values: runs(&metadata, 1, spec.row_bytes(), file_bytes)?,
             row_bytes: spec.row_bytes(),
+            made_by: made_by(&metadata),
         })
+    }
+
+    /// Provider and precision that made the part.
+    pub(crate) fn made_by(&self) -> Option<&(String, String)> {
+        self.made_by.as_ref()
     }
 
     pub(crate) fn rows(&self) -> usize {
@@ -74,6 +83,15 @@ impl Layout {
         }
         Ok(keys)
     }
+}
+
+fn made_by(metadata: &ParquetMetaData) -> Option<(String, String)> {
+    let pairs = metadata.file_metadata().key_value_metadata()?;
+    let value = |key: &str| {
+        let mut pairs = pairs.iter();
+        pairs.find(|pair| pair.key == key)?.value.clone()
+    };
+    Some((value(PROVIDER)?, value(PRECISION)?))
 }
 
 /// Layout and keys of a part; the rest of the file is not read.

@@ -20,6 +20,10 @@ use crate::{EncoderSpec, Error, Key, Values};
 /// Large pages: fewer ranges to read; a page may not reach 2 GiB.
 const PAGE_BYTES: usize = 64 << 20;
 
+/// Metadata of a part: the execution provider that ran the encoder, and the precision of its arithmetic.
+pub(crate) const PROVIDER: &str = "mmfnd.provider";
+pub(crate) const PRECISION: &str = "mmfnd.precision";
+
 /// The bytes of a part with these rows.
 ///
 /// # Panics
@@ -84,6 +88,8 @@ fn with_metadata(schema: Schema, spec: &EncoderSpec) -> Schema {
         ("mmfnd.encoder", spec.name.clone()),
         ("mmfnd.shape", shape.join(",")),
         ("mmfnd.fingerprint", spec.fingerprint.clone()),
+        (PROVIDER, spec.provider.clone()),
+        (PRECISION, spec.precision.to_string()),
     ];
     let owned = metadata.map(|(name, value)| (name.to_owned(), value));
     schema.with_metadata(owned)

@@ -77,7 +77,7 @@ impl StoreWriter {
             }
         }
         self.make_encoder(&folder, spec)?;
-        EncoderWriter::open(folder, self.lock.clone())
+        EncoderWriter::open(folder, &spec.provider, self.lock.clone())
     }
 
     fn existing(
@@ -95,7 +95,7 @@ impl StoreWriter {
                 offered: spec.identity(),
             });
         }
-        let writer = EncoderWriter::open(folder.to_owned(), self.lock.clone())?;
+        let writer = EncoderWriter::open(folder.to_owned(), &spec.provider, self.lock.clone())?;
         if replace {
             writer.check_parts()?;
         }

@@ -5,7 +5,7 @@ use std::fs::File;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float16Type};
 use half::f16;
-use mmfnd_features::{Input, Key, ValueType, Values};
+use mmfnd_features::{EncoderSpec, Input, Key, ValueType, Values};
 use mmfnd_posts::Post;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
@@ -66,6 +66,27 @@ fn parts(
         let part = prop::collection::vec(row, 1..5);
         (Just(width), prop::collection::vec(part, 1..4))
     })
+}
+
+#[test]
+fn each_part_records_the_provider_that_made_it() {
+    let fixture = Fixture::filled();
+    let elsewhere = EncoderSpec {
+        provider: "gpu".into(),
+        ..bert()
+    };
+    fixture.append(&elsewhere, &[Key::of(b"new")]);
+    let inspection = fixture.store().inspect().unwrap();
+    let made_by = |name: &str| {
+        let mut encoders = inspection.encoders.iter();
+        let found = encoders.find(|encoder| encoder.spec.name == name).unwrap();
+        (found.spec.provider.clone(), found.made_by.clone())
+    };
+    let (first, all) = made_by("bert");
+    assert_eq!(first, "cpu", "the encoder's is that of its first part");
+    assert_eq!(all["gpu f32"], 1);
+    assert!(all["cpu f32"] >= 1);
+    assert_eq!(made_by("resnet").1.len(), 1);
 }
 
 proptest! {
