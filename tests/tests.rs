@@ -7,6 +7,7 @@ mod demo;
 mod encode;
 mod features;
 mod import;
+mod ocr;
 mod program;
 mod shards;
 mod sweep;

@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
-use mmfnd_encode::Preset;
+use mmfnd_encode::{OcrOptions, Preset, check_ocr, ocr_install_line};
 use mmfnd_features::{Features, Store};
 use mmfnd_posts::demo::{self, WorldOptions};
-use mmfnd_posts::{Post, Split};
+use mmfnd_posts::{Post, Split, write_posts};
 use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
 use mmfnd_train::{Config, Device, ENCODERS, Metrics, Prediction, RunOptions, RunSummary};
 
 use crate::evaluate::MetricsRow;
 use crate::progress::Stage;
-use crate::{encode, train};
+use crate::{encode, ocr, train};
 
 /// Run the whole method on a generated world: posts, features, head, table
 #[derive(clap::Args)]
@@ -27,6 +27,9 @@ pub struct Arguments {
     /// Number of posts in the world
     #[arg(long, value_name = "N", default_value_t = WorldOptions::default().posts, value_parser = size)]
     posts: usize,
+    /// Also read the text in the pictures with Tesseract, and train the whole head a second time with it
+    #[arg(long)]
+    with_ocr: bool,
 }
 
 fn size(text: &str) -> Result<usize, String> {
@@ -47,14 +50,64 @@ const MODELS: [(&str, &str); 4] = [
     ("multimodal-only", "multimodal-only"),
 ];
 
+/// The whole head over the features that BERT makes of text and text in the picture.
+const WITH_OCR: [(&str, &str); 1] = [("mmfnd-ocr", "none")];
+
+/// The banners of the world are in English.
+const LANGUAGE: &str = "eng";
+
+/// A trained model: its row of the table.
+struct Model {
+    name: &'static str,
+    run: RunSummary,
+}
+
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
     let out = &arguments.out;
     check_folder(out)?;
+    let ocr_options = OcrOptions {
+        cache: out.join("ocr.jsonl"),
+        ..OcrOptions::new(LANGUAGE)
+    };
+    if arguments.with_ocr {
+        check_ocr(&ocr_options)?;
+    }
+    let mut posts = world(&out.join("posts"), arguments.posts)?;
+    let mut models = train_models(&posts, out, ("store", &MODELS))?;
+    if arguments.with_ocr {
+        ocr::read_posts_pictures(&mut posts, &ocr_options)?;
+        write_posts(&out.join("posts/posts.parquet"), &posts)?;
+        models.extend(train_models(&posts, out, ("store-ocr", &WITH_OCR))?);
+    }
+    let mut report = report(&posts, &models);
+    write!(report, "\n{}", about_ocr(arguments.with_ocr, &ocr_options))?;
+    let seconds = started.elapsed().as_secs_f64();
+    writeln!(
+        report,
+        "\n{seconds:.0} s in all; files, described in docs/formats.md:"
+    )?;
+    for (place, what) in FILES {
+        if out.join(place).exists() || place.contains('*') {
+            let place = format!("{}/{place}", out.display());
+            writeln!(report, "  {place:<28} {what}")?;
+        }
+    }
+    io::stdout()
+        .lock()
+        .write_all(report.as_bytes())
+        .context("cannot print the report")
+}
+
+/// Encodes the posts into a store and trains heads on it.
+fn train_models(
+    posts: &[Post],
+    out: &Path,
+    (store, models): (&str, &[(&'static str, &str)]),
+) -> anyhow::Result<Vec<Model>> {
     let preset = Preset::find("demo")?;
-    let posts = world(&out.join("posts"), arguments.posts)?;
-    let store = out.join("store");
+    let store = out.join(store);
     let options = mmfnd_encode::Options {
         // The store of an earlier version's demo holds the features of other encoders.
         replace: preset
@@ -64,11 +117,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             .collect(),
         ..Default::default()
     };
-    encode::encode_posts(&posts, &preset, &store, &options)?;
+    encode::encode_posts(posts, &preset, &store, &options)?;
     let store = Store::open(&store)?;
-    let features = Features::load(&store, &posts, &ENCODERS)?;
-    let mut runs = Vec::new();
-    for (name, ablation) in MODELS {
+    let features = Features::load(&store, posts, &ENCODERS)?;
+    let mut trained = Vec::new();
+    for &(name, ablation) in models {
         let config = Config::read(None, &settings(ablation))?;
         let options = RunOptions {
             out: out.join("runs").join(name),
@@ -79,31 +132,32 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             commit: train::commit(),
             ..RunOptions::default()
         };
-        runs.push(train::train_posts(
-            name, &features, &posts, &config, &options,
-        )?);
+        let run = train::train_posts(name, &features, posts, &config, &options)?;
+        trained.push(Model { name, run });
     }
-    let mut report = report(&posts, &runs);
-    let seconds = started.elapsed().as_secs_f64();
-    writeln!(
-        report,
-        "\n{seconds:.0} s in all; files, described in docs/formats.md:"
-    )?;
-    for (place, what) in FILES {
-        writeln!(
-            report,
-            "  {:<28} {what}",
-            format!("{}/{place}", out.display())
-        )?;
+    Ok(trained)
+}
+
+/// Whether the text in the pictures was read, and if not, how it can be.
+fn about_ocr(was_read: bool, options: &OcrOptions) -> String {
+    if was_read {
+        return "mmfnd-ocr: BERT also reads the text in the picture, as Tesseract recognised it; the others do not.\n".into();
     }
-    io::stdout()
-        .lock()
-        .write_all(report.as_bytes())
-        .context("cannot print the report")
+    let skipped = "The text in the pictures was not read, and without it nothing tells overlay fakes from real posts.\n";
+    let how = match check_ocr(options) {
+        Ok(()) => {
+            "Tesseract is here: `mmfnd demo --with-ocr` reads it (a minute or two more).".into()
+        }
+        Err(problem) => format!(
+            "Tesseract cannot be used here ({problem}). Once it can, `mmfnd demo --with-ocr` reads it; on Debian and Ubuntu: {}",
+            ocr_install_line(LANGUAGE)
+        ),
+    };
+    format!("{skipped}{how}\n")
 }
 
 /// Where things lie.
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 7] = [
     ("posts/", "posts.parquet, images/"),
     (
         "store/",
@@ -114,6 +168,9 @@ const FILES: [(&str, &str); 4] = [
         "configuration, metrics, predictions, weights of the whole head",
     ),
     ("runs/*-only/", "the same of the single modalities"),
+    ("store-ocr/", "the features with the text in the pictures"),
+    ("runs/mmfnd-ocr/", "the whole head over those"),
+    ("ocr.jsonl", "what was read in which picture"),
 ];
 
 fn settings(ablation: &str) -> Vec<String> {
@@ -137,7 +194,7 @@ fn check_folder(out: &Path) -> anyhow::Result<()> {
         let name = entry
             .with_context(|| format!("cannot read `{}`", out.display()))?
             .file_name();
-        if !["posts", "store", "runs"]
+        if !["posts", "store", "runs", "store-ocr", "ocr.jsonl"]
             .iter()
             .any(|known| name == *known)
         {
@@ -178,15 +235,17 @@ fn scored<'a>(posts: &'a [Post], run: &'a RunSummary, split: Option<Split>) -> V
         .collect()
 }
 
-fn report(posts: &[Post], runs: &[RunSummary]) -> String {
+fn report(posts: &[Post], models: &[Model]) -> String {
     let mut text = String::new();
-    let models = || MODELS.iter().map(|(name, _)| *name).zip(runs);
-    let rows = models().filter_map(|(name, run)| Some((name, run.metrics.test.as_ref()?)));
-    let selected = runs[0].metrics.selection;
+    let rows = models
+        .iter()
+        .filter_map(|model| Some((model.name, model.run.metrics.test.as_ref()?)));
+    let first = &models[0].run;
+    let selected = first.metrics.selection;
     let _ = write!(
         text,
         "\nTest split, one run each (seed {}, {} epochs, the best chosen by {} accuracy)\n{}",
-        runs[0].info.seed,
+        first.info.seed,
         selected.epochs,
         selected.by.split(),
         MetricsRow::head("model")
@@ -197,32 +256,32 @@ fn report(posts: &[Post], runs: &[RunSummary]) -> String {
     let _ = write!(
         text,
         "\nAccuracy by cause of fakeness, test split\n{}",
-        causes(posts, runs)
+        causes(posts, models)
     );
-    let _ = write!(text, "\n{}", similarity(&scored(posts, &runs[0], None)));
+    let _ = write!(text, "\n{}", similarity(&scored(posts, first, None)));
     let _ = write!(
         text,
         "\nFive test posts\n{}",
-        examples(&scored(posts, &runs[0], Some(Split::Test)))
+        examples(&scored(posts, first, Some(Split::Test)))
     );
     text
 }
 
 /// One line per cause, one column per model.
-fn causes(posts: &[Post], runs: &[RunSummary]) -> String {
-    let of = |run| {
-        let scored = scored(posts, run, Some(Split::Test));
+fn causes(posts: &[Post], models: &[Model]) -> String {
+    let of = |model: &Model| {
+        let scored = scored(posts, &model.run, Some(Split::Test));
         by_cause(
             scored
                 .into_iter()
                 .map(|(post, prediction)| (post, prediction.label())),
         )
     };
-    let kinds: Vec<Vec<KindAccuracy>> = runs.iter().map(of).collect();
+    let kinds: Vec<Vec<KindAccuracy>> = models.iter().map(of).collect();
     let mut text = format!("{:<16} {:>6}", "", "n");
-    MODELS
+    models
         .iter()
-        .for_each(|(name, _)| text += &format!(" {name:>15}"));
+        .for_each(|model| text += &format!(" {:>15}", model.name));
     text += "\n";
     for (i, KindAccuracy { kind, n, .. }) in kinds[0].iter().enumerate() {
         text += &format!("{kind:<16} {n:>6}");
@@ -269,5 +328,5 @@ fn examples(posts: &[ScoredPost<'_>]) -> String {
             post.text
         );
     }
-    text + "text, image, cross: attention of the three branches; overlay needs the text in the picture (OCR), which the demo does not read\n"
+    text + "text, image, cross: attention of the three branches\n"
 }

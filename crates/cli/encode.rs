@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use anyhow::bail;
 use mmfnd_encode::{Device, Options, Preset, Progress, Summary};
 use mmfnd_features::{Shard, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// Only this part of the work, for one of N machines with a store each; `mmfnd features merge` joins them
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
+    /// Append the text in the pictures (ocr_text, read by `mmfnd ocr`) for encoders that read text+ocr; without this it is not used
+    #[arg(long)]
+    with_ocr: bool,
     /// Write finished features at least this often; it is what a kill can lose
     #[arg(long, value_name = "SECONDS", default_value_t = 15.0, value_parser = seconds)]
     write_every: f64,
@@ -86,14 +90,40 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         ..Options::default()
     };
     // A file that is no posts file is refused before the store is made.
-    PostsFile::open(&arguments.posts)?;
-    let posts = PostSource::File(&arguments.posts);
+    let posts = choose_ocr(&arguments.posts, arguments.with_ocr)?;
     let summary = encode_posts(posts, &preset, &arguments.store, &options)?;
     if let Some(shard) = arguments.shard {
         print!("shard {shard}: ");
     }
     print(&summary, &arguments.store);
     Ok(())
+}
+
+/// The posts of a file, with the text in their pictures or without; says so when it is there and not used.
+pub(crate) fn choose_ocr(file: &Path, is_wanted: bool) -> anyhow::Result<PostSource<'_>> {
+    let (mut posts, mut read, mut with_text) = (0, 0, 0);
+    for some in PostsFile::open(file)? {
+        let some = some?;
+        let texts = some.iter().filter_map(|post| post.ocr_text.as_deref());
+        posts += some.len();
+        read += texts.clone().count();
+        with_text += texts.filter(|text| !text.trim().is_empty()).count();
+    }
+    if is_wanted && read == 0 && posts > 0 {
+        bail!(
+            "no post in `{file}` has text from its picture (`ocr_text`); read it first: `mmfnd ocr --posts {file} --lang eng`",
+            file = file.display()
+        );
+    }
+    if is_wanted {
+        return Ok(PostSource::File(file));
+    }
+    if with_text > 0 {
+        eprintln!(
+            "{with_text} posts have text from their pictures, which is not used; `--with-ocr` appends it"
+        );
+    }
+    Ok(PostSource::WithoutOcr(file))
 }
 
 /// Encodes with progress bars.

@@ -12,6 +12,7 @@ mod evaluate;
 mod features;
 mod heads;
 mod import;
+mod ocr;
 mod predict;
 mod progress;
 mod sweep;
@@ -41,6 +42,7 @@ enum Command {
     Features(features::Arguments),
     Heads(heads::Arguments),
     Import(import::Arguments),
+    Ocr(ocr::Arguments),
     Predict(predict::Arguments),
     Sweep(sweep::Arguments),
     Train(train::Arguments),
@@ -68,6 +70,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Features(arguments) => features::run(arguments),
         Command::Heads(arguments) => heads::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Ocr(arguments) => ocr::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Train(arguments) => train::run(arguments),

@@ -7,6 +7,8 @@ use mmfnd_features::{Features, Store};
 use mmfnd_posts::{Label, Post};
 use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
+use crate::encode;
+
 /// Score posts with a trained head
 ///
 /// Writes post_id, label (1 fake, 0 real), p_fake, attention_text, attention_image, attention_cross and similarity; nulls for a post without a usable picture, or without what the run was trained to need.
@@ -27,6 +29,9 @@ pub struct Arguments {
     /// Encode the posts that are not in the store with this preset first
     #[arg(long, value_name = "NAME|FILE.toml")]
     preset: Option<String>,
+    /// With --preset: append the text in the pictures for BERT, as the training posts had it
+    #[arg(long, requires = "preset")]
+    with_ocr: bool,
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
@@ -39,7 +44,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     if let Some(preset) = &arguments.preset {
         let preset = Preset::find(preset)?;
-        crate::encode::encode_posts(&posts, &preset, &arguments.store, &Options::default())?;
+        let posts = encode::choose_ocr(&arguments.posts, arguments.with_ocr)?;
+        encode::encode_posts(posts, &preset, &arguments.store, &Options::default())?;
     }
     let store = Store::open(&arguments.store)?;
     let features = Features::load(&store, &posts, model.encoders())?;

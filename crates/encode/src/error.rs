@@ -90,6 +90,9 @@ pub enum Error {
     /// The system gives no threads.
     #[error("cannot start the worker threads; try fewer with `--threads`")]
     Threads(#[source] Source),
+    /// The text in pictures cannot be read.
+    #[error(transparent)]
+    Ocr(#[from] crate::ocr::OcrError),
     /// The posts cannot be read.
     #[error(transparent)]
     Posts(#[from] mmfnd_posts::Error),

@@ -33,6 +33,7 @@ mod fetch;
 mod from_preset;
 mod gif;
 mod jpeg;
+mod ocr;
 mod parts;
 mod pictures;
 mod pixels;
@@ -57,6 +58,9 @@ pub use encoder::{Encoder, FakeEncoder, Handle, Handles};
 pub use error::Error;
 pub use fetch::cache_dir;
 pub use from_preset::FromPreset;
+pub use ocr::{
+    OcrError, OcrOptions, OcrReject, OcrSummary, check_ocr, ocr_install_line, read_pictures,
+};
 pub use preset::{
     Alpha, CropOffset, EncoderPreset, Filter, Preprocessing, Preset, Resize, available,
 };

@@ -50,6 +50,8 @@ pub(crate) fn find(parts: &[Part], posts: &[Post]) -> Result<Vec<Option<PostKeys
 }
 
 /// [`find`], where every post has to be linked and its text, if one of `inputs` is it, has to be the one that was encoded.
+///
+/// Whether the text in the picture was appended is the store's choice (`encode --with-ocr`), but one for all posts.
 pub(crate) fn require(
     store: &Store,
     posts: &[Post],
@@ -63,11 +65,15 @@ pub(crate) fn require(
     refuse(store, missing().map(|(post, _)| post), "not in")?;
     let found: Vec<_> = found.into_iter().flatten().collect();
     let is_changed = |(post, keys): &(&Post, &PostKeys)| {
+        let is_other = |key: Option<Key>, stored: Key| key.is_some_and(|key| key != stored);
         let mut inputs = inputs.iter();
-        inputs.any(|input| {
-            input
-                .text_key(post)
-                .is_some_and(|key| keys.of(*input) != Some(key))
+        inputs.any(|input| match input {
+            Input::TextOcr if keys.text_ocr == keys.text => {
+                is_other(Input::Text.text_key(post), keys.text)
+            }
+            Input::TextOcr => is_other(input.text_key(post), keys.text_ocr),
+            Input::Text => is_other(input.text_key(post), keys.text),
+            Input::Image => false,
         })
     };
     let changed = posts.iter().zip(&found).filter(is_changed);
@@ -76,7 +82,26 @@ pub(crate) fn require(
         changed.map(|(post, _)| post),
         "not as it was encoded in",
     )?;
+    if inputs.contains(&Input::TextOcr) {
+        one_choice(store, posts, &found)?;
+    }
     Ok(found)
+}
+
+/// Refuses posts of which some were encoded with the text in their pictures and some, though they have such text, without.
+fn one_choice(store: &Store, posts: &[Post], found: &[PostKeys]) -> Result<(), Error> {
+    let is_appended = |keys: &PostKeys| keys.text_ocr != keys.text;
+    if !found.iter().any(is_appended) {
+        return Ok(());
+    }
+    let has_text = |post: &Post| Input::TextOcr.text_key(post) != Input::Text.text_key(post);
+    let without = posts.iter().zip(found);
+    let without = without.filter(|(post, keys)| !is_appended(keys) && has_text(post));
+    refuse(
+        store,
+        without.map(|(post, _)| post),
+        "without the text in its picture, unlike other posts (`--with-ocr` is for all or for none), in",
+    )
 }
 
 /// An error that names the first of `posts` and counts the others.

@@ -23,6 +23,15 @@ pub fn read_posts(path: &Path) -> Result<Vec<Post>, Error> {
     Ok(posts)
 }
 
+/// Names of the columns of a posts file that [`write_posts`] would not write again.
+pub fn other_columns(path: &Path) -> Result<Vec<String>, Error> {
+    let schema = schema();
+    let empty = Batches::open(path, EXPECTED)?.empty;
+    let mut names = Columns::of(path, empty).names();
+    names.retain(|name| schema.column_with_name(name).is_none());
+    Ok(names)
+}
+
 /// `posts.parquet`, read some thousands of posts at a time; an iterator over these.
 ///
 /// Columns are checked when it is opened, values when their turn comes.
@@ -361,6 +370,21 @@ mod tests {
         let batch = to_batch(&path, &[post("a")]).unwrap();
         write_batch(&path, &batch.project(&[0, 1, 2, 3, 4]).unwrap()).unwrap();
         assert_eq!(read_posts(&path).unwrap(), [post("a")]);
+    }
+
+    #[test]
+    fn columns_of_somebody_else_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        write_posts(&path, &[post("a")]).unwrap();
+        assert_eq!(other_columns(&path).unwrap(), Vec::<String>::new());
+        let batch = to_batch(&path, &[post("a")]).unwrap();
+        let more = [
+            ("post_id", batch.column(0).clone()),
+            ("likes", batch.column(3).clone()),
+        ];
+        write_batch(&path, &RecordBatch::try_from_iter(more).unwrap()).unwrap();
+        assert_eq!(other_columns(&path).unwrap(), ["likes"]);
     }
 
     #[test]

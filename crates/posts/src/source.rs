@@ -11,6 +11,8 @@ pub enum PostSource<'a> {
     List(&'a [Post]),
     /// A `posts.parquet`.
     File(&'a Path),
+    /// The same, as if nobody had read the text in the pictures.
+    WithoutOcr(&'a Path),
 }
 
 impl PostSource<'_> {
@@ -24,6 +26,14 @@ impl PostSource<'_> {
             Self::File(path) => {
                 for posts in PostsFile::open(path)? {
                     visit(&posts?)?;
+                }
+                Ok(())
+            }
+            Self::WithoutOcr(path) => {
+                for posts in PostsFile::open(path)? {
+                    let mut posts = posts?;
+                    posts.iter_mut().for_each(|post| post.ocr_text = None);
+                    visit(&posts)?;
                 }
                 Ok(())
             }
@@ -85,7 +95,7 @@ mod tests {
             label: None,
             split: Split::Test,
             event: None,
-            ocr_text: None,
+            ocr_text: Some(format!("sign {number}")),
             cause: None,
         };
         let posts: Vec<Post> = (0..10_000).map(post).collect();
@@ -105,6 +115,9 @@ mod tests {
         let (from_file, pieces) = all(path.as_path().into());
         assert!(pieces > 1, "the file is read in pieces");
         assert!(from_file == posts && all((&posts).into()).0 == posts);
+        let (without, _) = all(PostSource::WithoutOcr(&path));
+        assert!(without.iter().all(|post| post.ocr_text.is_none()));
+        assert!(without[9999].text == posts[9999].text && without.len() == posts.len());
         for number in [0, 4095, 4096, 9999] {
             assert_eq!(PostSource::File(&path).id_of(number), number.to_string());
         }

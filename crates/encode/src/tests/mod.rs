@@ -1,6 +1,6 @@
 //! Tests of the whole of stage 1, with encoders that need no weights.
 
-mod fakes;
+pub(crate) mod fakes;
 mod files;
 mod golden;
 mod kill;

@@ -148,13 +148,47 @@ fn posts_that_are_not_linked_are_named_and_counted() {
 fn a_changed_text_matters_to_the_encoders_that_read_it() {
     let fixture = Fixture::filled();
     let mut changed = posts();
-    changed[1].ocr_text = Some("SALE".into());
+    changed[1].text = "a cow".into();
     let error = fixture.load(&changed, &["bert"]).unwrap_err().to_string();
     assert!(
         error.contains("post `2` is not as it was encoded"),
         "{error}"
     );
     fixture.load(&changed, &["resnet"]).unwrap();
+}
+
+#[test]
+fn the_text_in_a_picture_counts_for_all_posts_or_for_none() {
+    let fixture = Fixture::filled();
+    let mut read = posts();
+    read[0].ocr_text = Some("SALE".into());
+    read[1].ocr_text = Some("LIVE".into());
+    read[2].ocr_text = Some(String::new());
+    let without = fixture.load(&read, &["bert"]).unwrap();
+    let expected = rows(bert(), &[text_key(&posts()[0])]);
+    assert_eq!(row(&without, "bert", 0), Some(expected), "encoded without");
+
+    let mut writer = fixture.writer();
+    let keys = [text_key(&read[0]), text_key(&read[1])];
+    let mut bert_writer = writer.encoder(&bert(), false).unwrap();
+    bert_writer.append(&keys, &rows(bert(), &keys)).unwrap();
+    writer.write_links(&[link(&read[0])]).unwrap();
+    drop((writer, bert_writer));
+    let error = fixture.load(&read, &["bert"]).unwrap_err().to_string();
+    assert!(
+        error.contains("post `2` is without the text in its picture"),
+        "{error}"
+    );
+    fixture.load(&read, &["resnet"]).unwrap();
+
+    links(&fixture, &read[1..]);
+    let with = fixture.load(&read, &["bert"]).unwrap();
+    assert_eq!(row(&with, "bert", 0), Some(rows(bert(), &keys[..1])));
+    let error = fixture.load(&posts(), &["bert"]).unwrap_err().to_string();
+    assert!(
+        error.contains("post `1` (and 1 more) is not as it was encoded"),
+        "{error}"
+    );
 }
 
 #[test]
