@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod demo;
+mod devices;
 mod encode;
 mod features;
 mod import;
+mod models;
 mod ocr;
 mod program;
 mod shards;

@@ -1,14 +1,36 @@
 //! `mmfnd doctor`: what was found, what is missing, and the remedy.
 
+use std::process::Command;
+
 use mmfnd_encode::doctor::{self, FileState, PresetState};
-use mmfnd_encode::{Runtime, cache_dir};
+use mmfnd_encode::{Runtime, cache_dir, cuda};
 
 /// Show what this machine has, what is missing and how to get it
 #[derive(clap::Args)]
-pub struct Arguments {}
+pub struct Arguments {
+    /// Fetch ONNX Runtime for this device from PyPI (256 MB, pinned, checksummed), and say what else it needs
+    #[arg(long, value_name = "DEVICE", value_enum)]
+    install: Option<Installable>,
+    /// Only try CUDA, in a process that has loaded nothing else; exit 1 with the reason when it cannot be used
+    #[arg(long, hide = true)]
+    probe_cuda: bool,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Installable {
+    Cuda,
+}
 
 /// Runs the subcommand; an error when the demo could not run.
-pub fn run(_arguments: Arguments) -> anyhow::Result<()> {
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if arguments.probe_cuda {
+        let runtime = doctor::cuda()?;
+        println!("`{}`, version {}", runtime.path.display(), runtime.version);
+        return Ok(());
+    }
+    if let Some(Installable::Cuda) = arguments.install {
+        return install_cuda();
+    }
     println!("mmfnd {}", env!("CARGO_PKG_VERSION"));
     println!("  cache         `{}`", cache_dir().display());
     let is_runtime_usable = runtime();
@@ -40,14 +62,40 @@ fn runtime() -> bool {
     );
     println!("  version       {}", runtime.version);
     println!("  providers     {}", runtime.providers.join(", "));
-    match doctor::cuda(runtime) {
-        Ok(()) => println!("  --device cuda usable"),
-        Err(error) => println!(
-            "  --device cuda not usable: {:#}",
-            anyhow::Error::from(error)
-        ),
-    }
+    println!("  --device cuda {}", probe_cuda());
     true
+}
+
+/// Fetches the library and tries it; that it cannot be used yet is said, with what it needs, and is no failure.
+fn install_cuda() -> anyhow::Result<()> {
+    let library = Runtime::install_cuda()?;
+    println!("library         `{}`", library.display());
+    println!("it needs        {}", cuda::DRIVER);
+    println!("                CUDA 13 and cuDNN 9, from NVIDIA's packages or from PyPI:");
+    println!("                {}", cuda::INSTALL);
+    println!("--device cuda   {}", probe_cuda());
+    Ok(())
+}
+
+/// Tries CUDA in a process of its own: a process can have one ONNX Runtime only.
+fn probe_cuda() -> String {
+    let own = std::env::current_exe();
+    let tried = own.and_then(|own| {
+        let mut command = Command::new(own);
+        command.args(["doctor", "--probe-cuda"]).output()
+    });
+    match tried {
+        Err(error) => format!("not tried: {error}"),
+        Ok(output) if output.status.success() => {
+            let said = String::from_utf8_lossy(&output.stdout);
+            format!("usable ({})", said.trim())
+        }
+        Ok(output) => {
+            let said = String::from_utf8_lossy(&output.stderr);
+            let reason = said.lines().find_map(|line| line.strip_prefix("error: "));
+            format!("not usable: {}", reason.unwrap_or(said.trim()))
+        }
+    }
 }
 
 /// What heads can be trained on.

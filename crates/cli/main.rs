@@ -12,6 +12,7 @@ mod evaluate;
 mod features;
 mod heads;
 mod import;
+mod models;
 mod ocr;
 mod predict;
 mod progress;
@@ -42,6 +43,7 @@ enum Command {
     Features(features::Arguments),
     Heads(heads::Arguments),
     Import(import::Arguments),
+    Models(models::Arguments),
     Ocr(ocr::Arguments),
     Predict(predict::Arguments),
     Sweep(sweep::Arguments),
@@ -70,6 +72,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Features(arguments) => features::run(arguments),
         Command::Heads(arguments) => heads::run(arguments),
         Command::Import(arguments) => import::run(arguments),
+        Command::Models(arguments) => models::run(arguments),
         Command::Ocr(arguments) => ocr::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),

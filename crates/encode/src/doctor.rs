@@ -46,6 +46,23 @@ impl PresetState {
     }
 }
 
+/// The files that a preset needs, once each, with their sizes; `None` for one that is not there. Nothing is read.
+pub fn sizes_of(preset: &Preset) -> Vec<(PathBuf, Option<u64>)> {
+    let mut found: Vec<(PathBuf, Option<u64>)> = Vec::new();
+    for (path, _) in preset.encoders.iter().flat_map(|encoder| encoder.files()) {
+        if found.iter().all(|(known, _)| known != path) {
+            let size = path.metadata().ok().filter(|file| file.is_file());
+            found.push((path.to_owned(), size.map(|file| file.len())));
+        }
+    }
+    found
+}
+
+/// How to get what a preset of this name lacks.
+pub fn remedy_of(preset: &str) -> String {
+    remedy(preset)
+}
+
 /// The presets that can be found by name, with their files' checksums compared.
 pub fn presets() -> Vec<PresetState> {
     let state = |(name, file): (String, PathBuf)| PresetState {
@@ -74,7 +91,8 @@ pub fn files_of(preset: &Preset) -> Vec<(PathBuf, FileState)> {
     found
 }
 
-/// Whether the CUDA provider of this runtime loads, or why not.
-pub fn cuda(runtime: &Runtime) -> Result<(), Error> {
-    session::check_cuda(runtime)
+/// Loads ONNX Runtime with the CUDA provider and starts it, or says why that cannot be done. The process has one ONNX
+/// Runtime, so this is for a process that has none yet.
+pub fn cuda() -> Result<&'static Runtime, Error> {
+    session::check_cuda()
 }

@@ -78,6 +78,10 @@ pub fn encode<'a>(
     options: &Options,
     on_progress: &dyn Fn(&Progress<'_>),
 ) -> Result<Summary, Error> {
+    if options.device == Device::Cuda {
+        // Before the store is made and hours are spent on hashing.
+        crate::session::check_cuda()?;
+    }
     encode_with(
         posts,
         &FromPreset::new(preset, store, options),

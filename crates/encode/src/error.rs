@@ -69,12 +69,12 @@ pub enum Error {
         source: Option<Source>,
     },
     /// The device that was asked for cannot be used; there is no silent fall to another one.
-    #[error("device `{device}` cannot be used with `{}`; use `--device cpu`, or set `ORT_DYLIB_PATH` to the library of the wheel `onnxruntime-gpu` and make CUDA and cuDNN visible to the loader", runtime.display())]
+    #[error(
+        "device `{device}` cannot be used (`mmfnd doctor --install cuda` fetches ONNX Runtime for it and says what else it needs; `--device cpu` does without)"
+    )]
     Device {
         /// What was asked for.
         device: String,
-        /// The ONNX Runtime that was found.
-        runtime: PathBuf,
         /// Why the provider did not load.
         #[source]
         source: Source,

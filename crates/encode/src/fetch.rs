@@ -1,4 +1,4 @@
-//! Fetches ONNX Runtime: the pinned PyPI wheel, its checksum compared, its library unpacked into our cache.
+//! Fetches ONNX Runtime: a pinned PyPI wheel, its checksum compared, its libraries unpacked into our cache.
 
 use std::fs::{self, File};
 use std::io;
@@ -11,7 +11,21 @@ use crate::preset::sha256_of;
 /// The version that is fetched when none is found; the one that this program was tested with.
 pub const VERSION: &str = "1.32.0";
 
-/// A wheel of [`VERSION`] for one platform.
+/// The version with the CUDA provider: built for CUDA 13 and cuDNN 9.
+pub const CUDA_VERSION: &str = "1.31.1";
+
+/// What is fetched: a package of PyPI and the libraries in it.
+pub(crate) struct Package {
+    name: &'static str,
+    version: &'static str,
+    /// Megabytes to download.
+    size: u32,
+    wheels: &'static [Wheel],
+    /// Which files of the wheel are unpacked, by their names; the runtime's own library comes last.
+    is_wanted: fn(&str) -> bool,
+}
+
+/// A wheel for one platform.
 struct Wheel {
     os: &'static str,
     arch: &'static str,
@@ -19,32 +33,59 @@ struct Wheel {
     sha256: &'static str,
 }
 
-/// Checksums taken from the wheels themselves; a platform that is not here gets no wheel, rather than an unchecked one.
-const WHEELS: [Wheel; 4] = [
-    Wheel {
+/// ONNX Runtime for CPUs. Checksums were taken from the wheels themselves; a platform that is not here gets no wheel,
+/// rather than an unchecked one.
+pub(crate) const CPU: Package = Package {
+    name: "onnxruntime",
+    version: VERSION,
+    size: 20,
+    wheels: &[
+        Wheel {
+            os: "linux",
+            arch: "x86_64",
+            platform: "manylinux_2_28_x86_64",
+            sha256: "99e1074c4b2197accd5073052a465361be17b89c093b8ffb6e6bd8f986c52df8",
+        },
+        Wheel {
+            os: "linux",
+            arch: "aarch64",
+            platform: "manylinux_2_28_aarch64",
+            sha256: "e36c187006e7a7c8b8d6d57f1a209dd63f52430dca6c282b177718ad6b841054",
+        },
+        Wheel {
+            os: "macos",
+            arch: "aarch64",
+            platform: "macosx_14_0_arm64",
+            sha256: "d52510bbbcc880c13b826f7d75cdf33ac5cf0bb864d960000fc29ce73f0cb83e",
+        },
+        Wheel {
+            os: "windows",
+            arch: "x86_64",
+            platform: "win_amd64",
+            sha256: "efe7456952c243a05a53d5b8732953625144642c2f3989094277f6217f0c0c40",
+        },
+    ],
+    is_wanted: is_library,
+};
+
+/// ONNX Runtime with the CUDA provider.
+pub(crate) const CUDA: Package = Package {
+    name: "onnxruntime-gpu",
+    version: CUDA_VERSION,
+    size: 256,
+    wheels: &[Wheel {
         os: "linux",
         arch: "x86_64",
         platform: "manylinux_2_28_x86_64",
-        sha256: "99e1074c4b2197accd5073052a465361be17b89c093b8ffb6e6bd8f986c52df8",
-    },
-    Wheel {
-        os: "linux",
-        arch: "aarch64",
-        platform: "manylinux_2_28_aarch64",
-        sha256: "e36c187006e7a7c8b8d6d57f1a209dd63f52430dca6c282b177718ad6b841054",
-    },
-    Wheel {
-        os: "macos",
-        arch: "aarch64",
-        platform: "macosx_14_0_arm64",
-        sha256: "d52510bbbcc880c13b826f7d75cdf33ac5cf0bb864d960000fc29ce73f0cb83e",
-    },
-    Wheel {
-        os: "windows",
-        arch: "x86_64",
-        platform: "win_amd64",
-        sha256: "efe7456952c243a05a53d5b8732953625144642c2f3989094277f6217f0c0c40",
-    },
+        sha256: "05d548956197b9d01f59b625de740e0d6be3593f874e241a12dc0362650ecdf7",
+    }],
+    is_wanted: |name| is_library(name) || CUDA_PROVIDER.contains(&name),
+};
+
+/// The files of the CUDA provider, which lie beside the runtime's own library.
+pub(crate) const CUDA_PROVIDER: [&str; 2] = [
+    "libonnxruntime_providers_cuda.so",
+    "libonnxruntime_providers_shared.so",
 ];
 
 /// The Python that is asked for an installed ONNX Runtime and for pip.
@@ -63,9 +104,25 @@ pub fn cache_dir() -> PathBuf {
     base.unwrap_or_else(std::env::temp_dir).join("mmfnd")
 }
 
-/// The folder in the cache that holds the pinned version's library.
-pub(crate) fn library_dir() -> PathBuf {
-    cache_dir().join(format!("onnxruntime-{VERSION}"))
+impl Package {
+    /// The folder in the cache that holds its libraries.
+    pub(crate) fn folder(&self) -> PathBuf {
+        cache_dir().join(format!("{}-{}", self.name, self.version))
+    }
+
+    /// The runtime's library in the cache, if the package is there as a whole.
+    pub(crate) fn cached(&self) -> Option<PathBuf> {
+        library_in(&self.folder())
+    }
+}
+
+/// The runtime's library in a folder.
+pub(crate) fn library_in(folder: &Path) -> Option<PathBuf> {
+    let is_it = |file: &PathBuf| {
+        let name = file.file_name().and_then(|name| name.to_str());
+        name.is_some_and(is_library)
+    };
+    files_in(folder).find(is_it)
 }
 
 /// Whether a file name is that of the ONNX Runtime library itself, not of a provider or of the Python module.
@@ -75,26 +132,33 @@ pub(crate) fn is_library(name: &str) -> bool {
         || (name.starts_with("libonnxruntime.") && name.ends_with(".dylib"))
 }
 
-/// Downloads the pinned wheel with pip, checks it and unpacks its library; says so on standard error.
-pub(crate) fn fetch() -> Result<PathBuf, Error> {
-    let wheel = WHEELS
+/// Downloads a pinned wheel with pip, checks it and unpacks its libraries; says so on standard error.
+pub(crate) fn fetch(package: &Package) -> Result<PathBuf, Error> {
+    let Package {
+        name,
+        version,
+        size,
+        wheels,
+        ..
+    } = package;
+    let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+    let wheel = wheels
         .iter()
-        .find(|wheel| wheel.os == std::env::consts::OS && wheel.arch == std::env::consts::ARCH)
+        .find(|wheel| wheel.os == os && wheel.arch == arch)
         .ok_or_else(|| {
             problem(format!(
-                "no wheel of version {VERSION} is pinned for {} on {}",
-                std::env::consts::OS,
-                std::env::consts::ARCH
+                "no wheel of {name} {version} is pinned for {os} on {arch}"
             ))
         })?;
     let scratch = cache_dir().join(format!("fetch-{}", std::process::id()));
     fs::create_dir_all(&scratch).map_err(Error::io(&scratch))?;
-    eprintln!("ONNX Runtime is not installed: fetching onnxruntime {VERSION} with pip");
-    let outcome = download(wheel, &scratch).and_then(|file| unpack(&file, &scratch));
+    eprintln!("fetching {name} {version} with pip ({size} MB)");
+    let outcome =
+        download(package, wheel, &scratch).and_then(|file| unpack(package, &file, &scratch));
     // Best effort: a left-over scratch folder costs disk space only.
     let _ = fs::remove_dir_all(&scratch);
     let library = outcome?;
-    eprintln!("ONNX Runtime {VERSION} is now in `{}`", library.display());
+    eprintln!("{name} {version} is now in `{}`", library.display());
     Ok(library)
 }
 
@@ -110,12 +174,13 @@ const DOWNLOAD: [&str; 8] = [
     "--python-version=3.12",
 ];
 
-fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
+fn download(package: &Package, wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
+    let requirement = format!("{}=={}", package.name, package.version);
     let output = Command::new(PYTHON)
         .args(DOWNLOAD)
         .args(["--platform", wheel.platform, "--dest"])
         .arg(folder)
-        .arg(format!("onnxruntime=={VERSION}"))
+        .arg(&requirement)
         .output()
         .map_err(|error| Error::Runtime {
             problem: format!("`{PYTHON} -m pip` cannot be run"),
@@ -125,7 +190,7 @@ fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
         let said = String::from_utf8_lossy(&output.stderr);
         let last = said.lines().rfind(|line| !line.trim().is_empty());
         return Err(problem(format!(
-            "`{PYTHON} -m pip download onnxruntime=={VERSION}` failed ({})",
+            "`{PYTHON} -m pip download {requirement}` failed ({})",
             last.unwrap_or("it says nothing").trim()
         )));
     }
@@ -142,32 +207,38 @@ fn download(wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
     Ok(file)
 }
 
-/// Unpacks the library beside the wheel and moves it into place in one step.
-fn unpack(wheel: &Path, scratch: &Path) -> Result<PathBuf, Error> {
+/// Unpacks the libraries beside the wheel and moves them into place, the runtime's own last: where it is, the others are.
+fn unpack(package: &Package, wheel: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     let broken = |error: zip::result::ZipError| Error::Runtime {
         problem: "the fetched wheel cannot be unpacked".into(),
         source: Some(error.into()),
     };
     let file = File::open(wheel).map_err(Error::io(wheel))?;
     let mut archive = zip::ZipArchive::new(file).map_err(broken)?;
-    let inner = archive
-        .file_names()
-        .filter_map(|path| path.ok().map(|path| path.into_owned()))
-        .find(|path| path.rsplit('/').next().is_some_and(is_library))
-        .ok_or_else(|| problem("the fetched wheel holds no ONNX Runtime library".into()))?;
-    let name = inner.rsplit('/').next().unwrap_or(&inner);
-    let partial = scratch.join(name);
-    let mut entry = archive.by_name(&inner).map_err(broken)?;
-    let copied = File::create(&partial).and_then(|mut out| {
-        io::copy(&mut entry, &mut out)?;
-        out.sync_all()
-    });
-    copied.map_err(Error::io(&partial))?;
-    let folder = library_dir();
-    let library = folder.join(name);
+    let last = |path: &str| path.rsplit('/').next().unwrap_or_default().to_owned();
+    let names = archive.file_names().filter_map(|path| path.ok());
+    let names = names.map(|path| path.into_owned());
+    let mut inner: Vec<String> = names
+        .filter(|path| (package.is_wanted)(&last(path)))
+        .collect();
+    inner.sort_by_key(|path| is_library(&last(path)));
+    let folder = package.folder();
     fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
-    fs::rename(&partial, &library).map_err(Error::io(&library))?;
-    Ok(library)
+    for path in &inner {
+        let partial = scratch.join(last(path));
+        let mut entry = archive.by_name(path).map_err(broken)?;
+        let copied = File::create(&partial).and_then(|mut out| {
+            io::copy(&mut entry, &mut out)?;
+            out.sync_all()
+        });
+        copied.map_err(Error::io(&partial))?;
+    }
+    for path in &inner {
+        let place = folder.join(last(path));
+        fs::rename(scratch.join(last(path)), &place).map_err(Error::io(&place))?;
+    }
+    library_in(&folder)
+        .ok_or_else(|| problem("the fetched wheel holds no ONNX Runtime library".into()))
 }
 
 pub(crate) fn files_in(folder: &Path) -> impl Iterator<Item = PathBuf> {
@@ -193,5 +264,8 @@ mod tests {
         assert!(is_library("onnxruntime.dll"));
         assert!(!is_library("libonnxruntime_providers_shared.so"));
         assert!(!is_library("onnxruntime_pybind11_state.so"));
+        let wanted = CUDA.is_wanted;
+        assert!(wanted("libonnxruntime.so.1.31.1") && CUDA_PROVIDER.into_iter().all(wanted));
+        assert!(!wanted("libonnxruntime_providers_tensorrt.so"));
     }
 }

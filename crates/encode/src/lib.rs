@@ -24,6 +24,7 @@
 pub mod bare;
 mod batches;
 mod concurrent;
+pub mod cuda;
 mod decode;
 pub mod doctor;
 mod encode;
@@ -56,13 +57,13 @@ pub use decode::{MAX_BYTES, MAX_PIXELS, Picture, Refusal, Rgb, decode, probe, re
 pub use encode::{Encoders, Options, encode, encode_with};
 pub use encoder::{Encoder, FakeEncoder, Handle, Handles};
 pub use error::Error;
-pub use fetch::cache_dir;
+pub use fetch::{CUDA_VERSION, cache_dir};
 pub use from_preset::FromPreset;
 pub use ocr::{
     OcrError, OcrOptions, OcrReject, OcrSummary, check_ocr, ocr_install_line, read_pictures,
 };
 pub use preset::{
-    Alpha, CropOffset, EncoderPreset, Filter, Preprocessing, Preset, Resize, available,
+    Alpha, CropOffset, EXPORTED, EncoderPreset, Filter, Preprocessing, Preset, Resize, available,
 };
 pub use progress::{Progress, Times};
 pub use runtime::{Origin, Runtime};

@@ -9,8 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
+use crate::cuda;
 use crate::error::Error;
-use crate::fetch::{self, PYTHON, files_in, is_library, library_dir};
+use crate::fetch::{self, CPU, CUDA, CUDA_PROVIDER, PYTHON, library_in};
 
 /// Where a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,20 +57,40 @@ static LOADED: Mutex<Option<&'static Runtime>> = Mutex::new(None);
 impl Runtime {
     /// Finds a usable library, fetches one if there is none, and loads it; later calls return the same one.
     pub fn load() -> Result<&'static Self, Error> {
-        Self::load_from(true)
+        Self::load_once(|| find(true))
     }
 
     /// As [`Runtime::load`], without fetching anything.
     pub fn load_installed() -> Result<&'static Self, Error> {
-        Self::load_from(false)
+        Self::load_once(|| find(false))
     }
 
-    fn load_from(may_fetch: bool) -> Result<&'static Self, Error> {
+    /// Finds and loads a library with the CUDA provider, and what there is of NVIDIA's libraries in Python packages.
+    /// It is never fetched unasked: it is large, and useless without a GPU.
+    pub fn load_cuda() -> Result<&'static Self, Error> {
+        Self::load_once(|| {
+            let found = find_cuda()?;
+            cuda::preload();
+            Ok(found)
+        })
+    }
+
+    /// Fetches the library with the CUDA provider, unless it is there already; returns its file.
+    pub fn install_cuda() -> Result<PathBuf, Error> {
+        match CUDA.cached() {
+            Some(library) => Ok(library),
+            None => fetch::fetch(&CUDA),
+        }
+    }
+
+    fn load_once(
+        find: impl FnOnce() -> Result<(PathBuf, Origin, String), Error>,
+    ) -> Result<&'static Self, Error> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = *loaded {
             return Ok(runtime);
         }
-        let (path, origin, version) = find(may_fetch)?;
+        let (path, origin, version) = find()?;
         let runtime = &*Box::leak(Box::new(Self::open(path, origin, version)?));
         *loaded = Some(runtime);
         Ok(runtime)
@@ -113,8 +134,10 @@ fn find(may_fetch: bool) -> Result<(PathBuf, Origin, String), Error> {
         let version = usable_version(&path)?;
         return Ok((path, Origin::Variable, version));
     }
-    let cached = files_in(&library_dir()).find(|file| has_library_name(file));
-    let candidates = [(cached, Origin::Cache), (python_library(), Origin::Python)];
+    let candidates = [
+        (CPU.cached(), Origin::Cache),
+        (python_library(), Origin::Python),
+    ];
     let mut problem = String::from("none is installed");
     for (path, origin) in candidates {
         let Some(path) = path else { continue };
@@ -130,15 +153,33 @@ fn find(may_fetch: bool) -> Result<(PathBuf, Origin, String), Error> {
             source: None,
         });
     }
-    let path = fetch::fetch()?;
+    let path = fetch::fetch(&CPU)?;
     let version = usable_version(&path)?;
     Ok((path, Origin::Fetched, version))
 }
 
-fn has_library_name(file: &Path) -> bool {
-    file.file_name()
-        .and_then(|name| name.to_str())
-        .is_some_and(is_library)
+/// The same order, but only libraries that have the CUDA provider beside them.
+fn find_cuda() -> Result<(PathBuf, Origin, String), Error> {
+    if std::env::var_os("ORT_DYLIB_PATH").is_some_and(|path| !path.is_empty()) {
+        return find(false);
+    }
+    let has_provider = |library: &PathBuf| {
+        let folder = library.parent().unwrap_or(Path::new(""));
+        CUDA_PROVIDER.iter().all(|name| folder.join(name).is_file())
+    };
+    let python = || Some((python_library()?, Origin::Python));
+    let cached = CUDA.cached().map(|library| (library, Origin::Cache));
+    let found = cached.or_else(python);
+    match found.filter(|(library, _)| has_provider(library)) {
+        Some((library, origin)) => {
+            let version = usable_version(&library)?;
+            Ok((library, origin, version))
+        }
+        None => Err(Error::Device {
+            device: "cuda".into(),
+            source: "no ONNX Runtime with the CUDA provider is installed".into(),
+        }),
+    }
 }
 
 /// Asks Python where its package lies, without importing it.
@@ -148,7 +189,7 @@ fn python_library() -> Option<PathBuf> {
     let output = Command::new(PYTHON).args(["-c", ASK]).output().ok()?;
     let said = String::from_utf8(output.stdout).ok()?;
     let capi = Path::new(said.trim()).parent()?.join("capi");
-    files_in(&capi).find(|file| has_library_name(file))
+    library_in(&capi)
 }
 
 /// Loads a library just to ask for its version; refuses one that is older than the interface we were built for.

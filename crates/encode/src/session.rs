@@ -81,7 +81,10 @@ impl Graph {
         device: Device,
         threads: usize,
     ) -> Result<Self, Error> {
-        let runtime = Runtime::load()?;
+        let runtime = match device {
+            Device::Cpu => Runtime::load()?,
+            Device::Cuda => Runtime::load_cuda()?,
+        };
         let failed = |source: ort::Error| Error::Model {
             encoder: preset.name.clone(),
             path: preset.model.clone(),
@@ -90,7 +93,7 @@ impl Graph {
         let builder = start(runtime, threads).map_err(failed)?;
         let mut builder = match device {
             Device::Cpu => builder,
-            Device::Cuda => with_cuda(builder, runtime)?,
+            Device::Cuda => with_cuda(builder)?,
         };
         let session = builder.commit_from_file(&preset.model).map_err(failed)?;
         let graph = Self {
@@ -175,24 +178,25 @@ fn start(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {
 }
 
 /// The CUDA provider or an error, never a silent fall to the CPU.
-fn with_cuda(builder: SessionBuilder, runtime: &Runtime) -> Result<SessionBuilder, Error> {
+fn with_cuda(builder: SessionBuilder) -> Result<SessionBuilder, Error> {
     let cuda = ort::ep::CUDA::default().build().error_on_failure();
     builder
         .with_execution_providers([cuda])
         .map_err(|error| Error::Device {
             device: "cuda".into(),
-            runtime: runtime.path.clone(),
             source: Box::new(ort::Error::<()>::from(error)),
         })
 }
 
 /// Whether a session could be made on CUDA.
-pub(crate) fn check_cuda(runtime: &Runtime) -> Result<(), Error> {
+pub(crate) fn check_cuda() -> Result<&'static Runtime, Error> {
+    let runtime = Runtime::load_cuda()?;
     let builder = start(runtime, 1).map_err(|error| Error::Runtime {
         problem: "no session can be started".into(),
         source: Some(error.into()),
     })?;
-    with_cuda(builder, runtime).map(drop)
+    with_cuda(builder)?;
+    Ok(runtime)
 }
 
 /// Texts through a frozen text encoder.

@@ -204,9 +204,18 @@ impl EncoderPreset {
 
 /// How to get a preset's models.
 pub(crate) fn remedy(preset: &str) -> String {
-    match preset {
-        "demo" => "the demo encoders are part of the repository: `git checkout models/demo`".into(),
-        _ => format!("make it with `models/export.py`, or correct preset `{preset}`"),
+    if preset == "demo" {
+        return "the demo encoders are part of the repository: `git checkout models/demo models/presets/demo.toml`".into();
+    }
+    match super::exported(preset) {
+        Some((base, precision)) => {
+            let precision = precision.map(|name| format!(" --precision {name}"));
+            format!(
+                "make it: `python3 -m pip install -r models/requirements.txt`, then `python3 models/export.py {base}{}`",
+                precision.unwrap_or_default()
+            )
+        }
+        None => format!("correct preset `{preset}`, or put its files where it says that they are"),
     }
 }
 

@@ -15,6 +15,19 @@ pub use image::{Alpha, CropOffset, Filter, Preprocessing, Resize};
 
 use crate::error::Error;
 
+/// Presets that `models/export.py` makes, with their encoders; they are not part of the repository.
+pub const EXPORTED: [(&str, &str); 3] = [
+    ("twitter", "bert-base-uncased, CLIP ViT-B/32, ResNet-101"),
+    (
+        "weibo",
+        "chinese-roberta-wwm-ext, Chinese-CLIP ViT-B/16, ResNet-101",
+    ),
+    (
+        "weibo-huge",
+        "chinese-roberta-wwm-ext, Chinese-CLIP ViT-H/14, ResNet-101",
+    ),
+];
+
 /// A named set of encoders.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,8 +45,13 @@ pub struct Preset {
 /// Why a preset cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
-    #[error("no such preset; looked for {looked}{available}")]
-    NotFound { looked: String, available: String },
+    #[error("no such preset; looked for {looked}{available}{remedy}")]
+    NotFound {
+        looked: String,
+        available: String,
+        /// Only for presets that can be made.
+        remedy: String,
+    },
     #[error(transparent)]
     Unreadable(#[from] std::io::Error),
     #[error(transparent)]
@@ -63,6 +81,9 @@ impl Preset {
                         names if names.is_empty() => String::new(),
                         names => format!("; there are {names}"),
                     },
+                    remedy: exported(name)
+                        .map(|_| format!("; {}", remedy(name)))
+                        .unwrap_or_default(),
                 },
             )),
         }
@@ -128,6 +149,18 @@ pub fn available() -> Vec<(String, PathBuf)> {
         }
     }
     found
+}
+
+/// The preset of [`EXPORTED`] that a name means, and its precision where that is part of the name (`twitter-fp16`).
+fn exported(name: &str) -> Option<(&str, Option<&str>)> {
+    let (base, precision) = match name.rsplit_once('-') {
+        Some((base, precision @ ("fp16" | "int8"))) => (base, Some(precision)),
+        _ => (name, None),
+    };
+    let mut known = EXPORTED.iter();
+    known
+        .any(|(known, _)| *known == base)
+        .then_some((base, precision))
 }
 
 fn folders() -> Vec<PathBuf> {
