@@ -19,7 +19,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from reference import (
-    Classifier, Config, Group, LayerPool, LearnedSimilarity, Level, Mapping, Mmfnd, ModalityAttention, Ple, Projection, ReleasedClassifier, SimilarityWeight, mix, weights,
+    Classifier, ConcatMlp, Config, Group, LayerPool, LearnedSimilarity, LinearProbe, Level, Mapping, Mmfnd, ModalityAttention, Ple, Projection, ReleasedClassifier, SimilarityWeight, mix, weights,
 )
 
 SEED = 20261124
@@ -168,6 +168,24 @@ def masked(name: str, has: dict[str, Tensor], **options: object):
     save(name, file, config=asdict(c))
 
 
+def baseline(name: str, model: nn.Module, has: dict[str, Tensor]):
+    """A head without branches, with and without posts that lack a modality."""
+    c = Config(**SMALL)
+    randomise(model)
+    data = posts(c, B)
+    label = data.pop("label")
+    file = prefixed("input", {**data, "label": label, **{key: t.long() for key, t in has.items()}}) | prefixed("weight", weights(model))
+    model.eval()
+    with torch.no_grad():
+        file["eval.logits"] = model(data, *has.values())
+    model.train()
+    logits = model(data, *has.values())
+    loss = F.cross_entropy(logits, label)
+    loss.backward()
+    file |= {"train.logits": logits, "train.loss": loss} | gradients(model, {}) | prefixed("after", statistics(model))
+    save(name, file, config=asdict(c))
+
+
 def trajectory(name: str = "trajectory", **options: object):
     """AdamW over a few batches in turn, dropout off: losses and where the weights end.
 
@@ -286,6 +304,10 @@ def main():
     masked("masked_text_only", masks("11111111", "10111011"), variant="text-only", **smaller)
     for variant in ("w/o A", "w/o F", "w/o C", "w/o P"):
         masked(f"masked_{variant.replace('w/o ', 'without_').lower()}", masks("11101111", "10111110"), variant=variant, **smaller)
+    widths = dict(bert=6, clip_text=5, clip_image=5, resnet=10)
+    baseline("linear", LinearProbe(3, widths, "softmax"), masks("11111111", "11111111"))
+    baseline("linear_masked", LinearProbe(3, dict(resnet=10, bert=6), "query"), mixed)
+    baseline("mlp", ConcatMlp(3, widths, "last", 7), mixed)
 
 
 if __name__ == "__main__":

@@ -361,6 +361,51 @@ class Mmfnd(nn.Module):
         return out
 
 
+class Concat(nn.Module):
+    """What the baselines read: features side by side, each number standardised. Where a post lacks a modality, its part is zero behind the norm."""
+
+    def __init__(self, layers: int, widths: dict[str, int], pooling: str = "last"):
+        super().__init__()
+        if "bert" in widths:
+            self.layer_pool = LayerPool(layers, widths["bert"], pooling)
+        self.norms = nn.ModuleList(Norm(d) for d in widths.values())
+        self.widths = widths
+
+    def forward(self, features: dict[str, Tensor], has_text: Tensor, has_image: Tensor) -> Tensor:
+        parts = []
+        for (name, d), norm in zip(self.widths.items(), self.norms):
+            there = has_text if name in ("bert", "clip_text") else has_image
+            x = features[name][there]
+            x = norm(self.layer_pool(x) if name == "bert" else x)
+            parts.append(torch.zeros(len(there), d).index_put((there.nonzero().flatten(),), x))
+        return torch.cat(parts, dim=1)
+
+
+class LinearProbe(nn.Module):
+    """The head `linear`."""
+
+    def __init__(self, layers: int, widths: dict[str, int], pooling: str):
+        super().__init__()
+        self.features = Concat(layers, widths, pooling)
+        self.linear = nn.Linear(sum(widths.values()), 2)
+
+    def forward(self, *inputs) -> Tensor:
+        return self.linear(self.features(*inputs))
+
+
+class ConcatMlp(nn.Module):
+    """The head `mlp`, without dropout."""
+
+    def __init__(self, layers: int, widths: dict[str, int], pooling: str, hidden: int):
+        super().__init__()
+        self.features = Concat(layers, widths, pooling)
+        self.linear1 = nn.Linear(sum(widths.values()), hidden)
+        self.linear2 = nn.Linear(hidden, 2)
+
+    def forward(self, *inputs) -> Tensor:
+        return self.linear2(F.relu(self.linear1(self.features(*inputs))))
+
+
 def weights(module: nn.Module) -> dict[str, Tensor]:
     """What weights.safetensors holds: parameters and running statistics; batches are not counted."""
     return {name: t.detach().clone() for name, t in module.state_dict().items() if not name.endswith("num_batches_tracked")}

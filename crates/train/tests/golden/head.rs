@@ -4,7 +4,8 @@ use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use mmfnd_train::config::{Schedule, TrainConfig};
 use mmfnd_train::heads::{
-    Has, Head, Init, Inputs, Mmfnd, MmfndConfig, Output, Present, Sizes, Trained, backward,
+    ConcatMlp, Has, Head, Init, Inputs, LinearProbe, Mmfnd, MmfndConfig, Output, Present, Sizes,
+    Trained, backward,
 };
 use mmfnd_train::weights::{load, named};
 use mmfnd_train::{AdamW, Loss, Rates, clip, cross_entropy};
@@ -207,6 +208,39 @@ fn a_training_step_is_pytorchs_on_ndarray() {
 fn a_training_step_is_pytorchs_on_wgpu() {
     let device = mmfnd_train::Device::Wgpu.open().unwrap();
     check_training_step(device.autodiff(), GRADIENT_ELSEWHERE);
+}
+
+/// Logits, loss, gradients, running statistics and names of a head without branches.
+fn check_baseline<H: Head>(file: &str, options: serde_json::Value) {
+    let golden = Golden::open(file);
+    let (_, sizes) = config(&golden);
+    let options: H::Config = serde_json::from_value(options).unwrap();
+    let new = |device: &Device| {
+        let head = H::new(&options, &sizes, &mut Init::new(0, device));
+        load(head, &golden.under("weight")).unwrap()
+    };
+    let device = Device::flex();
+    assert_eq!(named(&new(&device)), golden.under("weight"), "{file}");
+    let output = new(&device).forward(inputs(&golden, &device), None);
+    golden.check("eval.logits", output.logits, OUTPUT);
+    let device = device.autodiff();
+    let head = new(&device);
+    let output = head.forward(inputs(&golden, &device), None);
+    golden.check("train.logits", output.logits.clone(), OUTPUT);
+    let loss = loss(output.logits, golden.labels(&device), &device);
+    golden.check_gradients(&gradients(&head, &backward(&loss, output.cuts)), GRADIENT);
+    golden.check_weights("after", &named(&head), STATISTIC);
+}
+
+#[test]
+fn baselines_are_pytorchs() {
+    let all = ["bert", "clip_text", "clip_image", "resnet"];
+    let json = serde_json::json!({"features": all, "pooling": "softmax"});
+    check_baseline::<LinearProbe>("linear", json);
+    let json = serde_json::json!({"features": ["resnet", "bert"], "pooling": "query"});
+    check_baseline::<LinearProbe>("linear_masked", json);
+    let json = serde_json::json!({"features": all, "hidden": 7, "dropout": 0.0});
+    check_baseline::<ConcatMlp>("mlp", json);
 }
 
 #[test]
