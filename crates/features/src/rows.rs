@@ -24,6 +24,9 @@ const PAGE_BYTES: usize = 64 << 20;
 pub(crate) const PROVIDER: &str = "mmfnd.provider";
 pub(crate) const PRECISION: &str = "mmfnd.precision";
 
+/// Bytes of values that are handed to the writer at a time: it makes 40 bytes of each 16-bit float before it writes them.
+const PIECE_BYTES: usize = 1 << 20;
+
 /// The bytes of a part with these rows.
 ///
 /// # Panics
@@ -72,7 +75,10 @@ fn to_parquet(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes
         .build();
     let mut bytes = Vec::with_capacity(values_bytes(&batch));
     let mut writer = ArrowWriter::try_new(&mut bytes, schema, Some(properties))?;
-    writer.write(&batch)?;
+    let rows = (PIECE_BYTES / spec.row_bytes()).max(1);
+    for first in (0..batch.num_rows()).step_by(rows) {
+        writer.write(&batch.slice(first, rows.min(batch.num_rows() - first)))?;
+    }
     writer.close()?;
     Ok(bytes.into())
 }

@@ -4,6 +4,7 @@
 mod damage;
 mod export;
 mod fixture;
+mod index;
 mod kill;
 mod load;
 mod merge;
