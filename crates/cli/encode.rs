@@ -29,6 +29,12 @@ pub struct Arguments {
     /// Where the encoders run
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     device: DeviceName,
+    /// Most tokens of a batch of texts, padding included; less where the device's memory is short [default: 512 on the CPU, 16384 on a GPU]
+    #[arg(long, value_name = "N", value_parser = batch)]
+    batch_tokens: Option<usize>,
+    /// Most pictures of a batch [default: 4 on the CPU, 32 on a GPU]
+    #[arg(long, value_name = "N", value_parser = batch)]
+    batch_images: Option<usize>,
     /// Drop the stored features of this encoder if another model made them
     #[arg(long, value_name = "ENCODER")]
     replace: Vec<String>,
@@ -61,6 +67,13 @@ enum ValueName {
     F32,
 }
 
+fn batch(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(size @ 1..=1_000_000) => Ok(size),
+        _ => Err("a number from 1 to 1000000".into()),
+    }
+}
+
 fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if (0.0..=1e6).contains(&seconds) => Ok(seconds),
@@ -85,6 +98,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             ValueName::F32 => ValueType::F32,
         }),
         replace: arguments.replace,
+        batch_tokens: arguments.batch_tokens,
+        batch_images: arguments.batch_images,
         shard: arguments.shard,
         write_every: Duration::from_secs_f64(arguments.write_every),
         ..Options::default()

@@ -30,6 +30,19 @@ pub(crate) struct Budget {
     pub(crate) enough: usize,
 }
 
+impl Budget {
+    /// The same in proportion, with another area where one is asked for.
+    pub(crate) fn with_area(self, area: Option<usize>) -> Self {
+        let Some(area) = area else { return self };
+        let scaled = |bound: usize| (bound * area / self.area).max(1);
+        Self {
+            area,
+            rows: scaled(self.rows),
+            enough: scaled(self.enough),
+        }
+    }
+}
+
 /// Batches to run now, and the plan to write down first.
 pub(crate) struct Batches {
     pub(crate) run: Vec<Vec<Item>>,
@@ -150,6 +163,17 @@ mod tests {
             lengths(&batches),
             [vec![20, 19], vec![12, 12, 11], vec![10]]
         );
+    }
+
+    #[test]
+    fn a_budget_is_changed_in_proportion() {
+        let larger = BUDGET.with_area(Some(200));
+        assert_eq!((larger.area, larger.rows, larger.enough), (200, 40, 200));
+        let smaller = BUDGET.with_area(Some(1));
+        assert_eq!((smaller.area, smaller.rows, smaller.enough), (1, 1, 1));
+        let batches = Batches::new(items(&[3, 10, 9]), vec![], smaller);
+        assert_eq!(lengths(&batches), [vec![10], vec![9], vec![3]]);
+        assert_eq!(BUDGET.with_area(None).area, BUDGET.area);
     }
 
     #[test]

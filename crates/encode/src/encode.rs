@@ -32,6 +32,10 @@ pub struct Options {
     pub replace: Vec<String>,
     /// The longest that finished features wait in memory: what a kill can lose.
     pub write_every: Duration,
+    /// Most tokens of a batch of texts, padding included; by the device where there is none.
+    pub batch_tokens: Option<usize>,
+    /// Most pictures of a batch; by the device where there is none.
+    pub batch_images: Option<usize>,
     /// Which part of the work; all of it when there is none.
     pub shard: Option<Shard>,
     /// Most bytes of finished features of one encoder that wait in memory.
@@ -46,6 +50,8 @@ impl Default for Options {
             value_type: None,
             replace: Vec::new(),
             write_every: Duration::from_secs(15),
+            batch_tokens: None,
+            batch_images: None,
             shard: None,
             part_bytes: 32 << 20,
         }
@@ -147,6 +153,8 @@ fn tools<'a>(
         .map_err(|error| Error::Threads(error.into()))?;
     Ok(Tools {
         device: options.device,
+        batch_tokens: options.batch_tokens,
+        batch_images: options.batch_images,
         pool,
         flush: Flush {
             bytes: options.part_bytes,

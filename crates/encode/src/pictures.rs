@@ -172,10 +172,11 @@ pub(crate) fn encode(
         if wanted.is_empty() {
             break;
         }
+        let budget = tools.budget(ON_CPU, ON_GPU).with_area(tools.batch_images);
         let work = Work {
             name: &name,
             counts_tokens: false,
-            batches: stage::plan(wanted, tools.budget(ON_CPU, ON_GPU), writers)?,
+            batches: stage::plan(wanted, budget, writers)?,
             prepare: |item: &Item| Ok(prepare(contents, item, &preprocessings, &clocks)),
             name_of: &|item| format!("`{}`", contents.files[item.source as usize].display()),
             clocks: &clocks,

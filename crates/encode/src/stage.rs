@@ -23,6 +23,8 @@ const WAITING: usize = 2;
 /// What every stage uses.
 pub(crate) struct Tools<'a> {
     pub(crate) device: Device,
+    pub(crate) batch_tokens: Option<usize>,
+    pub(crate) batch_images: Option<usize>,
     pub(crate) pool: ThreadPool,
     pub(crate) flush: Flush,
     pub(crate) on_progress: &'a dyn Fn(&Progress<'_>),

@@ -51,10 +51,11 @@ pub(crate) fn encode(
     let items = items.into_iter().map(|(item, _)| item).collect();
     let writers = std::slice::from_mut(writer);
     let clocks = Clocks::default();
+    let budget = tools.budget(ON_CPU, ON_GPU).with_area(tools.batch_tokens);
     let work = Work {
         name: &texts.spec.name,
         counts_tokens: true,
-        batches: stage::plan(items, tools.budget(ON_CPU, ON_GPU), writers)?,
+        batches: stage::plan(items, budget, writers)?,
         prepare: |item: &Item| clocks.prepare.time(|| texts.prepare(item)),
         name_of: &|item| texts.name(item.source),
         clocks: &clocks,
