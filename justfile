@@ -43,6 +43,10 @@ bench-encode DATA="../shared/data" *ARGS="":
     cargo build --release -p mmfnd -p mmfnd-encode --bin mmfnd --example dump
     {{python}} tests/speed/speed.py --data {{DATA}} {{ARGS}}
 
+# Training against PyTorch: a step, an epoch, a sweep (needs tests/golden/requirements.txt installed). Writes target/bench/train.json.
+bench-train *ARGS:
+    {{python}} tests/speed/train.py {{ARGS}}
+
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
     cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test wgpu --test golden wgpu

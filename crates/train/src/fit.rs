@@ -87,6 +87,7 @@ impl Trainer<'_> {
             steps.push((loss.detach(), output.logits.detach()));
         }
         let train = self.training_metrics(&order, steps, state.epoch)?;
+        let trained = start.elapsed();
         let (head, rows) = (
             state.head.valid(),
             self.splits.rows(self.config.select.split()),
@@ -107,6 +108,7 @@ impl Trainer<'_> {
             collapsed: gates.iter().flat_map(GateUse::collapsed).collect(),
             gates,
             seconds: start.elapsed().as_secs_f64(),
+            evaluation_seconds: (start.elapsed() - trained).as_secs_f64(),
         };
         Ok((state, report))
     }

@@ -155,6 +155,9 @@ pub struct EpochReport {
     pub collapsed: Vec<String>,
     /// Time it took.
     pub seconds: f64,
+    /// The part of it that went into what is computed on the split that is selected on.
+    #[serde(default)] // earlier versions did not say
+    pub evaluation_seconds: f64,
 }
 
 /// A run directory.

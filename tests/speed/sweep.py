@@ -1,6 +1,6 @@
 """Times a sweep of E = 1..6 experts x seeds x epochs: `mmfnd sweep` against a plain PyTorch script that trains the same heads one after another.
 
-    python3 tests/bench/sweep.py [--posts 2000] [--seeds 5] [--epochs 3] [--experts 6] [--threads 2] [--side both|ours|theirs] [--out target/bench/sweep]
+    python3 tests/speed/sweep.py [--posts 2000] [--seeds 5] [--epochs 3] [--experts 6] [--threads 2] [--side both|ours|theirs] [--out target/bench/sweep]
 
 Needs tests/golden/requirements.txt and cargo. The features have the full size (13 x 768, 2048, 512 + 512, and ResNet's layer of 1000 classes) and are made up: 70 % of the posts are trained
 on, 15 % each are for validation and test. Both sides: batch 64, AdamW, dropout 0.5, validation accuracy after each epoch, the best epoch kept, the test posts at the end.

@@ -1,0 +1,165 @@
+//! Our side of `just bench-train`: times one training step at full size, one epoch from a store, and what this machine could do at best.
+//!
+//! Reads commands from standard input and answers each with a line of JSON, seconds throughout, so that the other side can be timed in turns with it:
+//! `step N`, `floor`, `epoch POSTS STORE RUN`. `RAYON_NUM_THREADS` sets the threads.
+
+use std::cell::Cell;
+use std::io::{BufRead, stdin};
+use std::path::Path;
+use std::time::Instant;
+
+use burn::tensor::{Device, Distribution, Tensor};
+use mmfnd_features::{Features, Store};
+use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Noise, Sizes, backward};
+use mmfnd_train::{AdamW, Config, ENCODERS, Loss, RunOptions, cross_entropy, train, weights};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+#[global_allocator] // as in the program
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const BATCH: usize = 64;
+const SIZES: Sizes = Sizes {
+    layers: 13,
+    bert: 768,
+    resnet: 2048,
+    resnet_classes: 1000,
+    clip: 512,
+};
+
+fn main() {
+    let mut head = HeadUnderTest::new();
+    for line in stdin().lock().lines().map_while(Result::ok) {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let answer = match words[..] {
+            ["step", count] => head.steps(count.parse().expect("a number of steps")),
+            ["floor"] => head.floor(),
+            ["epoch", posts, store, run] => epoch(posts.as_ref(), store.as_ref(), run.as_ref()),
+            _ => continue, // the arguments that cargo gives to a benchmark come another way
+        };
+        println!("{answer}");
+    }
+}
+
+/// A head at full size and a batch for it.
+struct HeadUnderTest {
+    head: Option<Mmfnd>,
+    optimizer: AdamW,
+    inputs: Inputs,
+    targets: Tensor<2>,
+    step: u64,
+}
+
+impl HeadUnderTest {
+    fn new() -> Self {
+        let device = Device::flex().autodiff();
+        let random = |width| Tensor::<2>::random([BATCH, width], Distribution::Default, &device);
+        let loss = Loss {
+            class_weights: [1.0; 2],
+            label_smoothing: 0.0,
+        };
+        let labels: Vec<_> = (0..BATCH).map(|post| post % 2).collect();
+        Self {
+            head: Some(MmfndConfig::default().init(&SIZES, &mut Init::new(1, &device))),
+            optimizer: AdamW::new(1e-4, 0.01, true),
+            inputs: Inputs {
+                bert: Some(random(13 * 768).reshape([BATCH, 13, 768])),
+                resnet: Some(random(2048)),
+                clip_text: Some(random(512)),
+                clip_image: Some(random(512)),
+                present: None,
+            },
+            targets: loss.targets(&labels, &device),
+            step: 0,
+        }
+    }
+
+    /// Forward, backward, update.
+    fn steps(&mut self, count: usize) -> Value {
+        let seconds: Vec<_> = (0..count).map(|_| self.one_step()).collect();
+        json!({ "step": seconds })
+    }
+
+    fn one_step(&mut self) -> f64 {
+        let head = self.head.take().expect("put back after every step");
+        let start = Instant::now();
+        self.step += 1;
+        let output = head.forward(self.inputs.clone(), Some(Noise::new(1, self.step)));
+        let loss = cross_entropy(output.logits, self.targets.clone());
+        let mut gradients = backward(&loss, output.cuts);
+        self.head = Some(self.optimizer.step(head, &mut gradients));
+        start.elapsed().as_secs_f64()
+    }
+
+    /// The products of a step at the rate of a large product, and one pass of AdamW at the rate at which memory is copied.
+    fn floor(&self) -> Value {
+        let head = self.head.as_ref().expect("put back after every step");
+        let weights: usize = weights::named(head)
+            .values()
+            .map(|weight| weight.values.len())
+            .sum();
+        // forward, and back to weights and inputs; ResNet's layer reads features, which need no gradient
+        let multiplications = 3 * weights - SIZES.resnet * SIZES.resnet_classes;
+        let products = (BATCH * multiplications) as f64 / product_rate();
+        let update = (7 * 4 * weights) as f64 / memory_rate(); // reads weight, gradient and two moments; writes all but the gradient
+        json!({ "floor": products + update, "products": products, "update": update, "weights": weights })
+    }
+}
+
+/// Multiplications a second of a large matrix product.
+fn product_rate() -> f64 {
+    const SIDE: usize = 1024;
+    let matrix = || Tensor::<2>::random([SIDE, SIDE], Distribution::Default, &Device::flex());
+    let (a, b) = (matrix(), matrix());
+    let seconds = median((0..9).map(|_| {
+        let start = Instant::now();
+        let _ = a.clone().matmul(b.clone()).into_data();
+        start.elapsed().as_secs_f64()
+    }));
+    SIDE.pow(3) as f64 / seconds
+}
+
+/// Bytes a second, read and written together, of all threads that copy.
+fn memory_rate() -> f64 {
+    const LENGTH: usize = 1 << 25;
+    let (from, mut to) = (vec![1.0f32; LENGTH], vec![0.0f32; LENGTH]);
+    let seconds = median((0..9).map(|_| {
+        let start = Instant::now();
+        let chunks = to.par_chunks_mut(1 << 16).zip(from.par_chunks(1 << 16));
+        chunks.for_each(|(to, from)| to.copy_from_slice(from));
+        start.elapsed().as_secs_f64()
+    }));
+    (2 * 4 * LENGTH) as f64 / seconds
+}
+
+fn median(seconds: impl Iterator<Item = f64>) -> f64 {
+    let mut seconds: Vec<_> = seconds.collect();
+    seconds.sort_by(f64::total_cmp);
+    seconds[seconds.len() / 2]
+}
+
+/// One epoch as `mmfnd train` runs it: reading the features, what comes before the first step, training, evaluation.
+fn epoch(posts: &Path, store: &Path, run: &Path) -> Value {
+    let config = Config::read(None, &["train.epochs=1".to_owned()]).expect("a valid setting");
+    let posts = mmfnd_posts::read_posts(posts).expect("posts");
+    let start = Instant::now();
+    let store = Store::open(store).expect("a store");
+    let features = Features::load(&store, &posts, &ENCODERS).expect("features");
+    let load = start.elapsed().as_secs_f64();
+    let options = RunOptions {
+        out: run.to_owned(),
+        overwrite: true,
+        ..RunOptions::default()
+    };
+    let (start, times) = (Instant::now(), Cell::new(None));
+    let on_epoch = |report: &mmfnd_train::EpochReport| {
+        let before = start.elapsed().as_secs_f64() - report.seconds;
+        times.set(Some((before, report.seconds, report.evaluation_seconds)));
+    };
+    let summary = train(&features, &posts, &config, &options, &on_epoch).expect("a run");
+    let (before, epoch, evaluation) = times.get().expect("one epoch");
+    json!({
+        "load": load, "before_first_step": before, "train": epoch - evaluation, "evaluation": evaluation,
+        "posts": summary.info.counts.train, "evaluated": summary.info.counts.validation,
+    })
+}
