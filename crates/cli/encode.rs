@@ -83,6 +83,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    ask_for_large_pages();
     let mut preset = Preset::find(&arguments.preset)?;
     if !arguments.only.is_empty() {
         preset = preset.only(&arguments.only)?;
@@ -140,6 +141,30 @@ pub(crate) fn choose_ocr(file: &Path, is_wanted: bool) -> anyhow::Result<PostSou
     }
     Ok(PostSource::WithoutOcr(file))
 }
+
+/// Lets glibc ask the kernel for large pages, which ONNX Runtime's weights want: BERT is 5 to 8 % faster with them.
+///
+/// glibc takes this wish at a program's start only, so the program takes its own place once, as the same process. Where that cannot be, it is only slower.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn ask_for_large_pages() {
+    use std::os::unix::process::CommandExt;
+
+    const VARIABLE: &str = "GLIBC_TUNABLES";
+    if std::env::var_os(VARIABLE).is_some() {
+        return;
+    }
+    if let Ok(own) = std::env::current_exe() {
+        let mut again = std::process::Command::new(own);
+        let arguments = std::env::args_os().skip(1);
+        let _ = again
+            .args(arguments)
+            .env(VARIABLE, "glibc.malloc.hugetlb=1")
+            .exec();
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+fn ask_for_large_pages() {}
 
 /// Encodes with progress bars.
 pub(crate) fn encode_posts<'a>(

@@ -2,6 +2,7 @@
 //!
 //! On the CPU it is the bound that encoding is measured against; nothing is read, prepared or written while the clock runs.
 
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -96,17 +97,20 @@ fn all_ids(posts: &[Post], spec: &EncoderSpec, tokens: &Tokens) -> Result<Vec<Ve
     })
 }
 
+/// The picture that stands for each post, each content once.
 fn all_pixels(posts: &[Post], encoders: &dyn Encoders, number: usize) -> Vec<Vec<f32>> {
-    let mut paths: Vec<_> = posts.iter().flat_map(|post| &post.images).collect();
-    paths.sort_unstable();
-    paths.dedup();
     let preprocessing = encoders.preprocessing(number);
-    let pictures = paths.into_iter().filter_map(|path| {
-        let bytes = decode::read(path).ok()?;
-        decode::Picture::decode(&bytes).ok()
-    });
+    let mut seen = HashSet::new();
+    let first = |post: &Post| {
+        post.images.iter().find_map(|path| {
+            let bytes = decode::read(path).ok()?;
+            Some((Key::of(&bytes), decode::Picture::decode(&bytes).ok()?))
+        })
+    };
+    let pictures = posts.iter().filter_map(first);
     pictures
-        .map(|picture| preprocessing.pixels(picture.with(preprocessing.alpha)))
+        .filter(|(key, _)| seen.insert(*key))
+        .map(|(_, picture)| preprocessing.pixels(picture.with(preprocessing.alpha)))
         .collect()
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use mmfnd_features::{EncoderWriter, Input, Key, KeySet, Link, StoreReject, StoreWriter};
 use mmfnd_posts::{Post, PostSource};
+use rayon::prelude::*;
 
 use crate::encode::Encoders;
 use crate::error::Error;
@@ -32,9 +33,7 @@ impl Run<'_> {
     ) -> Result<Summary, Error> {
         let known = decoded_before(store.linked_pictures()?, &writers);
         let mut choices = Choices::new(self.contents, known);
-        for (number, writer) in writers.iter_mut().enumerate() {
-            self.check(number, writer, &choices)?;
-        }
+        self.check(&mut writers, &choices)?;
         let numbered = writers.into_iter().enumerate();
         let (pictures, texts): (Vec<_>, Vec<_>) =
             numbered.partition(|(_, writer)| writer.spec().input == Input::Image);
@@ -55,28 +54,36 @@ impl Run<'_> {
     }
 
     /// A missing or wrong file is found before the hours of work that come first.
-    fn check(
-        &self,
-        number: usize,
-        writer: &mut EncoderWriter,
-        choices: &Choices<'_>,
-    ) -> Result<(), Error> {
+    fn check(&self, writers: &mut [EncoderWriter], choices: &Choices<'_>) -> Result<(), Error> {
+        let numbered = writers.iter().enumerate();
+        let lacking: Vec<usize> = numbered
+            .filter(|(_, writer)| self.is_lacking(writer, choices))
+            .map(|(number, _)| number)
+            .collect();
+        // Checksums of a gigabyte: each encoder's on a thread.
+        let check = |number: &usize| self.encoders.check(*number);
+        self.tools
+            .pool
+            .install(|| lacking.par_iter().try_for_each(check))?;
+        for number in lacking {
+            if let Some(file) = self.encoders.classifier(number) {
+                writers[number].set_classifier(file)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something of the posts is missing in an encoder's part of the store.
+    fn is_lacking(&self, writer: &EncoderWriter, choices: &Choices<'_>) -> bool {
         let present = writer.present();
         let input = writer.spec().input;
-        let lacks = match input {
+        match input {
             Input::Image => choices.any_missing(present),
             Input::Text | Input::TextOcr => {
                 let mut texts = (0..self.contents.posts()).map(|n| self.contents.text(n, input));
                 texts.any(|key| self.contents.is_our_text(&key) && !present.contains(&key))
             }
-        };
-        if lacks {
-            self.encoders.check(number)?;
-            if let Some(file) = self.encoders.classifier(number) {
-                writer.set_classifier(file)?;
-            }
         }
-        Ok(())
     }
 
     fn encode_pictures(
