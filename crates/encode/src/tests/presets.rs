@@ -144,7 +144,7 @@ fn a_missing_and_a_changed_model_are_told_apart_and_both_have_a_remedy() {
     let bert = &preset.encoders[0];
     let said = bert.verify("tiny").unwrap_err().to_string();
     assert!(
-        said.contains("bert.onnx` is missing; make it with"),
+        said.contains("bert.onnx` is missing; correct preset `tiny`"),
         "{said}"
     );
 
