@@ -3,8 +3,10 @@
 //! Burn walks back through a graph on one thread. So the graph is cut where the branches meet: what lies behind the cut is differentiated first, then each
 //! branch from the gradients that came out at its end. The sums are those of the uncut graph, in the same order.
 
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Device, Gradients, Tensor};
 use rayon::prelude::*;
+
+use super::ops::is_flex;
 
 /// Where a graph is cut: the end of one branch, and the tensors that go on in its place.
 #[derive(Clone, Debug)]
@@ -13,11 +15,15 @@ pub struct Cut {
     leaves: Vec<Tensor<2>>,
 }
 
-/// Runs two branches side by side and cuts their ends off the graph, if there is one.
+/// Runs two branches side by side and cuts their ends off the graph, if there is one. A graphics card has but one queue: there they run one after the other, uncut.
 pub(super) fn fork<const N: usize, const M: usize>(
+    device: &Device,
     a: impl FnOnce() -> [Option<Tensor<2>>; N] + Send,
     b: impl FnOnce() -> [Option<Tensor<2>>; M] + Send,
 ) -> ([Option<Tensor<2>>; N], [Option<Tensor<2>>; M], Vec<Cut>) {
+    if !is_flex(device) {
+        return (a(), b(), Vec::new());
+    }
     let (mut a, mut b) = rayon::join(a, b);
     let cuts = [cut(&mut a), cut(&mut b)];
     (a, b, cuts.into_iter().flatten().collect())

@@ -157,7 +157,8 @@ impl Head for Mmfnd {
     }
 
     fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output {
-        let (text, image, cuts) = fork(|| self.text(&inputs, noise), || self.image(&inputs, noise));
+        let (text, image) = (|| self.text(&inputs, noise), || self.image(&inputs, noise));
+        let (text, image, cuts) = fork(&inputs.device(), text, image);
         let [text_unimodal, cross_text] = text; // f^t  [B, D]
         let [image_unimodal, cross_image] = image; // f^v  [B, D]
         let similarity = inputs.similarity(); // Eq. 3  [B]

@@ -38,7 +38,7 @@ mod projection;
 pub(crate) mod range;
 mod similarity;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 pub use attention::ModalityAttention;
 pub use classifier::Classifier;
@@ -103,6 +103,14 @@ impl Inputs {
     /// CLIP's picture, of a head that declares it.
     pub(crate) fn clip_image(&self) -> Tensor<2> {
         self.clip_image.clone().expect(DECLARED)
+    }
+
+    /// Where they lie.
+    pub(crate) fn device(&self) -> Device {
+        let matrices = [&self.resnet, &self.clip_text, &self.clip_image];
+        let matrix = matrices.into_iter().flatten().map(Tensor::device).next();
+        let device = matrix.or_else(|| self.bert.as_ref().map(Tensor::device));
+        device.expect("a head reads at least one feature")
     }
 
     /// Whether there are posts for a branch to run over.

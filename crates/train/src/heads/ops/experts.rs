@@ -20,7 +20,7 @@ use super::{Plain, is_flex, plain, tensor, tracked, values};
 /// - `weights`: W₁ `[E, D, D]`, b₁ `[E, 1, D]`, W₂ and b₂ likewise
 /// - output: `[E, B, D]`
 pub(crate) fn experts(x: Tensor<2>, weights: [Tensor<3>; 4]) -> Tensor<3> {
-    if !is_flex(&x) {
+    if !is_flex(&x.device()) {
         let [weight1, bias1, weight2, bias2] = weights;
         let hidden = relu(x.unsqueeze().matmul(weight1) + bias1);
         return relu(hidden.matmul(weight2) + bias2);

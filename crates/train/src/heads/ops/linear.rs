@@ -17,7 +17,12 @@ use super::{Plain, is_flex, plain, tensor, tracked, values};
 /// - `x`: `[B, D_input]`
 /// - output: `[B, D_output]`
 pub(crate) fn linear(x: Tensor<2>, layer: &Linear) -> Tensor<2> {
-    let Some(bias) = layer.bias.as_ref().map(Param::val).filter(|_| is_flex(&x)) else {
+    let Some(bias) = layer
+        .bias
+        .as_ref()
+        .map(Param::val)
+        .filter(|_| is_flex(&x.device()))
+    else {
         return layer.forward(x);
     };
     let weight = layer.weight.val();

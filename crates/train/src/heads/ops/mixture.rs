@@ -28,7 +28,7 @@ pub(crate) struct GateWeights {
 /// - `groups`: one to three, `[E, B, D]` each, G experts in all
 /// - output: `[B, D]`
 pub(crate) fn mixture(selector: Tensor<2>, gate: GateWeights, groups: Vec<Tensor<3>>) -> Tensor<2> {
-    if !is_flex(&selector) {
+    if !is_flex(&selector.device()) {
         let logits = linear(selector, gate.weight, Some(gate.bias));
         let shares = softmax(logits, 1).swap_dims(0, 1); // [G, B]
         let experts = Tensor::cat(groups, 0) * shares.unsqueeze_dim(2);

@@ -21,9 +21,9 @@ pub(super) use mixture::{GateWeights, mixture};
 /// A tensor of `flex`.
 type Plain = FloatTensor<Flex>;
 
-/// Whether a tensor lies where our own operations run.
-fn is_flex<const D: usize>(x: &Tensor<D>) -> bool {
-    x.device().without_autodiff() == Device::flex()
+/// Whether our own operations run there.
+pub(super) fn is_flex(device: &Device) -> bool {
+    device.clone().without_autodiff() == Device::flex()
 }
 
 /// A tensor without gaps.
