@@ -67,6 +67,7 @@ pub use key::Key;
 pub use key_set::KeySet;
 pub use link::{Link, Links};
 pub use load::Features;
+pub use lock::try_for_a_second;
 pub use merge::{Merged, merge};
 pub use rejects::StoreReject;
 pub use shard::{NoShard, Shard};

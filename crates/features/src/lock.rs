@@ -2,6 +2,8 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use crate::Error;
 
@@ -24,7 +26,7 @@ impl Lock {
             .truncate(false)
             .open(&path)
             .map_err(|source| Error::write(&path, source))?;
-        match file.try_lock() {
+        match try_for_a_second(&file) {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(Error::Locked {
                 store: store.to_owned(),
@@ -32,4 +34,15 @@ impl Lock {
             Err(TryLockError::Error(source)) => Err(Error::write(&path, source)),
         }
     }
+}
+
+/// Takes the lock of a file. A process that is just being started holds for a moment what its parent, which may be gone, had locked; so a lock that somebody has is tried for a second.
+pub fn try_for_a_second(file: &File) -> Result<(), TryLockError> {
+    for _ in 0..50 {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(20)),
+            other => return other,
+        }
+    }
+    file.try_lock()
 }

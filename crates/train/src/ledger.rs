@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
+use mmfnd_features::try_for_a_second;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -70,7 +71,7 @@ impl Ledger {
             .create(true)
             .open(path);
         let file = options.map_err(failed)?;
-        file.try_lock().map_err(|error| match error {
+        try_for_a_second(&file).map_err(|error| match error {
             TryLockError::WouldBlock => Error::Run {
                 path: path.to_owned(),
                 problem: "is being written by another sweep; wait for it, or use another `--out`"

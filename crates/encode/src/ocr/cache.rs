@@ -7,10 +7,8 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
 
-use mmfnd_features::Key;
+use mmfnd_features::{Key, try_for_a_second};
 use serde::{Deserialize, Serialize};
 
 use super::error::OcrError;
@@ -44,7 +42,7 @@ impl Cache {
         let mut options = OpenOptions::new();
         let options = options.read(true).append(true).create(true);
         let mut file = options.open(path).map_err(Error::io(path))?;
-        match lock(&file) {
+        match try_for_a_second(&file) {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(OcrError::Locked(path.to_owned()).into()),
             Err(TryLockError::Error(source)) => return Err(Error::io(path)(source)),
@@ -76,17 +74,6 @@ impl Cache {
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         file.write_all(&line).map_err(Error::io(&self.path))
     }
-}
-
-/// Tries for a second: a killed run's last child may hold the file for the moment between its start and its program's.
-fn lock(file: &File) -> Result<(), TryLockError> {
-    for _ in 0..50 {
-        match file.try_lock() {
-            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_millis(20)),
-            other => return other,
-        }
-    }
-    file.try_lock()
 }
 
 /// The file up to its last line break; what is behind it is cut off.
