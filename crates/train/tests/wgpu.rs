@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use burn::tensor::{Device, Tensor, TensorData};
-use mmfnd_train::heads::{Init, Inputs, MmfndConfig, Noise, Sizes, backward};
+use mmfnd_train::heads::{Head, Init, Inputs, MmfndConfig, Noise, Sizes, backward};
 use mmfnd_train::weights::{self, Weights};
 use mmfnd_train::{AdamW, Device as Kind};
 
@@ -29,10 +29,11 @@ fn step(kind: Kind) -> [Weights; 3] {
     };
     let head = config.init(&sizes, &mut Init::new(11, &device));
     let inputs = Inputs {
-        bert: made_up([BATCH, 3, 6], 1, &device),
-        resnet: made_up([BATCH, 10], 2, &device),
-        clip_text: made_up([BATCH, 5], 3, &device),
-        clip_image: made_up([BATCH, 5], 4, &device),
+        bert: Some(made_up([BATCH, 3, 6], 1, &device)),
+        resnet: Some(made_up([BATCH, 10], 2, &device)),
+        clip_text: Some(made_up([BATCH, 5], 3, &device)),
+        clip_image: Some(made_up([BATCH, 5], 4, &device)),
+        present: None,
     };
     let output = head.forward(inputs, Some(Noise::new(1, 1)));
     let (logits, cuts) = (output.logits, output.cuts);
