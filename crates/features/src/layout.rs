@@ -85,12 +85,11 @@ impl Layout {
     }
 }
 
+/// Arrow's writer keeps the metadata of the schema within the encoded schema, not beside it.
 fn made_by(metadata: &ParquetMetaData) -> Option<(String, String)> {
-    let pairs = metadata.file_metadata().key_value_metadata()?;
-    let value = |key: &str| {
-        let mut pairs = pairs.iter();
-        pairs.find(|pair| pair.key == key)?.value.clone()
-    };
+    let file = metadata.file_metadata();
+    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).ok()?;
+    let value = |key: &str| schema.metadata().get(key).cloned();
     Some((value(PROVIDER)?, value(PRECISION)?))
 }
 
