@@ -54,23 +54,26 @@ def store(a: argparse.Namespace) -> tuple[Path, Path]:
     world = a.out / f"world-{a.posts}"
     if not (world / "features.parquet").exists():
         shutil.rmtree(world, ignore_errors=True)
-        run("cargo", "run", "--release", "-p", "mmfnd", "-p", "mmfnd-train", "--example", "made_up_store", "--", world, "--posts", str(a.posts))
-        run(program(), "features", "export", world / "store", "--posts", world / "posts.parquet", "--out", world / "features.parquet")
+        run(built("--example", "made_up_store"), world, "--posts", str(a.posts))
+        run(built("--bin", "mmfnd"), "features", "export", world / "store", "--posts", world / "posts.parquet", "--out", world / "features.parquet")
     return world, world / "features.parquet"
 
 
-def program() -> Path:
-    target = subprocess.run(["cargo", "metadata", "--format-version", "1", "--no-deps"], cwd=REPOSITORY, capture_output=True, check=True)
-    return Path(json.loads(target.stdout)["target_directory"]) / "release" / "mmfnd"
+def built(kind: str, name: str) -> Path:
+    """Builds a target (`--bin`, `--bench` or `--example`); its file."""
+    build = ["cargo", "build", "--release", "-p", "mmfnd", "-p", "mmfnd-train", kind, name, "--message-format", "json"]
+    messages = subprocess.run(build, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
+    return next(Path(m["executable"]) for m in map(json.loads, messages) if m.get("executable") and m["target"]["name"] == name)
 
 
 def ours(a: argparse.Namespace, world: Path) -> dict[str, float]:
     """`mmfnd sweep` as a process."""
     out = a.out / "runs"
     shutil.rmtree(out, ignore_errors=True)
+    program = built("--bin", "mmfnd")
     start = time.perf_counter()
     run(
-        program(), "sweep", "--posts", world / "posts.parquet", "--store", world / "store", "--out", out, "--grid", f"head.experts=1..{a.experts}",
+        program, "sweep", "--posts", world / "posts.parquet", "--store", world / "store", "--out", out, "--grid", f"head.experts=1..{a.experts}",
         "--seeds", str(a.seeds), "--jobs", str(a.threads), "--set", f"train.epochs={a.epochs}", "--no-best-test",
     )
     seconds = time.perf_counter() - start
@@ -140,7 +143,6 @@ def theirs(a: argparse.Namespace, path: Path) -> dict[str, float]:
 def main():
     a = arguments()
     a.out.mkdir(parents=True, exist_ok=True)
-    run("cargo", "build", "--release", "-p", "mmfnd", "-p", "mmfnd-train")
     world, exported = store(a)
     result: dict[str, object] = {"posts": a.posts, "runs": a.experts * a.seeds, "epochs": a.epochs, "threads": a.threads}
     if a.side != "theirs":

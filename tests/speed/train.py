@@ -25,6 +25,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(REPOSITORY / "tests" / "golden"))
 
 import reference  # noqa: E402
+import sweep  # noqa: E402
 
 BATCH = 64
 
@@ -33,11 +34,8 @@ class Ours:
     """The benchmark binary, which answers commands."""
 
     def __init__(self, threads: int):
-        build = ["cargo", "build", "--release", "-p", "mmfnd", "-p", "mmfnd-train", "--bench", "train", "--message-format", "json"]
-        messages = subprocess.run(build, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
-        targets = [m for m in map(json.loads, messages) if m.get("executable") and m["target"]["name"] == "train"]
         environment = {**os.environ, "RAYON_NUM_THREADS": str(threads)}
-        self.process = subprocess.Popen([targets[-1]["executable"]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
+        self.process = subprocess.Popen([sweep.built("--bench", "train")], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
     def ask(self, *words) -> dict:
         print(*words, file=self.process.stdin, flush=True)
@@ -80,8 +78,7 @@ def bench_epoch(ours: Ours, a: argparse.Namespace, step: float) -> dict:
     """Medians of three epochs; ours begins with a closed store."""
     world = REPOSITORY / "target" / "bench" / f"world-{a.posts}"
     if not (world / "posts.parquet").exists():
-        example = ["cargo", "run", "--release", "-p", "mmfnd", "-p", "mmfnd-train", "--example", "made_up_store", "--", str(world), "--posts", str(a.posts)]
-        subprocess.run(example, cwd=REPOSITORY, check=True, stdout=sys.stderr)
+        sweep.run(sweep.built("--example", "made_up_store"), world, "--posts", str(a.posts))
     theirs, found, seconds = Theirs(), [], []
     for _ in range(3):
         found.append(ours.ask("epoch", world / "posts.parquet", world / "store", world / "run"))
