@@ -21,7 +21,7 @@ mod sweep_table;
 mod train;
 mod world;
 
-/// The system's own gives large blocks back to the kernel at once: a training step then spends a quarter of its time on fresh pages.
+/// The system's own gives large blocks back to the kernel at once: a training step then spends a fifth of its time on fresh pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -211,7 +211,11 @@ fn a_training_step_is_pytorchs_on_wgpu() {
 }
 
 /// Logits, loss, gradients, running statistics and names of a head without branches.
-fn check_baseline<H: Head>(file: &str, options: serde_json::Value) {
+fn check_baseline<H: Head>(
+    (device, tolerance): (&Device, Tolerance),
+    file: &str,
+    options: serde_json::Value,
+) {
     let golden = Golden::open(file);
     let (_, sizes) = config(&golden);
     let options: H::Config = serde_json::from_value(options).unwrap();
@@ -219,28 +223,40 @@ fn check_baseline<H: Head>(file: &str, options: serde_json::Value) {
         let head = H::new(&options, &sizes, &mut Init::new(0, device));
         load(head, &golden.under("weight")).unwrap()
     };
-    let device = Device::flex();
-    assert_eq!(named(&new(&device)), golden.under("weight"), "{file}");
-    let output = new(&device).forward(inputs(&golden, &device), None);
+    assert_eq!(named(&new(device)), golden.under("weight"), "{file}");
+    let output = new(device).forward(inputs(&golden, device), None);
     golden.check("eval.logits", output.logits, OUTPUT);
-    let device = device.autodiff();
+    let device = device.clone().autodiff();
     let head = new(&device);
     let output = head.forward(inputs(&golden, &device), None);
     golden.check("train.logits", output.logits.clone(), OUTPUT);
     let loss = loss(output.logits, golden.labels(&device), &device);
-    golden.check_gradients(&gradients(&head, &backward(&loss, output.cuts)), GRADIENT);
+    let found = gradients(&head, &backward(&loss, output.cuts));
+    golden.check_gradients(&found, tolerance);
     golden.check_weights("after", &named(&head), STATISTIC);
+}
+
+fn check_baselines(device: &Device, tolerance: Tolerance) {
+    let on = (device, tolerance);
+    let all = ["bert", "clip_text", "clip_image", "resnet"];
+    let json = serde_json::json!({"features": all, "pooling": "softmax"});
+    check_baseline::<LinearProbe>(on, "linear", json);
+    let json = serde_json::json!({"features": ["resnet", "bert"], "pooling": "query"});
+    check_baseline::<LinearProbe>(on, "linear_masked", json);
+    let json = serde_json::json!({"features": all, "hidden": 7, "dropout": 0.0});
+    check_baseline::<ConcatMlp>(on, "mlp", json);
 }
 
 #[test]
 fn baselines_are_pytorchs() {
-    let all = ["bert", "clip_text", "clip_image", "resnet"];
-    let json = serde_json::json!({"features": all, "pooling": "softmax"});
-    check_baseline::<LinearProbe>("linear", json);
-    let json = serde_json::json!({"features": ["resnet", "bert"], "pooling": "query"});
-    check_baseline::<LinearProbe>("linear_masked", json);
-    let json = serde_json::json!({"features": all, "hidden": 7, "dropout": 0.0});
-    check_baseline::<ConcatMlp>("mlp", json);
+    check_baselines(&Device::flex(), GRADIENT);
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn baselines_are_pytorchs_on_wgpu() {
+    let device = mmfnd_train::Device::Wgpu.open().unwrap();
+    check_baselines(&device, GRADIENT_ELSEWHERE);
 }
 
 #[test]
