@@ -21,6 +21,7 @@ golden:
     {{python}} tests/golden/export.py
     {{python}} tests/golden/metrics.py
     {{python}} tests/golden/pixels.py
+    {{python}} tests/golden/products.py
     {{python}} tests/golden/significance.py
     {{python}} tests/golden/tokens.py
 

@@ -62,8 +62,17 @@ fn runtime() -> bool {
     );
     println!("  version       {}", runtime.version);
     println!("  providers     {}", runtime.providers.join(", "));
+    println!("  --device cpu  {}", tiles());
     println!("  --device cuda {}", probe_cuda());
     true
+}
+
+/// What runs float32 products.
+fn tiles() -> &'static str {
+    match mmfnd_encode::has_tiles() {
+        true => "usable, float32 products on the processor's matrix tiles (Intel AMX)",
+        false => "usable, without matrix tiles (Intel AMX)",
+    }
 }
 
 /// Fetches the library and tries it; that it cannot be used yet is said, with what it needs, and is no failure.

@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Where the encoders run
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
     device: DeviceName,
+    /// Leave all products to ONNX Runtime, also where the processor has matrix tiles (Intel AMX)
+    #[arg(long)]
+    no_tiles: bool,
     /// Most tokens of a batch of texts, padding included; less where the device's memory is short [default: 512 on the CPU, 16384 on a GPU]
     #[arg(long, value_name = "N", value_parser = batch)]
     batch_tokens: Option<usize>,
@@ -94,6 +97,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             DeviceName::Cuda => Device::Cuda,
         },
         threads: arguments.threads,
+        tiles: !arguments.no_tiles,
         value_type: arguments.values.map(|values| match values {
             ValueName::F16 => ValueType::F16,
             ValueName::F32 => ValueType::F32,

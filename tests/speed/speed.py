@@ -113,15 +113,20 @@ def tuned_python(work, rounds=1):
 
 
 def bare_session(work, posts, names):
-    """Seconds of the encoders' stages of `mmfnd encode`, against the same sessions on the same batches in memory."""
+    """Seconds of the encoders' stages of `mmfnd encode`, against ONNX Runtime's sessions on the same batches in memory; `own_sessions` is the ratio to the sessions that `mmfnd encode` itself runs (products on
+    the processor's tiles, where it has some), also on batches in memory: what reading, decoding, tokenising and writing cost."""
     _, found = work.encode(posts, "twitter", *(option for name in names for option in ["--only", name]))
     # Image encoders share a stage.
     ours = sum(found[name]["seconds"] for name in names) if names[0] != "clip_image" else found[names[0]]["seconds"]
-    lines = [json.loads(line) for line in call("/usr/bin/env", LARGE_PAGES, BIN / "examples" / "dump", "bare", "twitter", posts, ",".join(names))[1].splitlines()]
-    for line in lines:
-        if line["contents"] != found[line["encoder"]]["contents"]:
-            sys.exit(f"the bare session ran {line['contents']} contents, not {found[line['encoder']]['contents']}")
-    return versus(ours, sum(line["seconds"] for line in lines), unit="seconds")
+
+    def bare(tiles):
+        lines = call("/usr/bin/env", LARGE_PAGES, BIN / "examples" / "dump", "bare", "twitter", posts, ",".join(names), tiles)[1].splitlines()
+        for line in map(json.loads, lines):
+            if line["contents"] != found[line["encoder"]]["contents"]:
+                sys.exit(f"the bare session ran {line['contents']} contents, not {found[line['encoder']]['contents']}")
+        return sum(json.loads(line)["seconds"] for line in lines)
+
+    return versus(ours, bare("plain"), unit="seconds", own_sessions=round(bare("tiles") / ours, 3))
 
 
 def bare_session_text(work):
@@ -135,15 +140,15 @@ def bare_session_image(work):
 
 
 def int8(work):
-    """Seconds of BERT's stage on 700 tweets: int8 (ours) against fp32 (theirs); beside it the ratios of the other encoders, on 60 posts."""
+    """Seconds of BERT's stage on 700 tweets, ONNX Runtime alone: int8 (ours) against fp32 (theirs); beside it the ratios of the other encoders, on 60 posts, and `to_tiles`, that to fp32 with products on tiles."""
     texts, posts = work.sample(700), work.sample(0, 60)
-    one = lambda preset: work.encode(texts, preset, "--only", "bert")[1]["bert"]["seconds"]
-    fast, exact = one("twitter-int8"), one("twitter")
+    one = lambda preset, *options: work.encode(texts, preset, "--only", "bert", *options)[1]["bert"]["seconds"]
+    fast, exact, tiles = one("twitter-int8"), one("twitter", "--no-tiles"), one("twitter")
     others = {}
     for name in ["clip_text", "clip_image", "resnet"]:
-        seconds = [work.encode(posts, preset, "--only", name)[1][name]["seconds"] for preset in ["twitter-int8", "twitter"]]
+        seconds = [work.encode(posts, *preset, "--only", name)[1][name]["seconds"] for preset in [["twitter-int8"], ["twitter", "--no-tiles"]]]
         others[name] = round(seconds[1] / seconds[0], 3)
-    return versus(fast, exact, unit="seconds", other_encoders=others)
+    return versus(fast, exact, unit="seconds", other_encoders=others, to_tiles=round(tiles / fast, 3))
 
 
 def int8_head(work):

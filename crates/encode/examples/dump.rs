@@ -4,7 +4,7 @@
 //! dump tokens   PRESET ENCODER < TEXTS       a JSON string a line in, a JSON list of ids a line out
 //! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and [H, W, 3] bytes, before normalisation
 //! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch
-//! dump bare     PRESET POSTS ENCODERS        the encoders alone (names with commas), a JSON object each
+//! dump bare     PRESET POSTS ENCODERS TILES  the encoders alone (names with commas), a JSON object each; with `tiles` as `mmfnd encode` runs them, with `plain` as ONNX Runtime does by itself
 //! dump padding  PRESET POSTS                 tokens of the batches, a JSON object for each text encoder
 //! ```
 
@@ -26,9 +26,10 @@ fn main() -> Result<(), Failure> {
         ["features", preset, name, rows] => {
             features(&Preset::find(preset)?.only(&[name.into()])?, rows.parse()?)
         }
-        ["bare", preset, posts, names] => {
+        ["bare", preset, posts, names, tiles @ ("tiles" | "plain")] => {
             let names: Vec<String> = names.split(',').map(str::to_owned).collect();
-            run_bare(&Preset::find(preset)?.only(&names)?, posts)
+            let preset = Preset::find(preset)?.only(&names)?;
+            run_bare(&preset, posts, tiles == "tiles")
         }
         ["padding", preset, posts] => padding(&Preset::find(preset)?, posts),
         _ => Err("the head of this file says how it is called".into()),
@@ -113,9 +114,14 @@ fn write_rows<E>(mut handles: Handles<E>, inputs: &[Vec<E>], rows: usize) -> Res
     Ok(())
 }
 
-fn run_bare(preset: &Preset, posts: &str) -> Result<(), Failure> {
+fn run_bare(preset: &Preset, posts: &str, tiles: bool) -> Result<(), Failure> {
     let posts = mmfnd_posts::read_posts(Path::new(posts))?;
-    for one in bare::run(&posts, &encoders(preset, 0))? {
+    let options = Options {
+        tiles,
+        ..Options::default()
+    };
+    let encoders = FromPreset::new(preset, Path::new(""), &options);
+    for one in bare::run(&posts, &encoders)? {
         let (contents, seconds) = (one.contents, one.time.as_secs_f64());
         let line = json!({"encoder": one.name, "contents": contents, "seconds": seconds});
         println!("{line}");

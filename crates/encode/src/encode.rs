@@ -26,6 +26,8 @@ pub struct Options {
     pub device: Device,
     /// Threads; 0 for all cores.
     pub threads: usize,
+    /// Whether float32 products run on the processor's matrix tiles (Intel AMX), where it has some; see [`has_tiles`](crate::has_tiles).
+    pub tiles: bool,
     /// How values are stored; `None` for the type that the store has, float16 in a new one.
     pub value_type: Option<ValueType>,
     /// Encoders whose features in the store may be thrown away if another model made them.
@@ -47,6 +49,7 @@ impl Default for Options {
         Self {
             device: Device::Cpu,
             threads: 0,
+            tiles: true,
             value_type: None,
             replace: Vec::new(),
             write_every: Duration::from_secs(15),

@@ -8,33 +8,32 @@ use crate::encode::{Encoders, Options};
 use crate::encoder::Handles;
 use crate::error::Error;
 use crate::preset::{Preprocessing, Preset};
-use crate::session::{Device, ImageEncoder, TextEncoder};
+use crate::session::{Engine, ImageEncoder, TextEncoder};
 use crate::text::Tokens;
 
 /// The encoders of a preset; their files are read when they are asked for.
 pub struct FromPreset<'a> {
     preset: &'a Preset,
     specs: Vec<EncoderSpec>,
-    device: Device,
-    threads: usize,
+    engine: Engine,
 }
 
 impl<'a> FromPreset<'a> {
     /// `store` is where the features will go: its type of values is kept.
     pub fn new(preset: &'a Preset, store: &Path, options: &Options) -> Self {
-        let provider = options.device.provider();
+        let engine = Engine::new(options);
         // A store that cannot be read is refused when it is opened for writing.
         let stored = Store::open(store).map_or(Vec::new(), |store| store.encoders().to_vec());
         let spec = |encoder: &crate::EncoderPreset| {
             let stored = stored.iter().find(|spec| spec.name == encoder.name);
             let stored = stored.map_or(ValueType::F16, |spec| spec.value_type);
+            let provider = engine.provider(encoder.precision);
             encoder.spec(&preset.name, options.value_type.unwrap_or(stored), provider)
         };
         Self {
             preset,
             specs: preset.encoders.iter().map(spec).collect(),
-            device: options.device,
-            threads: options.threads,
+            engine,
         }
     }
 }
@@ -65,12 +64,12 @@ impl Encoders for FromPreset<'_> {
 
     fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error> {
         let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
-        TextEncoder::open(preset, spec, pad_id, (self.device, self.threads))
+        TextEncoder::open(preset, spec, pad_id, self.engine)
     }
 
     fn open_image(&self, number: usize) -> Result<Handles<f32>, Error> {
         let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
         let size = self.preprocessing(number).input_size();
-        ImageEncoder::open(preset, spec, size, (self.device, self.threads))
+        ImageEncoder::open(preset, spec, size, self.engine)
     }
 }

@@ -39,6 +39,8 @@ mod parts;
 mod pictures;
 mod pixels;
 mod preset;
+#[cfg_attr(not(target_arch = "x86_64"), path = "no_products.rs")]
+mod products;
 mod progress;
 mod resample;
 mod run;
@@ -65,6 +67,7 @@ pub use ocr::{
 pub use preset::{
     Alpha, CropOffset, EXPORTED, EncoderPreset, Filter, Preprocessing, Preset, Resize, available,
 };
+pub use products::available as has_tiles;
 pub use progress::{Progress, Times};
 pub use runtime::{Origin, Runtime};
 pub use sample::{Limit, Sample, Sampled, check_sample, check_sample_with};

@@ -1,20 +1,22 @@
 //! ONNX Runtime sessions as [`Encoder`]s: one for token ids, one for pixels.
 
 use std::num::NonZero;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
-use mmfnd_features::{EncoderSpec, Input};
+use mmfnd_features::{EncoderSpec, Input, Precision};
 use ndarray::Array2;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{DynValue, Tensor};
 
 use crate::concurrent;
+use crate::encode::Options;
 use crate::encoder::{Encoder, Handles};
 use crate::error::Error;
 use crate::preset::EncoderPreset;
+use crate::products::{self, Faster};
 use crate::runtime::Runtime;
 
 /// Where the arithmetic runs.
@@ -27,13 +29,37 @@ pub enum Device {
     Cuda,
 }
 
-impl Device {
-    /// Name of the execution provider, as the store records it.
-    pub fn provider(self) -> &'static str {
-        match self {
-            Self::Cpu => "CPUExecutionProvider",
-            Self::Cuda => "CUDAExecutionProvider",
+/// How encoders are run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Engine {
+    pub(crate) device: Device,
+    /// 0 for all cores.
+    pub(crate) threads: usize,
+    /// Whether float32 products may run on the processor's matrix tiles, where it has some.
+    pub(crate) tiles: bool,
+}
+
+impl Engine {
+    pub(crate) fn new(options: &Options) -> Self {
+        Self {
+            device: options.device,
+            threads: options.threads,
+            tiles: options.tiles,
         }
+    }
+
+    /// Name of the execution provider, as the store records it, with what runs the products of a model of this precision.
+    pub(crate) fn provider(self, precision: Precision) -> &'static str {
+        match self.device {
+            Device::Cpu if self.has_tiles(precision) => "CPUExecutionProvider+AMX",
+            Device::Cpu => "CPUExecutionProvider",
+            Device::Cuda => "CUDAExecutionProvider",
+        }
+    }
+
+    fn has_tiles(self, precision: Precision) -> bool {
+        let is_wanted = self.tiles && self.device == Device::Cpu && precision == Precision::F32;
+        is_wanted && products::available()
     }
 }
 
@@ -78,10 +104,10 @@ impl Graph {
     fn open(
         preset: &EncoderPreset,
         spec: EncoderSpec,
-        device: Device,
+        engine: Engine,
         threads: usize,
     ) -> Result<Self, Error> {
-        let runtime = match device {
+        let runtime = match engine.device {
             Device::Cpu => Runtime::load()?,
             Device::Cuda => Runtime::load_cuda()?,
         };
@@ -91,11 +117,15 @@ impl Graph {
             source: Box::new(source),
         };
         let builder = start(runtime, threads).map_err(failed)?;
-        let mut builder = match device {
+        let builder = match engine.device {
             Device::Cpu => builder,
             Device::Cuda => with_cuda(builder)?,
         };
-        let session = builder.commit_from_file(&preset.model).map_err(failed)?;
+        let faster = match engine.has_tiles(spec.precision) {
+            true => products::faster(&preset.model, threads).map_err(failed)?,
+            false => None,
+        };
+        let session = commit(builder, &preset.model, faster).map_err(failed)?;
         let graph = Self {
             spec,
             model: preset.model.clone(),
@@ -167,6 +197,20 @@ impl Graph {
     }
 }
 
+/// Opens a model as it stands in its file, or without the products that were taken out of it.
+fn commit(
+    mut builder: SessionBuilder,
+    file: &Path,
+    faster: Option<Faster>,
+) -> ort::Result<Session> {
+    match faster {
+        None => builder.commit_from_file(file),
+        Some(faster) => builder
+            .with_operators(faster.operators)?
+            .commit_from_memory(&faster.model),
+    }
+}
+
 fn start(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {
     let builder = Session::builder(&runtime.environment)?
         .with_optimization_level(GraphOptimizationLevel::Level3)?
@@ -207,14 +251,14 @@ pub struct TextEncoder {
 
 impl TextEncoder {
     /// Opens the model that a preset names, once for all handles; `pad_id` fills up shorter texts.
-    pub fn open(
+    pub(crate) fn open(
         preset: &EncoderPreset,
         spec: EncoderSpec,
         pad_id: u32,
-        (device, threads): (Device, usize),
+        engine: Engine,
     ) -> Result<Handles<u32>, Error> {
-        let division = Division::new(device, threads);
-        let graph = Arc::new(Graph::open(preset, spec, device, division.threads)?);
+        let division = Division::new(engine.device, engine.threads);
+        let graph = Arc::new(Graph::open(preset, spec, engine, division.threads)?);
         Ok((0..division.at_once)
             .map(|_| {
                 let graph = Arc::clone(&graph);
@@ -257,14 +301,14 @@ pub struct ImageEncoder {
 
 impl ImageEncoder {
     /// Opens the model that a preset names, once for all handles; `size` is width and height of its input.
-    pub fn open(
+    pub(crate) fn open(
         preset: &EncoderPreset,
         spec: EncoderSpec,
         size: (u32, u32),
-        (device, threads): (Device, usize),
+        engine: Engine,
     ) -> Result<Handles<f32>, Error> {
-        let division = Division::new(device, threads);
-        let graph = Arc::new(Graph::open(preset, spec, device, division.threads)?);
+        let division = Division::new(engine.device, engine.threads);
+        let graph = Arc::new(Graph::open(preset, spec, engine, division.threads)?);
         let pixels = [3, size.1 as usize, size.0 as usize];
         Ok((0..division.at_once)
             .map(|_| {
