@@ -115,8 +115,10 @@ pub enum Error {
         why: String,
     },
     /// A value that cannot be stored or used.
-    #[error("encoder `{encoder}`, key {key}, value {index}: {value} {problem}")]
+    #[error("{}encoder `{encoder}`, key {key}, value {index}: {value} {problem}", of_post(post.as_ref()))]
     Value {
+        /// A post that it belongs to, where one is known.
+        post: Option<PostRow>,
         /// The encoder.
         encoder: String,
         /// The row's key.
@@ -130,7 +132,30 @@ pub enum Error {
     },
 }
 
+/// A post, and where it stands in the file of posts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PostRow {
+    /// Its id.
+    pub id: String,
+    /// Its row, counted from 1.
+    pub row: usize,
+}
+
+fn of_post(post: Option<&PostRow>) -> String {
+    let named = |post: &PostRow| format!("post `{}` (row {} of the posts): ", post.id, post.row);
+    post.map(named).unwrap_or_default()
+}
+
 impl Error {
+    /// With the post that a value belongs to; `index` is its place among the posts, from 0.
+    pub fn of_post(mut self, index: usize, id: &str) -> Self {
+        if let Self::Value { post, .. } = &mut self {
+            let (id, row) = (id.to_owned(), index + 1);
+            *post = Some(PostRow { id, row });
+        }
+        self
+    }
+
     pub(crate) fn unfit(store: &Path, problem: impl Into<String>) -> Self {
         Self::Unfit {
             store: store.to_owned(),

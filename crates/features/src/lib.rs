@@ -60,7 +60,7 @@ mod verify;
 mod writer;
 
 pub use encoder_writer::EncoderWriter;
-pub use error::Error;
+pub use error::{Error, PostRow};
 pub use export::Exported;
 pub use inspect::{EncoderReport, Inspection};
 pub use key::Key;

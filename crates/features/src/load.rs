@@ -53,7 +53,11 @@ impl Features {
         let found = found.collect::<Result<Vec<_>, _>>()?;
         let is_kept = fitting(&found, budget);
         let columns = found.into_iter().zip(is_kept);
-        let columns = columns.map(|(found, is_kept)| found.column(is_kept));
+        let columns = columns.map(|(found, is_kept)| {
+            let input = found.table.file.encoder.input;
+            let column = found.column(is_kept);
+            column.map_err(|error| name_post(error, posts, &keys, input))
+        });
         let classifiers = tables.iter().map(|table| table.classifier());
         Ok(Self {
             columns: columns.collect::<Result<_, _>>()?,
@@ -108,6 +112,18 @@ impl Found<'_> {
             values,
             row: self.row,
         })
+    }
+}
+
+/// Adds to a wrong value the first post that it belongs to.
+fn name_post(error: Error, posts: &[Post], keys: &[PostKeys], input: Input) -> Error {
+    let Error::Value { key, .. } = &error else {
+        return error;
+    };
+    let is_of = |keys: &PostKeys| keys.of(input) == Some(*key);
+    match keys.iter().position(is_of) {
+        Some(index) => error.of_post(index, &posts[index].id),
+        None => error,
     }
 }
 

@@ -217,6 +217,7 @@ pub(crate) fn wrong_value(
     problem: &str,
 ) -> crate::Error {
     crate::Error::Value {
+        post: None,
         encoder: spec.name.clone(),
         key,
         index,

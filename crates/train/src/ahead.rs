@@ -16,6 +16,9 @@ const WAITING: usize = 8;
 /// Values of some posts, `[B, width]`, of each encoder that is read; none where no post has any.
 type Gathered = [Option<Vec<f32>>; 4];
 
+/// Why a row cannot be read, and which post it is of.
+type Unread = (usize, Error);
+
 /// The posts of a batch.
 #[derive(Clone, Debug)]
 struct Wanted {
@@ -46,7 +49,7 @@ pub(crate) struct Ahead<'a> {
     dataset: &'a Dataset<'a>,
     batches: std::vec::IntoIter<Wanted>,
     /// What was read from the disk; none when all features are in memory.
-    read: Option<Receiver<Result<Gathered, Error>>>,
+    read: Option<Receiver<Result<Gathered, Unread>>>,
 }
 
 impl<'a> Ahead<'a> {
@@ -80,7 +83,10 @@ impl<'a> Ahead<'a> {
             .next()
             .expect("no more batches are taken than were asked for");
         let mut values = match &self.read {
-            Some(read) => read.recv().expect("the thread reads every batch")?,
+            Some(read) => {
+                let read = read.recv().expect("the thread reads every batch");
+                read.map_err(|(row, error)| error.of_post(row, self.dataset.id(row)))?
+            }
             None => Gathered::default(),
         };
         for (index, column) in self.dataset.columns().into_iter().enumerate() {
@@ -124,7 +130,7 @@ impl<'a> Ahead<'a> {
 fn read_all(
     columns: &[Option<Column>; 4],
     batches: &[Wanted],
-    sender: &SyncSender<Result<Gathered, Error>>,
+    sender: &SyncSender<Result<Gathered, Unread>>,
 ) {
     for wanted in batches {
         let read = read(columns, wanted);
@@ -136,7 +142,7 @@ fn read_all(
 }
 
 /// One after the other: all other threads are busy with the step.
-fn read(columns: &[Option<Column>; 4], wanted: &Wanted) -> Result<Gathered, Error> {
+fn read(columns: &[Option<Column>; 4], wanted: &Wanted) -> Result<Gathered, Unread> {
     let mut values = Gathered::default();
     for (index, (values, column)) in values.iter_mut().zip(columns).enumerate() {
         let rows = wanted.rows(index);
@@ -146,7 +152,8 @@ fn read(columns: &[Option<Column>; 4], wanted: &Wanted) -> Result<Gathered, Erro
         let width = column.width();
         let values = values.insert(vec![0.0; rows.len() * width]);
         for (target, &row) in values.chunks_exact_mut(width).zip(rows) {
-            column.read_row(row, target)?;
+            let read = column.read_row(row, target);
+            read.map_err(|error| (row, error))?;
         }
     }
     Ok(values)

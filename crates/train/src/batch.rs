@@ -25,6 +25,7 @@ const IMAGENET_CLASSES: usize = 1000;
 /// The columns that a head reads, in the order of [`ENCODERS`], and which posts have what.
 #[derive(Clone, Debug)]
 pub struct Dataset<'a> {
+    posts: &'a [Post],
     columns: [Option<&'a Column>; 4],
     has: Vec<Has>,
     /// Why a post cannot be used.
@@ -35,7 +36,7 @@ impl<'a> Dataset<'a> {
     /// Finds the columns that the head of a configuration reads, and checks their shapes.
     pub fn new(
         features: &'a Features,
-        posts: &[Post],
+        posts: &'a [Post],
         config: &Config,
     ) -> Result<Self, DataProblem> {
         let encoders = config.head.encoders();
@@ -54,14 +55,15 @@ impl<'a> Dataset<'a> {
                 expected: "the width of `clip_text`: the two have to come from one model",
             });
         }
-        let posts = posts.iter().zip(&features.image_key);
-        let has = posts.map(|(post, key)| Has {
+        let has = posts.iter().zip(&features.image_key);
+        let has = has.map(|(post, key)| Has {
             text: config.train.missing == Missing::Drop || !post.text.trim().is_empty(),
             image: key.is_some(),
         });
         let has: Vec<_> = has.collect();
         let problems = has.iter().map(|&has| problem(config, has)).collect();
         Ok(Self {
+            posts,
             columns,
             has,
             problems,
@@ -84,6 +86,11 @@ impl<'a> Dataset<'a> {
     /// Why a post cannot be used, if so.
     pub fn problem(&self, row: usize) -> Option<&'static str> {
         self.problems[row]
+    }
+
+    /// A post's id.
+    pub(crate) fn id(&self, row: usize) -> &str {
+        &self.posts[row].id
     }
 
     /// What a post has.

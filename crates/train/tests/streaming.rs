@@ -4,7 +4,9 @@
 
 mod world;
 
-use mmfnd_features::{Features, Store};
+use std::path::PathBuf;
+
+use mmfnd_features::{Features, Key, Store};
 use mmfnd_train::{Config, ENCODERS, Error, RunOptions, RunSummary, train};
 use world::{World, posts};
 
@@ -52,6 +54,44 @@ fn a_run_on_features_that_stay_on_the_disk_is_the_run_on_those_in_memory() {
         let [memory, disk, both] = ["memory", "disk", "both"]
             .map(|name| std::fs::read(world.path(name).join(file)).unwrap());
         assert!(memory == disk && memory == both, "{file}");
+    }
+}
+
+/// A number of the part of an encoder becomes infinite, and the part gets the name of its new contents.
+fn spoil(world: &World, encoder: &str) {
+    let folder = world.path("store/encoders").join(encoder);
+    let parts = std::fs::read_dir(folder).unwrap();
+    let parts = parts.map(|entry| entry.unwrap().path());
+    let is_part = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "parquet");
+    let part = parts.into_iter().find(is_part).unwrap();
+    let mut bytes = std::fs::read(&part).unwrap();
+    let value = half::f16::from_f32(world::row(&world.posts[7], 3)[4]).to_le_bytes();
+    let row: Vec<u8> = (world::row(&world.posts[7], 3).into_iter())
+        .flat_map(|value| half::f16::from_f32(value).to_le_bytes())
+        .collect();
+    let start = bytes.windows(row.len()).position(|window| window == row);
+    let place = start.unwrap() + 8;
+    assert_eq!(bytes[place..place + 2], value);
+    bytes[place..place + 2].copy_from_slice(&half::f16::NAN.to_le_bytes());
+    let hash = Key::of(&bytes).to_string();
+    std::fs::remove_file(&part).unwrap();
+    let name = format!("000000-{}.parquet", &hash[..16]);
+    std::fs::write(part.with_file_name(name), bytes).unwrap();
+}
+
+#[test]
+fn a_number_that_is_none_is_named_with_its_post_in_memory_and_on_the_disk() {
+    let world = World::new(posts(150));
+    spoil(&world, "resnet");
+    let store = Store::open(&world.path("store")).unwrap();
+    let in_memory = Features::load(&store, &world.posts, &ENCODERS);
+    let in_memory = in_memory.unwrap_err().to_string();
+    let on_disk = run(&world, "run", &within(&world, 0));
+    let on_disk = on_disk.unwrap_err().to_string();
+    for error in [in_memory, on_disk] {
+        let expected = "post `p7` (row 8 of the posts): encoder `resnet`, key ";
+        assert!(error.starts_with(expected), "{error}");
+        assert!(error.contains("value 4: NaN is no number"), "{error}");
     }
 }
 

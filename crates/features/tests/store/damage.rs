@@ -195,7 +195,7 @@ fn deleted_links_are_written_anew() {
 
 /// A part with an infinity in it, under the name that such a part would have.
 #[test]
-fn numbers_that_are_none_are_named_with_encoder_and_key() {
+fn numbers_that_are_none_are_named_with_post_encoder_and_key() {
     let fixture = Fixture::filled();
     let part = &fixture.parts("encoders/bert")[0];
     let mut bytes = fs::read(part).unwrap();
@@ -213,6 +213,7 @@ fn numbers_that_are_none_are_named_with_encoder_and_key() {
     fs::write(part.with_file_name(format!("000000-{hash}.parquet")), bytes).unwrap();
     let error = fixture.load(&posts(), &["bert"]).unwrap_err().to_string();
     for expected in [
+        &format!("post `{}` (row 1 of the posts)", posts()[0].id),
         "`bert`",
         &key.to_string(),
         "value 1",

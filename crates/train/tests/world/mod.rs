@@ -98,7 +98,7 @@ fn key(post: &Post, is_image: bool) -> Key {
 }
 
 /// Noise of ±1 around −0.4 for reals and +0.4 for fakes; by a sine, so that no generator is needed.
-fn row(post: &Post, encoder: usize) -> Vec<f32> {
+pub fn row(post: &Post, encoder: usize) -> Vec<f32> {
     let number: usize = post.id[1..].parse().unwrap();
     let shift = if post.label == Some(Label::Fake) {
         0.4
