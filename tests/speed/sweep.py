@@ -7,7 +7,8 @@ on, 15 % each are for validation and test. Both sides: batch 64, AdamW, dropout 
 Ours is the time of the whole process (`--no-best-test`, N jobs of one thread): loading the store, and a run directory with weights and all predictions for each run. Theirs starts when the
 features are in memory as float32 and writes nothing; N threads.
 
-Prints a JSON object on standard output: seconds of each side, their ratio, and the mean test accuracy of each, which has to be about the same.
+Prints a JSON object on standard output: seconds of each side, their ratio, and the mean test accuracy of each, which has to be about the same; and what share of its epochs a sweep
+evaluates that also looks at the test posts after each epoch, as `mmfnd sweep` does unless it is told not to (three experts, a run per thread).
 """
 
 import argparse
@@ -66,17 +67,29 @@ def built(kind: str, name: str) -> Path:
     return next(Path(m["executable"]) for m in map(json.loads, messages) if m.get("executable") and m["target"]["name"] == name)
 
 
+def sweep(a: argparse.Namespace, world: Path, out: Path, *options: str) -> float:
+    """Seconds of a sweep with these options."""
+    shutil.rmtree(out, ignore_errors=True)
+    common = ["--posts", world / "posts.parquet", "--store", world / "store", "--out", out, "--jobs", str(a.threads), "--set", f"train.epochs={a.epochs}"]
+    program = built("--bin", "mmfnd")
+    start = time.perf_counter()
+    run(program, "sweep", *common, *options)
+    return time.perf_counter() - start
+
+
+def evaluation_share(a: argparse.Namespace, world: Path) -> float:
+    """With validation and test posts evaluated after each epoch."""
+    out = a.out / "evaluated"
+    sweep(a, world, out, "--seeds", str(a.threads))
+    reports = [json.loads(line) for path in out.glob("runs/*/metrics.jsonl") for line in path.read_text().splitlines()]
+    assert len(reports) == a.threads * a.epochs and all("test" in report for report in reports)
+    return sum(report["evaluation_seconds"] for report in reports) / sum(report["seconds"] for report in reports)
+
+
 def ours(a: argparse.Namespace, world: Path) -> dict[str, float]:
     """`mmfnd sweep` as a process."""
     out = a.out / "runs"
-    shutil.rmtree(out, ignore_errors=True)
-    program = built("--bin", "mmfnd")
-    start = time.perf_counter()
-    run(
-        program, "sweep", "--posts", world / "posts.parquet", "--store", world / "store", "--out", out, "--grid", f"head.experts=1..{a.experts}",
-        "--seeds", str(a.seeds), "--jobs", str(a.threads), "--set", f"train.epochs={a.epochs}", "--no-best-test",
-    )
-    seconds = time.perf_counter() - start
+    seconds = sweep(a, world, out, "--grid", f"head.experts=1..{a.experts}", "--seeds", str(a.seeds), "--no-best-test")
     records = [json.loads(line) for line in (out / "runs.jsonl").read_text().splitlines()]
     assert len(records) == a.experts * a.seeds and all(record["status"] == "finished" for record in records)
     return {"seconds": seconds, "test_accuracy": float(np.mean([record["test"]["accuracy"] for record in records]))}
@@ -147,6 +160,7 @@ def main():
     result: dict[str, object] = {"posts": a.posts, "runs": a.experts * a.seeds, "epochs": a.epochs, "threads": a.threads}
     if a.side != "theirs":
         result["ours"] = ours(a, world)
+        result["evaluation_share"] = evaluation_share(a, world)
     if a.side != "ours":
         result["theirs"] = theirs(a, exported)
     if a.side == "both":

@@ -119,6 +119,8 @@ def show(result: dict):
             print(f"{name:<8} {row['ours']:>8.3f}s {row['theirs']:>8.3f}s {row['ratio']:>6.2f}")
     print(f"floor of a step {result['floor'] * 1e3:.1f} ms = {result['floor'] / result['step']['theirs']:.2f} of PyTorch's")
     print(f"from reading to the first step's end {result['first_step_s']:.2f} s; evaluation {result['evaluation_share']:.1%} of an epoch ({result['evaluated']} posts)")
+    if row := result.get("sweep"):
+        print(f"evaluation in a sweep that looks at the test posts too {row['evaluation_share']:.1%} of an epoch")
 
 
 def main():

@@ -13,11 +13,11 @@ use crate::adamw::AdamW;
 use crate::batch::{Dataset, labels};
 use crate::clip::clip;
 use crate::config::{Select, TrainConfig};
-use crate::gate_use::{GateUse, gate_use};
+use crate::gate_use::{GateUse, Watch};
 use crate::heads::{Head, Noise, backward};
 use crate::loss::{Loss, cross_entropy};
 use crate::metrics::{Metrics, Scored};
-use crate::predict::{Prediction, pairs, predict};
+use crate::predict::{Prediction, Scorer, pairs};
 use crate::run::EpochReport;
 use crate::schedule::Rates;
 use crate::split::Splits;
@@ -92,10 +92,8 @@ impl Trainer<'_> {
             state.head.valid(),
             self.splits.rows(self.config.select.split()),
         );
-        let selection = self.evaluate(&head, rows)?;
+        let (selection, gates) = self.evaluate(&head, rows)?;
         let test = self.test(&head, &selection)?;
-        let device = self.device.clone().without_autodiff();
-        let gates = gate_use(&head, self.dataset, rows, &device)?;
         let best = state.keep_if_best(&selection);
         let report = EpochReport {
             epoch: state.epoch,
@@ -122,17 +120,18 @@ impl Trainer<'_> {
         state.epoch >= epochs || (patience > 0 && state.epoch - best >= patience)
     }
 
-    /// Metrics of posts at inference.
-    fn evaluate(&self, head: &impl Head, rows: &[usize]) -> Result<Metrics, Error> {
-        let device = self.device.clone().without_autodiff();
-        let predictions = predict(
-            &|inputs| head.forward(inputs, None),
-            self.dataset,
-            rows,
-            &device,
-        )?;
+    /// Metrics of posts at inference, and use of the experts while they were scored.
+    fn evaluate(&self, head: &impl Head, rows: &[usize]) -> Result<(Metrics, Vec<GateUse>), Error> {
+        let scorer = Scorer {
+            forward: &|inputs| head.forward(inputs, None),
+            dataset: self.dataset,
+            device: &self.device.clone().without_autodiff(),
+        };
+        let mut watch = Watch::default();
+        let mut on_gates = |gates, posts| watch.add(gates, posts);
+        let predictions = scorer.predict_watched(rows, &mut on_gates)?;
         let logits = predictions.iter().map(|prediction| prediction.logits);
-        Ok(Metrics::of(&self.scored(rows, logits)))
+        Ok((Metrics::of(&self.scored(rows, logits)), watch.means()))
     }
 
     /// Metrics of the test posts, where they are asked for; what is selected on the test posts has them already.
@@ -147,7 +146,7 @@ impl Trainer<'_> {
         let rows: Vec<_> = self.splits.test.iter().copied().filter(labelled).collect();
         match rows.is_empty() {
             true => Ok(None),
-            false => self.evaluate(head, &rows).map(Some),
+            false => Ok(Some(self.evaluate(head, &rows)?.0)),
         }
     }
 

@@ -1,16 +1,10 @@
 //! What a head's gates make of its experts: shares and entropy, and a warning when a group of experts is no group any more.
 
-use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use crate::Error;
-use crate::batch::Dataset;
-use crate::heads::{GateShares, Head};
+use crate::heads::GateShares;
 use crate::weights::numbers;
 
-/// Posts that are looked at, at even distances: shares are means, and an epoch has better things to do.
-const POSTS: usize = 1024;
-const BATCH: usize = 64;
 /// Share of a group that makes one of its experts the whole group.
 const DOMINANT: f64 = 0.95;
 /// Share of a gate below which a group is of no use to it.
@@ -105,38 +99,34 @@ impl Sums {
     }
 }
 
-/// Use of all gates of a head that is on a device without autodiff.
-pub(crate) fn gate_use(
-    head: &impl Head,
-    dataset: &Dataset,
-    rows: &[usize],
-    device: &Device,
-) -> Result<Vec<GateUse>, Error> {
-    let mut all: Vec<Sums> = Vec::new();
-    if !head.has_gates() {
-        return Ok(Vec::new());
-    }
-    let distance = rows.len().div_ceil(POSTS).max(1);
-    let rows: Vec<_> = rows.iter().copied().step_by(distance).collect();
-    let batches: Vec<_> = rows.chunks(BATCH).map(<[_]>::to_vec).collect();
-    let count = batches.len();
-    let mut ahead = dataset.ahead(batches);
-    for _ in 0..count {
-        for of in head.gates(&ahead.next(device)?) {
-            let index = all.iter().position(|sums| sums.gate == of.gate);
+/// Use of all gates of a head, gathered batch by batch while posts are scored.
+#[derive(Default)]
+pub(crate) struct Watch(Vec<Sums>);
+
+impl Watch {
+    /// The first `posts` of a batch; the rest of it are there to fill it up.
+    pub fn add(&mut self, gates: Vec<GateShares>, posts: usize) {
+        for of in gates {
+            let index = self.0.iter().position(|sums| sums.gate == of.gate);
             let index = index.unwrap_or_else(|| {
-                all.push(Sums::new(&of));
-                all.len() - 1
+                self.0.push(Sums::new(&of));
+                self.0.len() - 1
             });
-            all[index].add(&numbers(of.shares));
+            let sums = &mut self.0[index];
+            sums.add(&numbers(of.shares)[..posts * sums.shares.len()]);
         }
     }
-    Ok(all.into_iter().map(Sums::means).collect())
+
+    /// Means over all posts.
+    pub fn means(self) -> Vec<GateUse> {
+        self.0.into_iter().map(Sums::means).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::{Device, Tensor};
 
     fn use_of(shares: &[&[f64]]) -> GateUse {
         let groups = ["unimodal", "shared"].iter().zip(shares);
@@ -178,5 +168,22 @@ mod tests {
         assert_eq!(means.groups[0].shares, [0.75]);
         assert_eq!(means.groups[1].shares, [0.25]);
         assert!((means.entropy - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn posts_that_fill_up_a_batch_do_not_count() {
+        let device = Device::flex();
+        let gates = |shares: [[f32; 2]; 2]| GateShares {
+            gate: "g".into(),
+            groups: vec![("unimodal", 1), ("shared", 1)],
+            shares: Tensor::from_floats(shares, &device),
+        };
+        let mut watch = Watch::default();
+        watch.add(vec![gates([[0.5, 0.5], [1.0, 0.0]])], 2);
+        watch.add(vec![gates([[0.0, 1.0], [1.0, 0.0]])], 1);
+        let means = watch.means();
+        assert_eq!(means.len(), 1);
+        assert_eq!(means[0].groups[0].shares, [0.5]);
+        assert_eq!(means[0].groups[1].shares, [0.5]);
     }
 }

@@ -11,7 +11,7 @@ use mmfnd_posts::{Columns, Label, Post, Split, TableColumn, write_table};
 use crate::batch::{Dataset, specs};
 use crate::config::Config;
 use crate::error::DataProblem;
-use crate::heads::{Has, Head, Init, Inputs, Output};
+use crate::heads::{GateShares, Has, Head, Init, Inputs, Output};
 use crate::metrics::p_fake;
 use crate::run::{RunDir, RunInfo};
 use crate::weights::{self, numbers};
@@ -109,8 +109,12 @@ impl Model {
         let dataset = Dataset::new(features, posts, &self.config)?;
         let is_usable = |row: &&usize| dataset.problem(**row).is_none();
         let usable: Vec<_> = rows.iter().filter(is_usable).copied().collect();
-        let predictions = predict(&self.forward, &dataset, &usable, &self.device)?;
-        let mut predictions = predictions.into_iter();
+        let scorer = Scorer {
+            forward: &self.forward,
+            dataset: &dataset,
+            device: &self.device,
+        };
+        let mut predictions = scorer.predict(&usable)?.into_iter();
         let next = |row: &usize| is_usable(&row).then(|| predictions.next()).flatten();
         Ok(rows.iter().map(next).collect())
     }
@@ -134,34 +138,52 @@ impl Model {
     }
 }
 
-/// Predictions of a head that is on a device without autodiff. Posts that have the same go into a batch together, so that masks are the same for all of it.
-pub(crate) fn predict(
-    forward: &dyn Fn(Inputs) -> Output,
-    dataset: &Dataset,
-    rows: &[usize],
-    device: &burn::tensor::Device,
-) -> Result<Vec<Prediction>, Error> {
-    let mut groups: BTreeMap<Has, Vec<usize>> = BTreeMap::new();
-    for (index, &row) in rows.iter().enumerate() {
-        groups.entry(dataset.has(row)).or_default().push(index);
+/// What scores posts: a head on a device without autodiff.
+#[derive(Clone, Copy)]
+pub(crate) struct Scorer<'a> {
+    pub forward: &'a dyn Fn(Inputs) -> Output,
+    pub dataset: &'a Dataset<'a>,
+    pub device: &'a burn::tensor::Device,
+}
+
+impl Scorer<'_> {
+    /// Predictions of these rows.
+    pub fn predict(&self, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
+        self.predict_watched(rows, &mut |_, _| ())
     }
-    let chunks: Vec<_> = (groups.iter())
-        .flat_map(|(has, indices)| indices.chunks(BATCH).map(move |chunk| (*has, chunk)))
-        .collect();
-    let padded = |(_, chunk): &(Has, &[usize])| {
-        let mut batch: Vec<_> = chunk.iter().map(|&index| rows[index]).collect();
-        batch.resize(BATCH, batch[0]);
-        batch
-    };
-    let mut ahead = dataset.ahead(chunks.iter().map(padded).collect());
-    let mut predictions = vec![None; rows.len()];
-    for (has, chunk) in chunks {
-        let batch = read(forward(ahead.next(device)?), has);
-        for (&index, prediction) in chunk.iter().zip(batch) {
-            predictions[index] = Some(prediction);
+
+    /// [`Scorer::predict`]; `watch` is given what the gates of each batch said, and how many of its posts count. Posts that have the same go into a batch together, so
+    /// that masks are the same for all of it.
+    pub fn predict_watched(
+        &self,
+        rows: &[usize],
+        watch: &mut dyn FnMut(Vec<GateShares>, usize),
+    ) -> Result<Vec<Prediction>, Error> {
+        let mut groups: BTreeMap<Has, Vec<usize>> = BTreeMap::new();
+        for (index, &row) in rows.iter().enumerate() {
+            let has = self.dataset.has(row);
+            groups.entry(has).or_default().push(index);
         }
+        // posts that have all come first, so that a head's parts are met in its own order
+        let chunks: Vec<_> = (groups.iter().rev())
+            .flat_map(|(has, indices)| indices.chunks(BATCH).map(move |chunk| (*has, chunk)))
+            .collect();
+        let padded = |(_, chunk): &(Has, &[usize])| {
+            let mut batch: Vec<_> = chunk.iter().map(|&index| rows[index]).collect();
+            batch.resize(BATCH, batch[0]);
+            batch
+        };
+        let mut ahead = self.dataset.ahead(chunks.iter().map(padded).collect());
+        let mut predictions = vec![None; rows.len()];
+        for (has, chunk) in chunks {
+            let mut output = (self.forward)(ahead.next(self.device)?);
+            watch(std::mem::take(&mut output.gates), chunk.len());
+            for (&index, prediction) in chunk.iter().zip(read(output, has)) {
+                predictions[index] = Some(prediction);
+            }
+        }
+        Ok(predictions.into_iter().flatten().collect())
     }
-    Ok(predictions.into_iter().flatten().collect())
 }
 
 /// The predictions of a batch of posts that have the same.

@@ -14,7 +14,7 @@ use crate::fit::{State, Trainer};
 use crate::heads::{Head, Init, Sizes};
 use crate::loss::Loss;
 use crate::metrics::Metrics;
-use crate::predict::{Prediction, predict, write_run};
+use crate::predict::{Prediction, Scorer, write_run};
 use crate::resnet_layer::ResnetLayer;
 use crate::run::{BestTest, Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
 use crate::schedule::Rates;
@@ -292,7 +292,12 @@ fn finish(
     let rows = splits.map(|split| trainer.splits.rows(split));
     let device = trainer.device.clone().without_autodiff();
     let forward = |inputs| head.forward(inputs, None);
-    let predict = |rows: &[usize]| predict(&forward, trainer.dataset, rows, &device);
+    let scorer = Scorer {
+        forward: &forward,
+        dataset: trainer.dataset,
+        device: &device,
+    };
+    let predict = |rows: &[usize]| scorer.predict(rows);
     let predictions = [predict(rows[0])?, predict(rows[1])?, predict(rows[2])?];
     let of =
         |index: usize| -> Option<Metrics> { trainer.metrics(rows[index], &predictions[index]) };

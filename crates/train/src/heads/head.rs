@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{GateShares, Has, Init, Inputs, Noise, Output, Sizes};
+use super::{Has, Init, Inputs, Noise, Output, Sizes};
 
 /// A network over cached features. A new one is a file here and a line in `registry.rs`.
 pub trait Head: Module + 'static {
@@ -57,16 +57,6 @@ pub trait Head: Module + 'static {
     /// # Shapes
     /// As [`Inputs`] and [`Output`] say.
     fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output;
-
-    /// Whether it has gates over experts.
-    fn has_gates(&self) -> bool {
-        false
-    }
-
-    /// What its gates give to their experts, at inference.
-    fn gates(&self, _inputs: &Inputs) -> Vec<GateShares> {
-        Vec::new()
-    }
 }
 
 /// An option as `mmfnd heads` shows it.

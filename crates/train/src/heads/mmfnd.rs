@@ -157,8 +157,11 @@ impl Head for Mmfnd {
     }
 
     fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output {
-        let (text, image) = (|| self.text(&inputs, noise), || self.image(&inputs, noise));
+        let (mut gates, mut image_gates) = (Vec::new(), Vec::new());
+        let text = || self.text(&inputs, noise, &mut gates);
+        let image = || self.image(&inputs, noise, &mut image_gates);
         let (text, image, cuts) = fork(&inputs.device(), text, image);
+        gates.extend(image_gates);
         let [text_unimodal, cross_text] = text; // f^t  [B, D]
         let [image_unimodal, cross_image] = image; // f^v  [B, D]
         let similarity = inputs.similarity(); // Eq. 3  [B]
@@ -182,32 +185,22 @@ impl Head for Mmfnd {
             cross_modal,
             aggregate,
             cuts,
+            gates,
         }
-    }
-
-    fn has_gates(&self) -> bool {
-        self.text_ple.is_some() || self.image_ple.is_some()
-    }
-
-    fn gates(&self, inputs: &Inputs) -> Vec<GateShares> {
-        let text = self.projected_text(inputs, None);
-        let image = self.projected_image(inputs, None);
-        let modalities = [
-            ("text_ple", &self.text_ple, text),
-            ("image_ple", &self.image_ple, image),
-        ];
-        let gates = |(path, ple, x): (&str, &Option<Ple>, Option<Tensor<2>>)| {
-            Some(ple.as_ref()?.gates(path, x?))
-        };
-        modalities.into_iter().filter_map(gates).flatten().collect()
     }
 }
 
 impl Mmfnd {
     /// Steps 1 and 3 to 6 of the text: f^t and the cross-modal part.  `[B, D]`
-    fn text(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
+    fn text(
+        &self,
+        inputs: &Inputs,
+        noise: Option<Noise>,
+        gates: &mut Vec<GateShares>,
+    ) -> [Option<Tensor<2>>; 2] {
         let projected = self.projected_text(inputs, noise);
-        branch(&self.text_ple, &self.text_mapping, projected)
+        let ple = ("text_ple", &self.text_ple);
+        branch(ple, &self.text_mapping, projected, gates)
     }
 
     /// Steps 1, 3 and 4 of the text.  `[B, D]`
@@ -224,9 +217,15 @@ impl Mmfnd {
     }
 
     /// Steps 2 to 6 of the picture: f^v and the cross-modal part.  `[B, D]`
-    fn image(&self, inputs: &Inputs, noise: Option<Noise>) -> [Option<Tensor<2>>; 2] {
+    fn image(
+        &self,
+        inputs: &Inputs,
+        noise: Option<Noise>,
+        gates: &mut Vec<GateShares>,
+    ) -> [Option<Tensor<2>>; 2] {
         let projected = self.projected_image(inputs, noise);
-        branch(&self.image_ple, &self.image_mapping, projected)
+        let ple = ("image_ple", &self.image_ple);
+        branch(ple, &self.image_mapping, projected, gates)
     }
 
     /// Steps 2 to 4 of the picture.  `[B, D]`
@@ -306,17 +305,19 @@ impl Mmfnd {
     }
 }
 
-/// Steps 5 and 6 of one modality; without experts both tasks read the projection.
+/// Steps 5 and 6 of one modality; without experts both tasks read the projection. At inference its gates are watched.
 fn branch(
-    ple: &Option<Ple>,
+    (path, ple): (&str, &Option<Ple>),
     mapping: &Option<Mapping>,
     x: Option<Tensor<2>>,
+    gates: &mut Vec<GateShares>,
 ) -> [Option<Tensor<2>>; 2] {
     let Some(x) = x else {
         return [None, None];
     };
     let (unimodal, cross_modal) = match ple {
-        Some(ple) => ple.forward(x),
+        Some(ple) if x.is_autodiff() => ple.forward(x),
+        Some(ple) => ple.forward_watched(x, path, gates),
         None => (x.clone(), x),
     };
     let unimodal = mapping

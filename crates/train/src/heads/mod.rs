@@ -165,6 +165,8 @@ pub struct Output {
     pub aggregate: Tensor<2>,
     /// Where the graph is cut; [`backward`] takes them.
     pub cuts: Vec<Cut>,
+    /// What each gate gives to its experts, of posts that have the gate's modality; at inference only, not on an autodiff device.
+    pub gates: Vec<GateShares>,
 }
 
 impl Output {
@@ -180,6 +182,7 @@ impl Output {
             cross_modal: None,
             aggregate,
             cuts: Vec::new(),
+            gates: Vec::new(),
         }
     }
 }

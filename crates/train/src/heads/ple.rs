@@ -157,19 +157,18 @@ impl Ple {
         (streams.unimodal, streams.cross_modal)
     }
 
-    /// What the gates of all levels give to their experts; `path` is that of this network among the weights.
-    ///
-    /// # Shapes
-    /// - `x`: `[B, D]`
-    pub fn gates(&self, path: &str, x: Tensor<2>) -> Vec<GateShares> {
+    /// [`Ple::forward`], and into `gates` what the gates of all levels give to their experts; `path` is that of this network among the weights.
+    pub fn forward_watched(
+        &self,
+        x: Tensor<2>,
+        path: &str,
+        gates: &mut Vec<GateShares>,
+    ) -> (Tensor<2>, Tensor<2>) {
         let mut streams = Streams::of(x);
-        let mut gates = Vec::new();
         for (index, level) in self.levels.iter().enumerate() {
             gates.extend(level.gates(&format!("{path}.levels.{index}"), &streams));
-            if index + 1 < self.levels.len() {
-                streams = level.forward(streams);
-            }
+            streams = level.forward(streams);
         }
-        gates
+        (streams.unimodal, streams.cross_modal)
     }
 }
