@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use mmfnd_posts::write_posts;
+use mmfnd_posts::{Label, Split, write_posts};
+use mmfnd_train::ENCODERS;
 use serde_json::Value;
 
 use crate::program::{Mmfnd, Ran};
 use crate::train::SMALL;
-use crate::train::world::{World, posts};
+use crate::train::world::{World, posts, write_store};
 
 fn world(count: usize) -> World {
     let world = World::new(posts(count));
@@ -19,9 +20,14 @@ fn world(count: usize) -> World {
 
 /// A subcommand on the world's posts and store, with small heads.
 fn command(world: &World, name: &str, out: &str, more: &[&str]) -> Mmfnd {
+    let store = world.path("store").display().to_string();
+    command_without_store(world, name, out, &[&["--store", &store], more].concat())
+}
+
+fn command_without_store(world: &World, name: &str, out: &str, more: &[&str]) -> Mmfnd {
     let path = |name| world.path(name).display().to_string();
     let mut arguments = vec![name.to_owned(), "--posts".into(), path("posts.parquet")];
-    arguments.extend(["--store".into(), path("store"), "--out".into(), path(out)]);
+    arguments.extend(["--out".into(), path(out)]);
     for setting in SMALL {
         arguments.extend(["--set".to_owned(), setting.into()]);
     }
@@ -135,7 +141,7 @@ fn a_sweep_trains_every_point_with_every_seed_and_sums_up() {
     let csv = fs::read_to_string(folder.join("summary.csv")).unwrap();
     assert_eq!(csv.lines().count(), 5);
     assert!(csv.starts_with(
-        "head.experts,train.learning_rate,seeds,failed,best,reference,validation_accuracy_mean,"
+        "head.experts,train.learning_rate,seeds,failed,collapsed,best,reference,validation_accuracy_mean,"
     ));
 }
 
@@ -271,8 +277,7 @@ fn another_sweep_in_the_same_folder_is_refused() {
         .fails()
         .expect_stderr("--no-best-test");
     let mut posts = world.posts.clone();
-    posts[3].text = "changed".into();
-    posts.truncate(3);
+    posts[3].label = None;
     write_posts(&world.path("posts.parquet"), &posts).unwrap();
     sweep(&world, "sweep", &[])
         .fails()
@@ -293,6 +298,73 @@ fn a_wrong_axis_is_named_before_anything_is_written() {
     refused("train.seed=1..3").expect_stderr("--seeds");
     refused("head.experts=2,2").expect_stderr("twice");
     assert!(!world.path("sweep").exists());
+}
+
+#[test]
+fn what_every_run_would_fail_with_is_one_error_before_anything_is_written() {
+    let world = world(96);
+    let refused = |name: &str, more: &[&str]| {
+        let ran = command(&world, name, "sweep", more).fails();
+        assert!(!ran.stderr.contains("failed:"), "{ran:?}");
+        assert!(!world.path("sweep").exists(), "nothing is written");
+        ran
+    };
+    let mut posts = world.posts.clone();
+    posts.retain(|post| post.split == Split::Test || post.label == Some(Label::Fake));
+    write_posts(&world.path("posts.parquet"), &posts).unwrap();
+    for name in ["sweep", "ablate"] {
+        refused(name, &[]).expect_stderr("all 36 posts of split `train` are fake: both classes");
+    }
+    let mut posts = world.posts.clone();
+    posts.retain(|post| post.split == Split::Train || post.label == Some(Label::Real));
+    write_posts(&world.path("posts.parquet"), &posts).unwrap();
+    let axis = ["--grid", "train.select=validation,test"];
+    refused("sweep", &axis).expect_stderr("all 12 posts of split `test` are real");
+    posts.retain(|post| post.split == Split::Test);
+    write_posts(&world.path("posts.parquet"), &posts).unwrap();
+    refused("sweep", &[]).expect_stderr("split `train` has no post that can be used");
+}
+
+#[test]
+fn a_point_that_needs_what_the_store_lacks_is_named_with_the_command() {
+    let world = world(96);
+    write_store(&world.path("small"), &world.posts, &ENCODERS[..3], "1f2e");
+    let small = world.path("small").display().to_string();
+    let options = ["--store", &small, "--grid", "head.ablation=text-only,none"];
+    let ran = command_without_store(&world, "sweep", "sweep", &options).fails();
+    ran.expect_stderr("no features of encoder `resnet` in the store")
+        .expect_stderr("`mmfnd encode --posts");
+    assert!(!world.path("sweep").exists());
+}
+
+#[test]
+fn experts_that_have_collapsed_are_told_at_the_end() {
+    let world = world(96);
+    let ran = sweep(&world, "sweep", &[]).succeeds();
+    let path = world.path("sweep/runs.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    let quiet = text.matches(r#""collapsed":[]"#).count();
+    assert_eq!(ran.stdout.contains("warning: groups of experts"), quiet < 8);
+    let lines = text.lines().map(|line| {
+        let mut record: Value = serde_json::from_str(line).unwrap();
+        let is_second = record["point"]["head.experts"] == 2 && record["seed"] == 2;
+        record["collapsed"] = match is_second {
+            true => vec!["gate: group `shared` gets 0.1 %"].into(),
+            false => Value::Array(Vec::new()),
+        };
+        record.to_string() + "\n"
+    });
+    let lines: String = lines.collect();
+    fs::write(&path, lines).unwrap();
+    let ran = sweep(&world, "sweep", &[]).succeeds();
+    assert_narrow(&ran);
+    let lines = ran.stdout.lines();
+    let lines: Vec<_> = lines.filter(|line| line.contains("in 1 of 2")).collect();
+    assert_eq!(lines.len(), 2, "{ran:?}");
+    assert!(lines[0].ends_with("in 1 of 2 runs, seeds 2"), "{ran:?}");
+    let summary = json(&world.path("sweep/summary.json"));
+    let said = &summary["points"][2]["collapsed"]["2"][0];
+    assert_eq!(said, "gate: group `shared` gets 0.1 %");
 }
 
 #[test]

@@ -93,11 +93,14 @@ fn a_run_is_trained_evaluated_and_used() {
         store.to_str().unwrap(),
         "--json",
     ];
-    let anew = Mmfnd::new(["evaluate", run_path].into_iter().chain(anew))
-        .succeeds()
-        .stdout;
-    let anew: serde_json::Value = serde_json::from_str(&anew).unwrap();
-    assert_eq!(anew["test"], shown["test"]);
+    for budget in [&[][..], &["--memory-budget", "0"]] {
+        let arguments = [&["evaluate", run_path], &anew[..], budget].concat();
+        let ran = Mmfnd::new(arguments).succeeds();
+        let is_streamed = ran.stderr.contains("read from the store as needed");
+        assert_eq!(is_streamed, !budget.is_empty(), "{ran:?}");
+        let anew: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(anew["test"], shown["test"]);
+    }
 
     predict(&world, "store", "p.csv")
         .succeeds()
@@ -106,6 +109,17 @@ fn a_run_is_trained_evaluated_and_used() {
     let head = "post_id,label,p_fake,attention_text,attention_image,attention_cross,similarity";
     assert_eq!(lines.lines().next(), Some(head));
     assert_eq!(lines.lines().count(), 241);
+    let mut streamed = predict(&world, "store", "streamed.csv").command();
+    let streamed = streamed.args(["--memory-budget", "0"]).output().unwrap();
+    let said = String::from_utf8_lossy(&streamed.stderr);
+    assert!(
+        said.contains("bert, clip_text, clip_image, resnet read"),
+        "{said}"
+    );
+    assert_eq!(
+        fs::read_to_string(world.path("streamed.csv")).unwrap(),
+        lines
+    );
 }
 
 #[test]
@@ -242,11 +256,21 @@ fn heads_are_listed_with_their_options_and_can_be_trained() {
 
 #[test]
 fn a_device_that_is_not_built_in_is_named_with_its_feature() {
-    if cfg!(feature = "wgpu") {
-        return;
+    let built = [
+        ("wgpu", cfg!(feature = "wgpu")),
+        ("cuda", cfg!(feature = "cuda")),
+    ];
+    let world = world(16);
+    for (device, _) in built.into_iter().filter(|(_, is_built)| !is_built) {
+        for command in ["train", "sweep"] {
+            let missing = world.path("missing").display().to_string(); // the device comes first
+            let arguments = [command, "--posts", &missing, "--store", &missing];
+            let more = ["--out", &missing, "--device", device];
+            let ran = Mmfnd::new(arguments.iter().chain(&more)).fails();
+            ran.expect_stderr(&format!("device `{device}` is not in this program"))
+                .expect_stderr(&format!("--features {device}"));
+        }
     }
-    let ran = train(&world(16), "run", &["--device", "wgpu"]).fails();
-    ran.expect_stderr("--features wgpu");
 }
 
 #[test]

@@ -10,6 +10,8 @@ use mmfnd_posts::{Post, Split};
 use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
 use mmfnd_train::{Device, Metrics, Model, Prediction, RunDir, RunInfo, RunMetrics, Selection};
 
+use crate::train::load;
+
 /// Show how good a run is on a split, in the paper's layout
 ///
 /// Without --posts the figures are those that the run wrote; with --posts and --store they are computed anew, with the accuracy by cause where posts name one.
@@ -30,6 +32,9 @@ pub struct Arguments {
     /// Feature store with their features
     #[arg(long, value_name = "DIR", requires = "posts")]
     store: Option<PathBuf>,
+    /// Most megabytes of features in memory; what does not fit is read from the store as it is needed, with the same result
+    #[arg(long, value_name = "MB", requires = "store")]
+    memory_budget: Option<u64>,
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
@@ -43,7 +48,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let (Some(posts), Some(store)) = (&arguments.posts, &arguments.store) {
         let posts = mmfnd_posts::read_posts(posts)?;
         let model = Model::load(&arguments.run, arguments.device)?;
-        let features = Features::load(&Store::open(store)?, &posts, model.encoders())?;
+        let store = Store::open(store)?;
+        let features = load(&store, &posts, model.encoders(), arguments.memory_budget)?;
         let computed;
         (computed, causes) = evaluate(&model, &features, &posts, arguments.split)?;
         *split_mut(&mut metrics, arguments.split) = computed;

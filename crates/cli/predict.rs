@@ -3,11 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use mmfnd_encode::{Options, Preset};
-use mmfnd_features::{Features, Store};
+use mmfnd_features::Store;
 use mmfnd_posts::{Label, Post};
 use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
 use crate::encode;
+use crate::train::load;
 
 /// Score posts with a trained head
 ///
@@ -32,6 +33,9 @@ pub struct Arguments {
     /// With --preset: append the text in the pictures for BERT, as the training posts had it
     #[arg(long, requires = "preset")]
     with_ocr: bool,
+    /// Most megabytes of features in memory; what does not fit is read from the store as it is needed, with the same result
+    #[arg(long, value_name = "MB")]
+    memory_budget: Option<u64>,
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
@@ -48,7 +52,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         encode::encode_posts(posts, &preset, &arguments.store, &Options::default())?;
     }
     let store = Store::open(&arguments.store)?;
-    let features = Features::load(&store, &posts, model.encoders())?;
+    let features = load(&store, &posts, model.encoders(), arguments.memory_budget)?;
     let rows: Vec<_> = (0..posts.len()).collect();
     let predictions = model.predict(&features, &posts, &rows)?;
     write_predictions(

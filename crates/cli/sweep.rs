@@ -7,13 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use mmfnd_features::{Features, Store};
+use mmfnd_features::Store;
 use mmfnd_train::grid::Grid;
 use mmfnd_train::{Device, Event, RunRecord, Summary, Sweep, SweepOptions};
 
 use crate::progress::Stage;
 use crate::sweep_table::{Names, SweepTable};
-use crate::train::{commit, say_what_streams};
+use crate::train::{commit, load};
 
 /// Train every point of a grid with several seeds, several runs at once
 ///
@@ -76,12 +76,10 @@ pub(crate) fn sweep(
     common: Common,
     (reference, names): (Option<usize>, &Names),
 ) -> anyhow::Result<()> {
+    common.device.open()?; // before anything is read
     let posts = mmfnd_posts::read_posts(&common.posts)?;
     let store = Store::open(&common.store)?;
-    let budget = common.memory_budget;
-    let budget = budget.map_or(u64::MAX, |megabytes| megabytes.saturating_mul(1_000_000));
-    let features = Features::load_within(&store, &posts, &encoders(grid), budget)?;
-    say_what_streams(&features);
+    let features = load(&store, &posts, &encoders(grid), common.memory_budget)?;
     let options = SweepOptions {
         jobs: common.jobs(),
         out: common.out,

@@ -245,6 +245,28 @@ impl SweepTable<'_> {
     }
 }
 
+impl SweepTable<'_> {
+    /// Points of which a run has lost a group of experts.
+    fn collapsed(&self, labels: &Labels) -> Vec<String> {
+        let points = self.rows(labels);
+        let points = points.filter(|(_, point)| !point.collapsed.is_empty());
+        let mut lines: Vec<_> = points
+            .map(|(name, point)| {
+                let seeds: Vec<_> = point.collapsed.keys().map(u64::to_string).collect();
+                let (seeds, runs) = (seeds.join(", "), point.seeds.len());
+                let collapsed = point.collapsed.len();
+                let name = name.trim_end();
+                format!("{name}  in {collapsed} of {runs} runs, seeds {seeds}")
+            })
+            .collect();
+        if !lines.is_empty() {
+            let title = "warning: groups of experts have collapsed in the epochs chosen (`collapsed` in the summary)";
+            lines.splice(0..0, [String::new(), title.to_owned()]);
+        }
+        lines
+    }
+}
+
 impl fmt::Display for SweepTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels = self.labels();
@@ -255,6 +277,7 @@ impl fmt::Display for SweepTable<'_> {
             lines.extend(self.classes(&labels));
         }
         lines.extend(self.comparisons(&labels));
+        lines.extend(self.collapsed(&labels));
         lines
             .iter()
             .try_for_each(|line| writeln!(f, "{}", line.trim_end()))

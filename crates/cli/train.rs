@@ -55,13 +55,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut settings = arguments.settings;
     settings.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
     let config = Config::read(arguments.config.as_deref(), &settings)?;
+    arguments.device.open()?; // before anything is read
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     let store = Store::open(&arguments.store)?;
-    let budget = arguments
-        .memory_budget
-        .map_or(u64::MAX, |megabytes| megabytes.saturating_mul(1_000_000));
-    let features = Features::load_within(&store, &posts, &config.head.encoders(), budget)?;
-    say_what_streams(&features);
+    let encoders = config.head.encoders();
+    let features = load(&store, &posts, &encoders, arguments.memory_budget)?;
     let options = RunOptions {
         out: arguments.out,
         device: arguments.device,
@@ -75,8 +73,15 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     print(&summary, &options.out).context("cannot print the summary")
 }
 
-/// Names the features that stay on the disk.
-pub(crate) fn say_what_streams(features: &Features) {
+/// Features of posts, at most `budget` megabytes of them in memory; names those that stay on the disk.
+pub(crate) fn load(
+    store: &Store,
+    posts: &[Post],
+    encoders: &[&str],
+    budget: Option<u64>,
+) -> anyhow::Result<Features> {
+    let budget = budget.map_or(u64::MAX, |megabytes| megabytes.saturating_mul(1_000_000));
+    let features = Features::load_within(store, posts, encoders, budget)?;
     let columns = features.specs.iter().zip(&features.columns);
     let on_disk = columns.filter(|(_, column)| column.is_on_disk());
     let names: Vec<&str> = on_disk.map(|(spec, _)| spec.name.as_str()).collect();
@@ -87,6 +92,7 @@ pub(crate) fn say_what_streams(features: &Features) {
             names.join(", ")
         );
     }
+    Ok(features)
 }
 
 /// The git commit that this program was built from, where the build said so.

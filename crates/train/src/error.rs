@@ -31,7 +31,7 @@ pub enum Error {
         problem: String,
     },
     /// Posts or features that cannot be trained on.
-    #[error("{0}")]
+    #[error(transparent)]
     Data(#[from] DataProblem),
     /// A run directory that cannot be written to or read.
     #[error("`{path}` {problem}")]
@@ -78,7 +78,9 @@ pub enum DataProblem {
         left_out: usize,
     },
     /// Nothing to tell apart.
-    #[error("all {posts} posts of split `{split}` are {label}; both classes are needed")]
+    #[error(
+        "all {posts} posts of split `{split}` are {label}: both classes are needed; add posts of the other one, or change their column `split`"
+    )]
     OneClass {
         /// The split.
         split: Split,

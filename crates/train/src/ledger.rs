@@ -39,6 +39,9 @@ pub struct RunRecord {
     pub seconds: f64,
     /// The epoch that was chosen.
     pub selection: Option<Selection>,
+    /// Groups of experts that have collapsed in that epoch, and where.
+    #[serde(default)] // earlier versions did not say
+    pub collapsed: Vec<String>,
     /// Of the validation posts, at that epoch.
     pub validation: Option<Metrics>,
     /// Of the test posts, at that epoch.
@@ -154,6 +157,7 @@ mod tests {
             error: None,
             seconds: 0.5,
             selection: None,
+            collapsed: Vec::new(),
             validation: None,
             test: None,
             best_test: None,

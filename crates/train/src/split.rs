@@ -49,10 +49,12 @@ impl Splits {
                 _ => splits.rows_mut(post.split).push(row),
             }
         }
+        splits.check(posts, Split::Train)?;
         if splits.validation.is_empty() && config.select == Select::Validation {
             splits.make_validation(posts, picture, config)?;
+            splits.check(posts, Split::Train)?;
         }
-        splits.check(posts, config)?;
+        splits.check(posts, config.select.split())?;
         Ok(splits)
     }
 
@@ -74,27 +76,21 @@ impl Splits {
     }
 
     /// Both classes where weights are fitted and where the epoch is selected.
-    fn check(&self, posts: &[Post], config: &TrainConfig) -> Result<(), DataProblem> {
-        for split in [Split::Train, config.select.split()] {
-            let mut labels = self.rows(split).iter().filter_map(|&row| posts[row].label);
-            let Some(label) = labels.next() else {
-                let left_out = self
-                    .left_out
-                    .iter()
-                    .filter(|(row, _)| posts[*row].split == split);
-                let left_out = left_out.count();
-                return Err(DataProblem::Empty { split, left_out });
-            };
-            if labels.all(|other| other == label) {
-                let posts = self.rows(split).len();
-                return Err(DataProblem::OneClass {
-                    split,
-                    posts,
-                    label,
-                });
-            }
+    fn check(&self, posts: &[Post], split: Split) -> Result<(), DataProblem> {
+        let mut labels = self.rows(split).iter().filter_map(|&row| posts[row].label);
+        let Some(label) = labels.next() else {
+            let is_of = |(row, _): &&(usize, &str)| posts[*row].split == split;
+            let left_out = self.left_out.iter().filter(is_of).count();
+            return Err(DataProblem::Empty { split, left_out });
+        };
+        match labels.all(|other| other == label) {
+            false => Ok(()),
+            true => Err(DataProblem::OneClass {
+                posts: self.rows(split).len(),
+                split,
+                label,
+            }),
         }
-        Ok(())
     }
 
     /// Moves groups of training posts to validation; by event and picture, or by picture alone where one event dominates.

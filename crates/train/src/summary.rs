@@ -47,6 +47,9 @@ pub struct PointSummary {
     pub seeds: Vec<u64>,
     /// Seeds whose runs failed.
     pub failed: Vec<u64>,
+    /// Seeds in whose chosen epoch a group of experts has collapsed, and what is said of it.
+    #[serde(default)] // earlier versions did not say
+    pub collapsed: BTreeMap<u64, Vec<String>>,
     /// Whether the epochs were chosen by the test posts.
     pub optimistic: bool,
     /// Of the validation posts.
@@ -201,9 +204,14 @@ impl PointSummary {
             let metrics: Option<Vec<_>> = finished.iter().map(|record| of(record)).collect();
             metrics.and_then(|metrics| Figures::of(&metrics))
         };
+        let collapsed = |record: &&RunRecord| {
+            let groups = record.collapsed.clone();
+            (!groups.is_empty()).then_some((record.seed, groups))
+        };
         Self {
             name: String::new(),
             point: BTreeMap::new(),
+            collapsed: finished.iter().filter_map(collapsed).collect(),
             seeds: seeds(&finished),
             failed: seeds(&failed),
             optimistic: false,

@@ -50,6 +50,10 @@ fn columns(summary: &Summary) -> Vec<(String, TableColumn)> {
             "failed".to_owned(),
             integer(&|_, point| Some(point.failed.len())),
         ),
+        (
+            "collapsed".to_owned(),
+            integer(&|_, point| Some(point.collapsed.len())),
+        ),
         ("best".to_owned(), flag(summary.best)),
         ("reference".to_owned(), flag(summary.reference)),
     ]);

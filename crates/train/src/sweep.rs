@@ -14,9 +14,13 @@ use std::time::{Duration, Instant};
 use mmfnd_features::Features;
 use mmfnd_posts::Post;
 
+use crate::batch::{Dataset, pictures};
+use crate::config::{Config, Missing, TrainConfig};
+use crate::error::DataProblem;
 use crate::grid::{Grid, Point};
 use crate::ledger::{Ledger, RunRecord, Status};
 use crate::run::{EpochReport, RunDir};
+use crate::split::{Picture, Splits};
 use crate::sweep_file::SweepInfo;
 use crate::train::{RunOptions, RunSummary, train};
 use crate::{Device, Error};
@@ -94,6 +98,7 @@ impl Sweep<'_> {
     /// Runs what is not finished; the records of all runs, seed by seed.
     pub fn run(&self, on_event: OnEvent) -> Result<Vec<RunRecord>, Error> {
         self.options.device.open()?;
+        self.check()?;
         let runs = self.options.out.join(RUNS);
         fs::create_dir_all(&runs)
             .map_err(|source| mmfnd_posts::Error::Write { path: runs, source })?;
@@ -111,6 +116,37 @@ impl Sweep<'_> {
         let mut records = self.work(&pending, ledger, on_event)?.records()?;
         let record = |run: &Planned| records.remove(&run.name);
         Ok(planned.iter().filter_map(record).collect())
+    }
+
+    /// What every run of a point would fail with is an error before the first one: features that are not there, a split without posts or with one class only.
+    fn check(&self) -> Result<(), Error> {
+        let mut checked: Vec<&Config> = Vec::new();
+        for config in self.grid.points.iter().map(|point| &point.config) {
+            if checked.iter().any(|other| use_the_same(other, config)) {
+                continue;
+            }
+            let dataset = Dataset::new(self.features, self.posts, config)?;
+            self.check_splits(&pictures(self.features, &dataset), &config.train)?;
+            checked.push(config);
+        }
+        Ok(())
+    }
+
+    /// Where one seed finds no validation split, another may.
+    fn check_splits(&self, pictures: &[Picture], train: &TrainConfig) -> Result<(), Error> {
+        let mut problem = None;
+        for seed in self.seeds() {
+            let train = TrainConfig {
+                seed,
+                ..train.clone()
+            };
+            match Splits::of(self.posts, pictures, &train) {
+                Ok(_) => return Ok(()),
+                Err(none @ DataProblem::NoValidation { .. }) => problem = Some(none),
+                Err(other) => return Err(other.into()),
+            }
+        }
+        problem.map_or(Ok(()), |problem| Err(problem.into()))
     }
 
     /// Seed by seed, so that a sweep that is cut short has whole grids.
@@ -199,9 +235,9 @@ impl Sweep<'_> {
         };
         let values = self.grid.axes.iter().zip(&run.point.values);
         let value = |value| serde_json::to_value(value).expect("a plain value");
-        let (error, metrics) = match result {
-            Ok(summary) => (None, Some(summary.metrics)),
-            Err(error) => (Some(error), None),
+        let (error, metrics, collapsed) = match result {
+            Ok((summary, collapsed)) => (None, Some(summary.metrics), collapsed),
+            Err(error) => (Some(error), None, Vec::new()),
         };
         let metrics = metrics.as_ref();
         RunRecord {
@@ -218,13 +254,15 @@ impl Sweep<'_> {
             error,
             seconds: start.elapsed().as_secs_f64(),
             selection: metrics.map(|metrics| metrics.selection),
+            collapsed,
             validation: metrics.and_then(|metrics| metrics.validation.clone()),
             test: metrics.and_then(|metrics| metrics.test.clone()),
             best_test: metrics.and_then(|metrics| metrics.best_test.clone()),
         }
     }
 
-    fn train(&self, run: &Planned, on_event: OnEvent) -> Result<RunSummary, Error> {
+    /// The run, and the groups of experts that have collapsed in the epoch that was chosen.
+    fn train(&self, run: &Planned, on_event: OnEvent) -> Result<(RunSummary, Vec<String>), Error> {
         let mut config = run.point.config.clone();
         config.train.seed = run.seed;
         let options = RunOptions {
@@ -241,8 +279,24 @@ impl Sweep<'_> {
             let run = &run.name;
             on_event(&Event::Epoch { run, report });
         };
-        train(self.features, self.posts, &config, &options, &on_epoch)
+        let summary = train(self.features, self.posts, &config, &options, &on_epoch)?;
+        let chosen = summary.metrics.selection.epoch;
+        let reports = RunDir::open(&options.out)?.epochs()?.into_iter();
+        let mut chosen = reports.filter(|report| report.epoch == chosen);
+        let collapsed = chosen.next().map_or(Vec::new(), |report| report.collapsed);
+        Ok((summary, collapsed))
     }
+}
+
+/// Whether two configurations train on the same features of the same posts, whatever else they differ in.
+fn use_the_same(a: &Config, b: &Config) -> bool {
+    let posts = |config: &Config| {
+        let train = &config.train;
+        (train.missing, train.select, train.validation_share)
+    };
+    // with masks the head says which posts it can score
+    let is_alike = a.train.missing == Missing::Drop || a.head == b.head;
+    is_alike && posts(a) == posts(b) && a.head.encoders() == b.head.encoders()
 }
 
 /// Such as `experts=3,seed=2`.
