@@ -3,6 +3,8 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor};
 
+use crate::weights::gradient;
+
 /// PyTorch adds it to the norm.
 const EPSILON: f64 = 1e-6;
 
@@ -29,12 +31,7 @@ struct SumOfSquares<'a> {
 
 impl ModuleVisitor for SumOfSquares<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let weight = param.val();
-        if !weight.is_require_grad() {
-            return;
-        }
-        let mut all = self.gradients.iter();
-        if let Some(gradient) = all.find_map(|gradients| weight.grad(gradients)) {
+        if let Some(gradient) = gradient(&param.val(), self.gradients) {
             let squares = gradient.square().sum();
             self.sum = Some(match self.sum.take() {
                 Some(sum) => sum + squares,

@@ -147,11 +147,12 @@ fn share(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn scored(posts: &[(f32, usize)]) -> Vec<Scored> {
+    /// Posts of these logits of fake, 0 of real, and these labels.
+    pub(crate) fn scored(posts: &[(f32, usize)]) -> Vec<Scored> {
         let scored = |&(logit, label): &(f32, usize)| Scored {
             logits: [0.0, logit],
             label,

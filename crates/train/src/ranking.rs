@@ -72,14 +72,7 @@ pub(crate) fn ece(scored: &[Scored]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn scored(posts: &[(f32, usize)]) -> Vec<Scored> {
-        let scored = |&(logit, label): &(f32, usize)| Scored {
-            logits: [0.0, logit],
-            label,
-        };
-        posts.iter().map(scored).collect()
-    }
+    use crate::metrics::tests::scored;
 
     #[test]
     fn average_precision_is_that_of_the_steps() {

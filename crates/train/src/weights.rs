@@ -60,6 +60,15 @@ pub fn gradients<M: Module>(module: &M, gradients: &[Gradients]) -> Weights {
     reader.writer.weights
 }
 
+/// The gradient of a weight that is trained, in whichever container it is.
+pub(crate) fn gradient<const D: usize>(
+    weight: &Tensor<D>,
+    gradients: &[Gradients],
+) -> Option<Tensor<D>> {
+    let mut all = gradients.iter().filter(|_| weight.is_require_grad());
+    all.find_map(|gradients| weight.grad(gradients))
+}
+
 /// How one tensor of ours lies in the file: names, and the shape of each.
 #[derive(Debug)]
 pub(crate) struct Layout {
@@ -199,12 +208,7 @@ impl ModuleVisitor for GradientReader<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        let weight = param.val();
-        if !weight.is_require_grad() {
-            return;
-        }
-        let mut all = self.gradients.iter();
-        if let Some(gradient) = all.find_map(|gradients| weight.grad(gradients)) {
+        if let Some(gradient) = gradient(&param.val(), self.gradients) {
             let layout = Layout::of(&self.writer.path, &gradient.dims());
             self.writer.weights.extend(layout.split(&numbers(gradient)));
         }

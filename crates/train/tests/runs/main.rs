@@ -1,0 +1,10 @@
+//! Whole runs over a store of made-up features.
+#![allow(clippy::unwrap_used)]
+
+mod heads;
+mod learning;
+mod modalities;
+mod refusals;
+mod setup;
+#[path = "../world/mod.rs"]
+mod world;

@@ -1,0 +1,166 @@
+//! What cannot be trained or used is refused by name.
+
+use mmfnd_features::{Features, Store};
+use mmfnd_posts::Label;
+use mmfnd_train::{Device, Model, RunOptions, train};
+
+use crate::setup::{bytes, config, interrupted, interrupted_with, load, options, run};
+use crate::world::{World, posts, write_store};
+
+#[test]
+fn a_run_is_neither_overwritten_nor_resumed_with_other_settings() {
+    let world = World::new(posts(96));
+    let first = run(&world, "run", &[]).unwrap();
+    let error = run(&world, "run", &[]).unwrap_err().to_string();
+    assert!(
+        error.contains("--resume") && error.contains("--overwrite"),
+        "{error}"
+    );
+    let with = |resume, settings: &[&str]| {
+        let options = RunOptions {
+            resume,
+            overwrite: !resume,
+            ..options(&world.path("run"))
+        };
+        train(
+            &load(&world),
+            &world.posts,
+            &config(settings),
+            &options,
+            &|_| (),
+        )
+    };
+    let error = with(true, &["train.epochs=5"]).unwrap_err().to_string();
+    assert!(error.contains("`train.epochs` is 5, was 4"), "{error}");
+    assert_eq!(with(true, &[]).unwrap().metrics, first.metrics);
+    assert_eq!(
+        with(false, &["train.epochs=5"])
+            .unwrap()
+            .metrics
+            .selection
+            .epochs,
+        5
+    );
+}
+
+#[test]
+fn one_class_only_is_refused_before_anything_is_written() {
+    let mut posts = posts(96);
+    posts
+        .iter_mut()
+        .for_each(|post| post.label = Some(Label::Real));
+    let world = World::new(posts);
+    let error = run(&world, "run", &["train.select=test"])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("all 72 posts of split `train` are real"),
+        "{error}"
+    );
+    assert!(!world.path("run").exists());
+}
+
+#[test]
+fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint() {
+    let world = World::new(posts(96));
+    let mut features = load(&world);
+    interrupted(&world, "run", 1);
+    let checkpoint = bytes(&world, "run", "checkpoint/last.safetensors");
+    let mmfnd_features::Values::F16(values) = &mut features.columns[3].values else {
+        panic!("features are stored as f16");
+    };
+    values.iter_mut().for_each(|value| *value = half::f16::NAN);
+    let again = RunOptions {
+        resume: true,
+        ..options(&world.path("run"))
+    };
+    let error = train(&features, &world.posts, &config(&[]), &again, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("NaN in epoch 2, step 1"), "{error}");
+    assert_eq!(
+        checkpoint,
+        bytes(&world, "run", "checkpoint/last.safetensors")
+    );
+}
+
+#[test]
+fn a_store_without_a_column_is_named_with_the_command() {
+    let world = World::new(posts(16));
+    let mut features: Features = load(&world);
+    features.specs.remove(1);
+    features.columns.remove(1);
+    let options = options(&world.path("run"));
+    let error = train(&features, &world.posts, &config(&[]), &options, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`clip_text`") && error.contains("mmfnd encode"),
+        "{error}"
+    );
+}
+
+#[test]
+fn weights_of_another_head_or_size_are_refused_by_name() {
+    let world = World::new(posts(64));
+    for (name, settings) in [
+        ("run", &[][..]),
+        ("wide", &["head.branch=5"]),
+        ("sum", &["head.ablation=without-f"]),
+    ] {
+        run(&world, name, &[&["train.epochs=1"], settings].concat()).unwrap();
+    }
+    let weights = |run: &str| world.path(run).join("weights.safetensors");
+    let swap = |from: &str| {
+        std::fs::copy(weights(from), weights("run")).unwrap();
+        Model::load(&world.path("run"), Device::Flex)
+            .unwrap_err()
+            .to_string()
+    };
+    let error = swap("wide");
+    assert!(
+        error.contains("has shape") && error.contains("the head needs"),
+        "{error}"
+    );
+    let error = swap("sum");
+    assert!(error.contains("another head"), "{error}");
+}
+
+#[test]
+fn a_checkpoint_of_another_size_or_head_is_refused_by_name() {
+    let world = World::new(posts(96));
+    interrupted(&world, "run", 1);
+    interrupted_with(&world, "wide", 1, &["head.branch=5"]);
+    interrupted_with(&world, "other", 1, &["head.ablation=without-f"]);
+    let last = |run: &str| world.path(run).join("checkpoint/last.safetensors");
+    for (from, why) in [("wide", "has shape"), ("other", "another head")] {
+        std::fs::copy(last(from), last("run")).unwrap();
+        let again = RunOptions {
+            resume: true,
+            ..options(&world.path("run"))
+        };
+        let error = train(&load(&world), &world.posts, &config(&[]), &again, &|_| ());
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("last.safetensors") && error.contains(why),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn features_of_other_encoders_are_refused() {
+    let world = World::new(posts(64));
+    run(&world, "run", &[]).unwrap();
+    let model = Model::load(&world.path("run"), Device::Flex).unwrap();
+    let other = world.path("other");
+    write_store(&other, &world.posts, &mmfnd_train::ENCODERS, "ffff");
+    let store = Store::open(&other).unwrap();
+    let features = Features::load(&store, &world.posts, &mmfnd_train::ENCODERS).unwrap();
+    let error = model
+        .predict(&features, &world.posts, &[0])
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("`bert`") && error.contains("1f2e") && error.contains("`made-up`"),
+        "{error}"
+    );
+}

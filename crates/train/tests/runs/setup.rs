@@ -1,0 +1,92 @@
+//! Small runs over a store of made-up features.
+
+use std::path::Path;
+
+use crate::world::{World, posts};
+use mmfnd_features::{Features, Store};
+use mmfnd_train::{Config, Error, RunOptions, RunSummary, train};
+
+/// Small enough that an epoch takes milliseconds.
+pub fn config(settings: &[&str]) -> Config {
+    let small = [
+        "head.projection_hidden=16",
+        "head.projection=8",
+        "head.fusion_hidden=8",
+        "head.branch=4",
+        "head.experts=2",
+        "train.epochs=4",
+        "train.batch_size=32",
+        "train.learning_rate=0.005",
+    ];
+    let settings: Vec<_> = small
+        .iter()
+        .chain(settings)
+        .map(|&s| s.to_owned())
+        .collect();
+    Config::read(None, &settings).unwrap()
+}
+
+pub fn options(out: &Path) -> RunOptions {
+    RunOptions {
+        out: out.to_owned(),
+        store: "s".into(),
+        ..RunOptions::default()
+    }
+}
+
+/// The features of all posts.
+pub fn load(world: &World) -> Features {
+    let store = Store::open(&world.path("store")).unwrap();
+    Features::load(&store, &world.posts, &mmfnd_train::ENCODERS).unwrap()
+}
+
+pub fn run(world: &World, name: &str, settings: &[&str]) -> Result<RunSummary, Error> {
+    let out = world.path(name);
+    train(
+        &load(world),
+        &world.posts,
+        &config(settings),
+        &options(&out),
+        &|_| (),
+    )
+}
+
+/// A run that is killed after `epochs` epochs, as a process is: nothing after that is written.
+pub fn interrupted(world: &World, name: &str, epochs: usize) {
+    interrupted_with(world, name, epochs, &[]);
+}
+
+pub fn interrupted_with(world: &World, name: &str, epochs: usize, settings: &[&str]) {
+    let features = load(world);
+    let out = world.path(name);
+    let stopped = std::panic::catch_unwind(|| {
+        train(
+            &features,
+            &world.posts,
+            &config(settings),
+            &options(&out),
+            &|report| {
+                assert!(report.epoch <= epochs, "killed");
+            },
+        )
+    });
+    assert!(stopped.is_err());
+}
+
+pub fn bytes(world: &World, run: &str, file: &str) -> Vec<u8> {
+    std::fs::read(world.path(run).join(file)).unwrap()
+}
+
+/// A quarter of the posts without a picture, an eighth without a text, one with neither.
+pub fn incomplete(count: usize) -> World {
+    let mut posts = posts(count);
+    for (i, post) in posts.iter_mut().enumerate() {
+        if i % 4 == 3 || i == 4 {
+            post.images.clear();
+        }
+        if i % 8 == 4 {
+            post.text = " ".into();
+        }
+    }
+    World::new(posts)
+}
