@@ -7,6 +7,7 @@ mod convolution;
 mod linear;
 mod model;
 mod operators;
+mod planes;
 mod split;
 mod tiles;
 mod wire;

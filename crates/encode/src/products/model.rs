@@ -6,8 +6,9 @@
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use super::convolution::{Convolution, Shape};
+use super::convolution::Convolution;
 use super::linear::Linear;
+use super::planes::Shape;
 use super::wire::{self, Field, fields};
 
 /// Domain of our operators.

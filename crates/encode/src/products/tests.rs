@@ -6,9 +6,10 @@ use ort::session::Session;
 use ort::value::Tensor;
 use safetensors::SafeTensors;
 
-use super::convolution::{Convolution, Shape};
+use super::convolution::Convolution;
 use super::linear::Linear;
 use super::model::{Product, rewrite};
+use super::planes::Shape;
 use super::{available, faster};
 use crate::concurrent;
 use crate::runtime::Runtime;
