@@ -134,7 +134,7 @@ impl<'a> Graph<'a> {
 
     fn linear(&mut self, index: usize, products: &mut Vec<Product>) -> Option<()> {
         let node = &self.nodes[index];
-        let [input, weights] = node.inputs[..] else {
+        let ([input, weights], [output]) = (&node.inputs[..], &node.outputs[..]) else {
             return None;
         };
         let weights = self.weights.get(weights)?;
@@ -144,7 +144,7 @@ impl<'a> Graph<'a> {
         if !Linear::fits(inputs) || inputs * outputs < LEAST {
             return None;
         }
-        let instead = node_of("Linear", &[input], node.outputs[0], products.len());
+        let instead = node_of("Linear", &[input], output, products.len());
         let linear = Linear::new(weights.values, inputs, outputs);
         products.push(Product::Linear(linear));
         self.nodes[index].instead = Some(instead);
@@ -159,7 +159,9 @@ impl<'a> Graph<'a> {
         let last = relu.unwrap_or(last);
         let mut inputs = vec![self.nodes[index].inputs[0]];
         inputs.extend(sum.map(|(_, other)| other));
-        let output = self.nodes[last].outputs[0];
+        let [output] = self.nodes[last].outputs[..] else {
+            return None;
+        };
         let instead = node_of("Convolution", &inputs, output, products.len());
         let convolution = Convolution::new(shape, weights, bias, relu.is_some());
         products.push(Product::Convolution(convolution));
