@@ -1,16 +1,19 @@
 //! `posts.parquet`: the one form in which posts are kept; its columns are listed in `docs/formats.md`.
 
+mod row;
+mod write;
+
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
-use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int8Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::array::RecordBatch;
 
+use self::row::Row;
+pub(crate) use self::write::write_batch;
+pub use self::write::write_posts;
 use crate::columns::{Batches, Columns};
-use crate::{Error, Label, Post, Split, atomic};
+use crate::{Error, Post};
 
 const EXPECTED: &str = "posts.parquet as `mmfnd import` or `mmfnd demo` writes it";
 
@@ -25,7 +28,7 @@ pub fn read_posts(path: &Path) -> Result<Vec<Post>, Error> {
 
 /// Names of the columns of a posts file that [`write_posts`] would not write again.
 pub fn other_columns(path: &Path) -> Result<Vec<String>, Error> {
-    let schema = schema();
+    let schema = write::schema();
     let empty = Batches::open(path, EXPECTED)?.empty;
     let mut names = Columns::of(path, empty).names();
     names.retain(|name| schema.column_with_name(name).is_none());
@@ -116,30 +119,6 @@ impl SeenIds {
     }
 }
 
-/// Writes `posts.parquet`, whole or not at all; pictures below its folder are written as relative paths.
-pub fn write_posts(path: &Path, posts: &[Post]) -> Result<(), Error> {
-    let batch = to_batch(path, posts)?;
-    write_batch(path, &batch)
-}
-
-/// Writes one record batch as a Parquet file, whole or not at all.
-pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), Error> {
-    use parquet::arrow::ArrowWriter;
-    use parquet::basic::{Compression, ZstdLevel};
-    use parquet::file::properties::WriterProperties;
-
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .build();
-    atomic::write(path, |file| {
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))
-            .map_err(io::Error::other)?;
-        writer.write(batch).map_err(io::Error::other)?;
-        writer.close().map_err(io::Error::other)?;
-        Ok(())
-    })
-}
-
 fn optional(columns: &Columns, name: &str) -> Result<Vec<Option<String>>, Error> {
     match columns.find(&[name]) {
         Some(name) => columns.strings(&name, false),
@@ -156,146 +135,17 @@ fn folder_of(path: &Path) -> Result<PathBuf, Error> {
     Ok(absolute.parent().map(Path::to_owned).unwrap_or_default())
 }
 
-/// One row being checked, to name it in errors.
-struct Row<'a> {
-    path: &'a Path,
-    row: usize,
-}
-
-impl Row<'_> {
-    fn id(&self, id: Option<String>, seen: &mut SeenIds) -> Result<String, Error> {
-        let id = id.ok_or_else(|| self.wrong("post_id", "null", "a string"))?;
-        if !seen.insert(&id) {
-            let expected = "every id once: an earlier row has this one";
-            return Err(self.wrong("post_id", &id, expected));
-        }
-        Ok(id)
-    }
-
-    fn text(&self, text: Option<String>) -> Result<String, Error> {
-        text.ok_or_else(|| self.wrong("text", "null", "an empty string where there is no text"))
-    }
-
-    fn images(&self, images: Vec<Option<String>>, folder: &Path) -> Result<Vec<PathBuf>, Error> {
-        let image = |image: Option<String>| match image {
-            Some(image) => Ok(folder.join(image)),
-            None => Err(self.wrong("images", "null", "an empty list where there is no picture")),
-        };
-        images.into_iter().map(image).collect()
-    }
-
-    fn label(&self, label: Option<i64>) -> Result<Option<Label>, Error> {
-        let Some(index) = label else { return Ok(None) };
-        let expected = "0 (real), 1 (fake) or null (unknown)";
-        match Label::from_index(index) {
-            Some(label) => Ok(Some(label)),
-            None => Err(self.wrong("label", &index.to_string(), expected)),
-        }
-    }
-
-    fn split(&self, split: Option<String>) -> Result<Split, Error> {
-        let split = split.as_deref().unwrap_or("null");
-        let expected = "`train`, `validation` or `test`";
-        split
-            .parse()
-            .map_err(|_| self.wrong("split", split, expected))
-    }
-
-    fn wrong(&self, column: &'static str, value: &str, expected: &'static str) -> Error {
-        Error::Value {
-            path: self.path.to_owned(),
-            row: self.row,
-            column,
-            value: value.to_owned(),
-            expected,
-        }
-    }
-}
-
-fn to_batch(path: &Path, posts: &[Post]) -> Result<RecordBatch, Error> {
-    check_unique(path, posts)?;
-    let strings = |get: fn(&Post) -> Option<&str>| -> ArrayRef {
-        Arc::new(posts.iter().map(get).collect::<StringArray>())
-    };
-    let splits: StringArray = posts.iter().map(|p| Some(p.split.to_string())).collect();
-    let labels: Int8Array = posts.iter().map(|p| p.label.map(|l| l as i8)).collect();
-    let columns: Vec<ArrayRef> = vec![
-        strings(|p| Some(&p.id)),
-        strings(|p| Some(&p.text)),
-        image_column(path, posts)?,
-        Arc::new(labels),
-        Arc::new(splits),
-        strings(|p| p.event.as_deref()),
-        strings(|p| p.ocr_text.as_deref()),
-        strings(|p| p.cause.as_deref()),
-    ];
-    Ok(RecordBatch::try_new(Arc::new(schema()), columns).expect("the columns follow the schema"))
-}
-
-fn schema() -> Schema {
-    let string = |name, nullable| Field::new(name, DataType::Utf8, nullable);
-    Schema::new(vec![
-        string("post_id", false),
-        string("text", false),
-        Field::new("images", DataType::List(Arc::new(list_item())), false),
-        Field::new("label", DataType::Int8, true),
-        string("split", false),
-        string("event", true),
-        string("ocr_text", true),
-        string("cause", true),
-    ])
-}
-
-fn list_item() -> Field {
-    Field::new("item", DataType::Utf8, false)
-}
-
-fn check_unique(path: &Path, posts: &[Post]) -> Result<(), Error> {
-    let mut seen = HashSet::new();
-    for (index, post) in posts.iter().enumerate() {
-        let row = Row {
-            path,
-            row: index + 1,
-        };
-        if !seen.insert(post.id.as_str()) {
-            let expected = "every id once: an earlier row has this one";
-            return Err(row.wrong("post_id", &post.id, expected));
-        }
-    }
-    Ok(())
-}
-
-fn image_column(path: &Path, posts: &[Post]) -> Result<ArrayRef, Error> {
-    let folder = folder_of(path)?;
-    let canonical = folder.canonicalize().unwrap_or_else(|_| folder.clone());
-    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(list_item());
-    for (index, post) in posts.iter().enumerate() {
-        for image in &post.images {
-            let below = image
-                .strip_prefix(&folder)
-                .or_else(|_| image.strip_prefix(&canonical))
-                .unwrap_or(image);
-            let text = below.to_str().ok_or_else(|| {
-                let row = Row {
-                    path,
-                    row: index + 1,
-                };
-                let expected = "a path that is valid UTF-8";
-                row.wrong("images", &image.to_string_lossy(), expected)
-            })?;
-            lists.values().append_value(text);
-        }
-        lists.append(true);
-    }
-    Ok(Arc::new(lists.finish()))
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int8Array, StringArray};
     use proptest::prelude::*;
 
+    use super::write::to_batch;
     use super::*;
+    use crate::{Label, Split};
 
     fn post(id: &str) -> Post {
         Post {
