@@ -10,6 +10,10 @@ demo *ARGS:
 test *ARGS:
     cargo test --release {{ARGS}}
 
+# Kills the program at 200 random moments and compares what it leaves with an undisturbed run (CI: 40).
+kill-test KILLS="200":
+    MMFND_TEST_KILLS={{KILLS}} cargo test --release -p mmfnd --test tests kill -- --nocapture
+
 # Formatting, lints and documentation, as CI checks them.
 lint:
     cargo fmt --all --check

@@ -1,4 +1,4 @@
-//! `mmfnd encode` with the demo encoders: kills, full disks, refusals, the real Twitter posts.
+//! `mmfnd encode` with the demo encoders: full disks, refusals, the real Twitter posts.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,17 +15,17 @@ use crate::program::Mmfnd;
 const NAMES: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
 
 /// A small demo world; returns its `posts.parquet`.
-fn world(folder: &Path, posts: usize) -> PathBuf {
+pub(crate) fn world(folder: &Path, posts: usize) -> PathBuf {
     generate(&WorldOptions { seed: 3, posts }, folder).unwrap();
     folder.join("posts.parquet")
 }
 
-fn text(path: &Path) -> &str {
+pub(crate) fn text(path: &Path) -> &str {
     path.to_str().unwrap()
 }
 
 /// Every batch in a part of its own.
-fn arguments<'a>(posts: &'a Path, store: &'a Path) -> Vec<&'a str> {
+pub(crate) fn arguments<'a>(posts: &'a Path, store: &'a Path) -> Vec<&'a str> {
     let (posts, store) = (text(posts), text(store));
     let given = [
         "encode", "--posts", posts, "--preset", "demo", "--store", store,
@@ -34,7 +34,7 @@ fn arguments<'a>(posts: &'a Path, store: &'a Path) -> Vec<&'a str> {
 }
 
 /// What the store holds of the posts, to the bit.
-fn values(store: &Path, posts: &Path) -> Vec<(Vec<u32>, Vec<u16>)> {
+pub(crate) fn values(store: &Path, posts: &Path) -> Vec<(Vec<u32>, Vec<u16>)> {
     let posts = read_posts(posts).unwrap();
     let features = Features::load(&Store::open(store).unwrap(), &posts, &NAMES).unwrap();
     let columns = features.columns.into_iter();
@@ -55,37 +55,6 @@ fn values(store: &Path, posts: &Path) -> Vec<(Vec<u32>, Vec<u16>)> {
             (present.collect(), rows)
         })
         .collect()
-}
-
-#[test]
-fn a_killed_run_that_is_repeated_leaves_the_store_of_an_undisturbed_one() {
-    let folder = tempfile::tempdir().unwrap();
-    let posts = world(folder.path(), 160);
-    let whole = folder.path().join("whole");
-    let started = Instant::now();
-    Mmfnd::new(arguments(&posts, &whole)).succeeds();
-    let duration = started.elapsed();
-    let expected = values(&whole, &posts);
-
-    let mut killed = 0;
-    for attempt in 0..8 {
-        let store = folder.path().join(format!("store {attempt}"));
-        let mut run = Mmfnd::new(arguments(&posts, &store)).command();
-        let mut child = run
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        std::thread::sleep(duration.mul_f64((f64::from(attempt) + 0.5) / 8.0));
-        child.kill().unwrap();
-        killed += usize::from(!child.wait().unwrap().success());
-        Mmfnd::new(arguments(&posts, &store)).succeeds();
-        assert!(values(&store, &posts) == expected, "kill number {attempt}");
-        Mmfnd::new(arguments(&posts, &store))
-            .succeeds()
-            .expect_stdout("nothing to encode: everything is in the store");
-    }
-    assert!(killed > 0, "every run ended before it was killed");
 }
 
 #[test]

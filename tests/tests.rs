@@ -8,6 +8,7 @@ mod devices;
 mod encode;
 mod features;
 mod import;
+mod kill;
 mod models;
 mod ocr;
 mod program;
