@@ -120,6 +120,7 @@ fn cut<E>(inputs: &[Vec<E>], length: fn(&[E]) -> u32, budget: Budget) -> Vec<Vec
         key: Key::of(&source.to_le_bytes()),
         source: source as u32,
         length: length(input).max(1),
+        weight: 1,
         lacking: 1,
     };
     let items = inputs.iter().enumerate().map(item).collect();

@@ -15,6 +15,8 @@ pub(crate) struct Item {
     pub(crate) source: u32,
     /// Its length in tokens; 1 for pictures.
     pub(crate) length: u32,
+    /// What it costs to make it ready, beside others of its kind: pixels of a picture, tokens of a text.
+    pub(crate) weight: u32,
     /// A bit for each encoder of the stage that lacks it.
     pub(crate) lacking: u32,
 }
@@ -126,6 +128,7 @@ mod tests {
             key: Key::of(&[i as u8]),
             source: i as u32,
             length: *length,
+            weight: *length,
             lacking: 1,
         };
         lengths.iter().enumerate().map(item).collect()

@@ -121,6 +121,7 @@ impl<'a> Choices<'a> {
                     key: *key,
                     source: file,
                     length: 1,
+                    weight: self.contents.pixels[file as usize],
                     lacking,
                 });
             }

@@ -37,7 +37,7 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
     /// Where the time went.
     pub times: Times,
-    /// Time to go at the speed so far; none before anything is done.
+    /// Time to go at the speed so far, by the tokens and pixels that are left; none before anything is done.
     pub eta: Option<Duration>,
 }
 
@@ -90,6 +90,59 @@ impl fmt::Display for Progress<'_> {
     }
 }
 
+/// How much of something is done.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    done: u64,
+    total: u64,
+}
+
+impl Share {
+    pub(crate) fn new(done: u64, total: u64) -> Self {
+        Self { done, total }
+    }
+
+    /// What is left, as a multiple of what is done.
+    fn left(self) -> f64 {
+        self.total.saturating_sub(self.done) as f64 / self.done.max(1) as f64
+    }
+}
+
+/// Time to go at the speed so far. Inference costs by the batch's area, whatever the size of a picture was; reading and preparing cost by its pixels. Each
+/// counts for as much as it has taken so far.
+pub(crate) fn weighted_time_to_go(
+    elapsed: Duration,
+    times: &Times,
+    run: Share,
+    prepare: Share,
+) -> Option<Duration> {
+    if run.done == 0 {
+        return None;
+    }
+    let run_time = times.run.as_secs_f64();
+    let prepare_time = (times.read + times.prepare).as_secs_f64();
+    let spent = run_time + prepare_time;
+    let left = match spent > 0.0 {
+        true => (run_time * run.left() + prepare_time * prepare.left()) / spent,
+        false => run.left(),
+    };
+    Some(elapsed.mul_f64(left))
+}
+
+/// A sum that several threads add to.
+#[derive(Default)]
+pub(crate) struct Sum(AtomicU64);
+
+impl Sum {
+    pub(crate) fn add(&self, number: u32) {
+        self.0.fetch_add(number.into(), Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
 /// Nanoseconds that several threads add to.
 #[derive(Default)]
 pub(crate) struct Clock(AtomicU64);
@@ -109,13 +162,14 @@ impl Clock {
     }
 }
 
-/// The four clocks of a stage.
+/// The four clocks of a stage, and the weight of what was made ready.
 #[derive(Default)]
 pub(crate) struct Clocks {
     pub(crate) read: Clock,
     pub(crate) prepare: Clock,
     pub(crate) run: Clock,
     pub(crate) write: Clock,
+    pub(crate) prepared: Sum,
 }
 
 impl Clocks {
@@ -132,6 +186,39 @@ impl Clocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn seconds(read: u64, prepare: u64, run: u64) -> Times {
+        let [read, prepare, run] = [read, prepare, run].map(Duration::from_secs);
+        let write = Duration::ZERO;
+        Times {
+            read,
+            prepare,
+            run,
+            write,
+        }
+    }
+
+    #[test]
+    fn time_to_go_counts_pixels_where_preparing_takes_the_time_and_pictures_where_inference_does() {
+        // Half of the pictures are done, with a tenth of all pixels.
+        let (pictures, pixels) = (Share::new(10, 20), Share::new(1_000, 10_000));
+        let to_go = |times| weighted_time_to_go(Duration::from_secs(10), &times, pictures, pixels);
+        let found = [seconds(4, 6, 0), seconds(0, 0, 10), seconds(1, 4, 5)].map(to_go);
+        assert_eq!(
+            found,
+            [90, 10, 50].map(|left| Some(Duration::from_secs(left)))
+        );
+    }
+
+    #[test]
+    fn time_to_go_is_unknown_before_the_first_batch_and_nothing_after_the_last() {
+        let elapsed = Duration::from_secs(10);
+        let to_go = |done| {
+            let share = Share::new(done, 20);
+            weighted_time_to_go(elapsed, &seconds(1, 1, 1), share, share)
+        };
+        assert_eq!((to_go(0), to_go(20)), (None, Some(Duration::ZERO)));
+    }
 
     #[test]
     fn padding_is_the_share_of_computed_tokens_that_are_not_real() {

@@ -29,6 +29,8 @@ pub(crate) struct Contents {
     pub(crate) files: Vec<PathBuf>,
     /// Key of each file, or why it cannot be a picture.
     pub(crate) hashes: Vec<Result<Key, Refusal>>,
+    /// Pixels of each file by its header, 0 where it cannot be a picture.
+    pub(crate) pixels: Vec<u32>,
     /// Numbers of the files of all posts, one post after the other.
     candidates: Vec<u32>,
     /// Where each post's numbers end.
@@ -50,6 +52,7 @@ impl Contents {
             text_ocr: Vec::new(),
             files: Vec::new(),
             hashes: Vec::new(),
+            pixels: Vec::new(),
             candidates: Vec::new(),
             ends: Vec::new(),
             shard,
@@ -150,7 +153,12 @@ impl Contents {
         for chunk in self.files.chunks(CHUNK) {
             let hash = |file: &PathBuf| hash_file(file, &clocks);
             let hashed: Vec<_> = tools.pool.install(|| chunk.par_iter().map(hash).collect());
-            self.hashes.extend(hashed);
+            for hashed in hashed {
+                let (hash, pixels) =
+                    hashed.map_or_else(|error| (Err(error), 0), |(key, pixels)| (Ok(key), pixels));
+                self.hashes.push(hash);
+                self.pixels.push(pixels);
+            }
             let done = self.hashes.len();
             let elapsed = started.elapsed();
             (tools.on_progress)(&Progress {
@@ -168,11 +176,13 @@ impl Contents {
     }
 }
 
-fn hash_file(file: &Path, clocks: &Clocks) -> Result<Key, Refusal> {
+/// Key and pixels of a file.
+fn hash_file(file: &Path, clocks: &Clocks) -> Result<(Key, u32), Refusal> {
     let bytes = clocks.read.time(|| decode::read(file))?;
     clocks.prepare.time(|| {
-        decode::probe(&bytes)?;
-        Ok(Key::of(&bytes))
+        // No more than `MAX_PIXELS`.
+        let (width, height) = decode::probe(&bytes)?;
+        Ok((Key::of(&bytes), width.saturating_mul(height)))
     })
 }
 

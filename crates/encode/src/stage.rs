@@ -13,7 +13,7 @@ use crate::decode::Refusal;
 use crate::encoder::Handles;
 use crate::error::Error;
 use crate::parts::{self, Flush};
-use crate::progress::{Clocks, Progress};
+use crate::progress::{Clocks, Progress, Share, weighted_time_to_go};
 use crate::runners;
 use crate::session::Device;
 
@@ -114,9 +114,9 @@ where
     // As many prepared batches may wait as may run at once.
     let (ready, to_run) = bounded(tools.pool.current_num_threads());
     let (finished, to_write) = bounded(WAITING);
-    let (batches, prepare, pool) = (&work.batches, &work.prepare, &tools.pool);
+    let pool = &tools.pool;
     thread::scope(|scope| {
-        scope.spawn(move || produce(batches, prepare, pool, &ready));
+        scope.spawn(move || produce(work, pool, &ready));
         let (clock, flush) = (&work.clocks.write, tools.flush);
         let writing = scope.spawn(move || parts::write(&to_write, writers, flush, clock));
         let outcome = runners::run(work, lanes, (to_run, finished), tools.on_progress);
@@ -128,12 +128,17 @@ where
 }
 
 /// Prepares batch after batch, each on all workers; stops when nobody waits for it any more.
-fn produce<E, P>(batches: &[Vec<Item>], prepare: &P, pool: &ThreadPool, ready: &Sender<Ready<E>>)
+fn produce<E, P>(work: &Work<'_, P>, pool: &ThreadPool, ready: &Sender<Ready<E>>)
 where
     E: Send,
     P: Fn(&Item) -> Result<Prepared<E>, Error> + Sync,
 {
-    for (number, batch) in batches.iter().enumerate() {
+    let prepare = |item: &Item| {
+        let prepared = (work.prepare)(item);
+        work.clocks.prepared.add(item.weight);
+        prepared
+    };
+    for (number, batch) in work.batches.iter().enumerate() {
         let prepared = pool.install(|| batch.par_iter().map(prepare).collect());
         if ready.send((number, prepared)).is_err() {
             return;
@@ -173,6 +178,7 @@ pub(crate) struct Tally {
     total: usize,
     total_area: u64,
     pub(crate) done_area: u64,
+    total_weight: u64,
 }
 
 impl Tally {
@@ -182,6 +188,11 @@ impl Tally {
             total: batches.iter().map(Vec::len).sum(),
             total_area: batches.iter().map(|batch| area(batch)).sum(),
             done_area: 0,
+            total_weight: batches
+                .iter()
+                .flatten()
+                .map(|item| u64::from(item.weight))
+                .sum(),
         }
     }
 
@@ -193,9 +204,10 @@ impl Tally {
     ) {
         let done = (ran.used.len() + ran.refused.len()) as u64;
         let elapsed = self.started.elapsed();
-        // Long batches come first: what is left is measured in tokens, not in contents.
-        let left = (self.total_area - self.done_area) as f64;
-        let eta = || elapsed.mul_f64(left / self.done_area as f64);
+        let times = work.clocks.times();
+        // Long batches come first, and pictures differ in size: what is left is measured in tokens and pixels, not in contents.
+        let to_run = Share::new(self.done_area, self.total_area);
+        let to_prepare = Share::new(work.clocks.prepared.get(), self.total_weight);
         on_progress(&Progress {
             stage: work.name,
             done,
@@ -204,8 +216,8 @@ impl Tally {
             computed_tokens: ran.computed_tokens,
             images: if work.counts_tokens { 0 } else { done },
             elapsed,
-            times: work.clocks.times(),
-            eta: (self.done_area > 0).then(eta),
+            times,
+            eta: weighted_time_to_go(elapsed, &times, to_run, to_prepare),
         });
     }
 }

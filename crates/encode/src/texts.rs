@@ -90,6 +90,7 @@ impl Texts<'_> {
                 key: self.contents.text(source as usize, self.spec.input),
                 source,
                 length: tokens.max(1),
+                weight: tokens.max(1),
                 lacking: 1,
             };
             Ok((item, truncated))
