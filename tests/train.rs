@@ -139,6 +139,7 @@ fn the_table_has_the_layout_of_the_paper() {
 split                 n  accuracy     prec.  recall      F1     prec.  recall      F1   AUROC
 test                 99     9.999     9.999   9.999   9.999     9.999   9.999   9.999   9.999
 seed 9, epoch 9 of 9, chosen by validation accuracy
+the text in the pictures was not read
 ");
     for more in ["macro F1 ", "AUPRC ", "calibration error ", "\nreal posts "] {
         assert!(details.contains(more), "{details}");

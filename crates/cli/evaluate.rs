@@ -73,6 +73,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
                 rows,
                 selection: metrics.selection,
                 seed: info.seed,
+                with_ocr: info.with_ocr,
             };
             write!(stdout, "{table}\n{}{}", Details(split), Causes(&causes))
         }
@@ -129,6 +130,7 @@ fn json(
         split.to_string(): metrics,
         "seed": info.seed,
         "selection": run.selection,
+        "with_ocr": info.with_ocr,
     });
     if !causes.is_empty() {
         value["causes"] = serde_json::to_value(causes)?;
@@ -141,6 +143,7 @@ pub(crate) struct Table<'a> {
     rows: Vec<(Split, &'a Metrics)>,
     selection: Selection,
     seed: u64,
+    with_ocr: Option<bool>,
 }
 
 impl<'a> Table<'a> {
@@ -154,6 +157,7 @@ impl<'a> Table<'a> {
                 .collect(),
             selection: metrics.selection,
             seed: info.seed,
+            with_ocr: info.with_ocr,
         }
     }
 }
@@ -178,8 +182,13 @@ impl fmt::Display for Table<'_> {
             by.split()
         )?;
         match optimistic {
-            true => writeln!(f, ": the test figures are optimistic"),
-            false => writeln!(f),
+            true => writeln!(f, ": the test figures are optimistic")?,
+            false => writeln!(f)?,
+        }
+        match self.with_ocr {
+            Some(true) => writeln!(f, "BERT also read the text in the pictures"),
+            Some(false) => writeln!(f, "the text in the pictures was not read"),
+            None => Ok(()),
         }
     }
 }

@@ -24,6 +24,8 @@ pub struct Features {
     pub columns: Vec<Column>,
     /// Key of each post's picture; `None` where none could be used.
     pub image_key: Vec<Option<Key>>,
+    /// Whether an encoder saw the text in the picture behind that of some post; `None` without an encoder that would.
+    pub with_ocr: Option<bool>,
     /// The classification layer that comes with each encoder, where one does.
     pub classifiers: Vec<Option<PathBuf>>,
 }
@@ -62,6 +64,8 @@ impl Features {
         Ok(Self {
             columns: columns.collect::<Result<_, _>>()?,
             image_key: keys.iter().map(|keys| keys.image).collect(),
+            with_ocr: (inputs.contains(&Input::TextOcr))
+                .then(|| keys.iter().any(PostKeys::has_ocr)),
             classifiers: classifiers.collect::<Result<_, _>>()?,
             specs,
         })

@@ -24,6 +24,11 @@ impl PostKeys {
             Input::Image => self.image,
         }
     }
+
+    /// Whether text from the picture stands behind the post's own.
+    pub(crate) fn has_ocr(&self) -> bool {
+        self.text_ocr != self.text
+    }
 }
 
 /// The newest links of `posts`; `None` for a post that has none.
@@ -90,13 +95,12 @@ pub(crate) fn require(
 
 /// Refuses posts of which some were encoded with the text in their pictures and some, though they have such text, without.
 fn one_choice(store: &Store, posts: &[Post], found: &[PostKeys]) -> Result<(), Error> {
-    let is_appended = |keys: &PostKeys| keys.text_ocr != keys.text;
-    if !found.iter().any(is_appended) {
+    if !found.iter().any(PostKeys::has_ocr) {
         return Ok(());
     }
     let has_text = |post: &Post| Input::TextOcr.text_key(post) != Input::Text.text_key(post);
     let without = posts.iter().zip(found);
-    let without = without.filter(|(post, keys)| !is_appended(keys) && has_text(post));
+    let without = without.filter(|(post, keys)| !keys.has_ocr() && has_text(post));
     refuse(
         store,
         without.map(|(post, _)| post),

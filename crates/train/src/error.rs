@@ -129,6 +129,9 @@ pub enum DataProblem {
         /// The preset of the run's encoder.
         preset: String,
     },
+    /// Posts that were encoded without the text in their pictures, for a run that was trained with it, or the other way round.
+    #[error("{0}")]
+    Ocr(&'static str),
 }
 
 /// What is wrong with a file of weights.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::Path;
 
 use burn::tensor::Tensor;
-use mmfnd_features::Features;
+use mmfnd_features::{Features, Key};
 use mmfnd_posts::{Columns, Label, Post, Split, TableColumn, write_table};
 
 use crate::batch::{Dataset, specs};
@@ -106,6 +106,7 @@ impl Model {
         rows: &[usize],
     ) -> Result<Vec<Option<Prediction>>, Error> {
         self.check(features)?;
+        self.check_ocr(features, posts)?;
         let dataset = Dataset::new(features, posts, &self.config)?;
         let is_usable = |row: &&usize| dataset.problem(**row).is_none();
         let usable: Vec<_> = rows.iter().filter(is_usable).copied().collect();
@@ -135,6 +136,29 @@ impl Model {
             }));
         }
         Ok(())
+    }
+
+    /// BERT's features are of the text with that in the pictures, or without it, as those of the training posts were.
+    fn check_ocr(&self, features: &Features, posts: &[Post]) -> Result<(), Error> {
+        let lacks = || posts.iter().zip(&features.image_key).any(lacks_ocr);
+        let problem = match (self.info.with_ocr, features.with_ocr) {
+            (Some(true), Some(false)) if lacks() => {
+                "the run was trained with the text in the pictures, these posts were encoded without it; read it (`mmfnd ocr`) and encode them with `--with-ocr`"
+            }
+            (Some(false), Some(true)) => {
+                "the run was trained without the text in the pictures, these posts were encoded with it; encode them without `--with-ocr` into another store"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Data(DataProblem::Ocr(problem)))
+    }
+}
+
+/// Whether a post has text from its picture that was not encoded, or a picture that nobody read.
+fn lacks_ocr((post, picture): (&Post, &Option<Key>)) -> bool {
+    match &post.ocr_text {
+        Some(_) => post.encoder_text() != post.text,
+        None => picture.is_some(),
     }
 }
 

@@ -44,6 +44,9 @@ pub struct RunInfo {
     pub encoders: Vec<EncoderSpec>,
     /// Sizes of the features.
     pub sizes: Sizes,
+    /// Whether BERT's features are of the text with that in the pictures; `None` for a head without BERT, and in runs of versions that did not record it.
+    #[serde(default)]
+    pub with_ocr: Option<bool>,
     /// Posts of each split, and how many were left out.
     pub counts: Counts,
     /// What was decided for the user.

@@ -164,6 +164,10 @@ fn info(job: &Job, splits: &Splits, sizes: Sizes, notes: Vec<String>) -> RunInfo
         posts: fingerprint(job.posts, job.features),
         encoders: specs(job.features, &config.head.encoders()),
         sizes,
+        with_ocr: job
+            .features
+            .with_ocr
+            .filter(|_| config.head.encoders().contains(&"bert")),
         counts: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),

@@ -164,3 +164,48 @@ fn features_of_other_encoders_are_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn a_run_says_whether_it_saw_the_text_in_pictures_and_refuses_posts_of_the_other_kind() {
+    let world = World::new(posts(96));
+    let said = |trained: bool, encoded: bool, read: Option<&str>| {
+        let mut features = load(&world);
+        assert_eq!(features.with_ocr, Some(false));
+        features.with_ocr = Some(trained);
+        let out = world.path(&format!("{trained}"));
+        let options = RunOptions {
+            overwrite: true,
+            ..options(&out)
+        };
+        let settings = config(&["train.epochs=1"]);
+        let run = train(&features, &world.posts, &settings, &options, &|_| ()).unwrap();
+        assert_eq!(run.info.with_ocr, Some(trained));
+        features.with_ocr = Some(encoded);
+        let mut posts = world.posts.clone();
+        let ocr_text = read.map(str::to_owned);
+        posts
+            .iter_mut()
+            .for_each(|post| post.ocr_text.clone_from(&ocr_text));
+        let predicted =
+            Model::load(&out, Device::default())
+                .unwrap()
+                .predict(&features, &posts, &[0]);
+        predicted.err().map(|error| error.to_string())
+    };
+    for read in [None, Some("NOT RED")] {
+        let problem = said(true, false, read).unwrap();
+        assert!(
+            problem.contains("encode them with `--with-ocr`"),
+            "{problem}"
+        );
+    }
+    let problem = said(false, true, Some("NOT RED")).unwrap();
+    assert!(
+        problem.contains("encode them without `--with-ocr`"),
+        "{problem}"
+    );
+    // What was read and found empty is nothing to be appended.
+    assert_eq!(said(true, false, Some("")), None);
+    assert_eq!(said(true, true, Some("NOT RED")), None);
+    assert_eq!(said(false, false, Some("NOT RED")), None);
+}
