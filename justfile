@@ -14,6 +14,16 @@ test *ARGS:
 kill-test KILLS="200":
     MMFND_TEST_KILLS={{KILLS}} cargo test --release -p mmfnd --test tests kill -- --nocapture
 
+# Fuzzes one parser (docs/fuzzing.md; needs `cargo install cargo-fuzz`): `just fuzz picture 600`.
+fuzz TARGET SECONDS="600" *ARGS="":
+    cargo fuzz run --sanitizer none seeds
+    mkdir -p fuzz/corpus/{{TARGET}}
+    cargo fuzz run --sanitizer none {{TARGET}} -- -max_total_time={{SECONDS}} -timeout=10 -report_slow_units=1 -rss_limit_mb=2048 -malloc_limit_mb=1024 {{ARGS}}
+
+# All of them, one after the other.
+fuzz-all SECONDS="600":
+    for target in manifest posts twitter weibo text picture preset ocr store experiment run sweep; do just fuzz $target {{SECONDS}} || exit 1; done
+
 # Formatting, lints and documentation, as CI checks them.
 lint:
     cargo fmt --all --check

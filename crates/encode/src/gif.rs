@@ -4,10 +4,9 @@ use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
 
 use crate::decode::{Refusal, Rgb, check_size, told};
 
-/// The size of the canvas, by its header.
+/// The size of the canvas, by the headers of the file and of its first frame.
 pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
-    let decoder = open(bytes)?;
-    Ok((decoder.width().into(), decoder.height().into()))
+    enlarged(&mut open(bytes)?)
 }
 
 /// Decodes the first frame onto the canvas.
@@ -24,23 +23,17 @@ pub(crate) fn on_white(bytes: &[u8]) -> Result<Option<Rgb>, Refusal> {
 /// The first frame, and whether it has a transparent colour, which can be replaced.
 fn first_frame(bytes: &[u8], transparent: Option<[u8; 3]>) -> Result<(Rgb, bool), Refusal> {
     let mut decoder = open(bytes)?;
-    let (canvas_width, canvas_height) = (decoder.width(), decoder.height());
-    let frame = decoder
-        .read_next_frame()
-        .map_err(refusal)?
-        .ok_or(Refusal::Truncated)?
-        .clone();
+    let (width, height) = enlarged(&mut decoder)?;
+    let mut indices = vec![0; decoder.buffer_size()];
+    decoder.read_into_buffer(&mut indices).map_err(refusal)?;
+    let frame = decoder.current_frame_info().ok_or(Refusal::Truncated)?;
     let mut palette = colours(frame.palette.as_deref().or(decoder.global_palette()));
     if let (Some(index), Some(colour)) = (frame.transparent, transparent) {
         palette[usize::from(index)] = colour;
     }
-    // Pillow enlarges a canvas that its first frame does not fit into.
-    let width = u32::from(canvas_width).max(u32::from(frame.left) + u32::from(frame.width));
-    let height = u32::from(canvas_height).max(u32::from(frame.top) + u32::from(frame.height));
-    check_size(width, height)?;
     let background = palette[usize::from(frame.transparent.unwrap_or(0))];
     let mut data = background.repeat(width as usize * height as usize);
-    let rows = frame.buffer.chunks_exact(usize::from(frame.width).max(1));
+    let rows = indices.chunks_exact(usize::from(frame.width).max(1));
     for (y, row) in rows.enumerate() {
         let start = ((usize::from(frame.top) + y) * width as usize + usize::from(frame.left)) * 3;
         let pixels = data[start..].chunks_exact_mut(3);
@@ -56,10 +49,21 @@ fn first_frame(bytes: &[u8], transparent: Option<[u8; 3]>) -> Result<(Rgb, bool)
     Ok((picture, frame.transparent.is_some()))
 }
 
+/// Goes on to the first frame. Pillow enlarges a canvas that it does not fit into; the size is refused before anything is decoded.
+fn enlarged(decoder: &mut Decoder<&[u8]>) -> Result<(u32, u32), Refusal> {
+    let canvas = (u32::from(decoder.width()), u32::from(decoder.height()));
+    let frame = decoder.next_frame_info().map_err(refusal)?;
+    let frame = frame.ok_or(Refusal::Truncated)?;
+    let width = canvas.0.max(u32::from(frame.left) + u32::from(frame.width));
+    let height = canvas.1.max(u32::from(frame.top) + u32::from(frame.height));
+    check_size(width, height)?;
+    Ok((width, height))
+}
+
 fn open(bytes: &[u8]) -> Result<Decoder<&[u8]>, Refusal> {
     let mut options = DecodeOptions::new();
     options.set_color_output(ColorOutput::Indexed);
-    // Our own limit on pixels is checked before any frame is decoded.
+    // Our own limit on pixels is checked before the frame is decoded.
     options.set_memory_limit(MemoryLimit::Unlimited);
     let decoder = options.read_info(bytes).map_err(refusal)?;
     check_size(decoder.width().into(), decoder.height().into())?;

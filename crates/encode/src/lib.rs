@@ -61,6 +61,8 @@ pub use encoder::{Encoder, FakeEncoder, Handle, Handles};
 pub use error::Error;
 pub use fetch::{CUDA_VERSION, cache_dir};
 pub use from_preset::FromPreset;
+#[doc(hidden)]
+pub use ocr::fuzzing;
 pub use ocr::{
     OcrError, OcrOptions, OcrReject, OcrSummary, check_ocr, ocr_install_line, read_pictures,
 };

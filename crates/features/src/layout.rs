@@ -11,6 +11,8 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::ChunkReader;
 
+use mmfnd_posts::without_panic;
+
 use crate::parts::Part;
 use crate::rows::{PRECISION, PROVIDER};
 use crate::{EncoderSpec, Key, ValueType};
@@ -37,20 +39,30 @@ pub(crate) struct Layout {
 impl Layout {
     /// Reads the footer of a part; the error says what is not as it should be.
     pub(crate) fn of(file: &impl ChunkReader, spec: &EncoderSpec) -> Result<Self, String> {
-        let metadata = ParquetMetaDataReader::new()
-            .with_page_index_policy(PageIndexPolicy::Required)
-            .parse_and_finish(file)
-            .map_err(|error| error.to_string())?;
-        check_schema(&metadata, spec).map_err(|error| error.to_string())?;
+        let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
+        let metadata = without_panic(|| {
+            let metadata = reader.parse_and_finish(file)?;
+            check_schema(&metadata, spec).map(|()| metadata)
+        });
+        let metadata = metadata.map_err(|error: ParquetError| error.to_string())?;
         if metadata.num_row_groups() != 1 {
             return Err(format!("{} row groups, not 1", metadata.num_row_groups()));
         }
         let file_bytes = usize::try_from(file.len()).map_err(|error| error.to_string())?;
         let keys = runs(&metadata, 0, Key::BYTES, file_bytes)?;
+        let values = runs(&metadata, 1, spec.row_bytes(), file_bytes)?;
+        let rows = |runs: &[Run]| -> usize { runs.iter().map(|run| run.rows).sum() };
+        if rows(&keys) != rows(&values) {
+            return Err(format!(
+                "{} keys for {} rows of values",
+                rows(&keys),
+                rows(&values)
+            ));
+        }
         Ok(Self {
-            rows: keys.iter().map(|run| run.rows).sum(),
+            rows: rows(&keys),
             keys,
-            values: runs(&metadata, 1, spec.row_bytes(), file_bytes)?,
+            values,
             row_bytes: spec.row_bytes(),
             made_by: made_by(&metadata),
         })

@@ -9,6 +9,7 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use bytes::Bytes;
+use mmfnd_posts::without_panic;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
@@ -170,8 +171,10 @@ pub(crate) fn read(part: &Part) -> Result<Vec<RecordBatch>, Error> {
 }
 
 fn batches(bytes: Bytes) -> Result<Vec<RecordBatch>, ArrowError> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?;
-    reader.collect()
+    without_panic(|| {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?;
+        reader.collect()
+    })
 }
 
 pub(crate) fn damaged(part: &Part, error: &ArrowError) -> Error {

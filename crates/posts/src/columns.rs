@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float32Type, Int64Type};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
-use crate::Error;
+use crate::{Error, without_panic};
 
 /// Rows in a batch: enough that columns pay, few enough that texts do not fill the memory.
 const ROWS: usize = 4096;
@@ -158,7 +158,8 @@ impl<'a> Columns<'a> {
 /// The rows of a Parquet file, some thousands at a time.
 pub(crate) struct Batches {
     path: PathBuf,
-    reader: ParquetRecordBatchReader,
+    /// Gone after an error.
+    reader: Option<ParquetRecordBatchReader>,
     /// The same columns without rows.
     pub(crate) empty: RecordBatch,
 }
@@ -167,13 +168,15 @@ impl Batches {
     /// Opens `path`; `expected` says what the file should be when it is missing or empty.
     pub(crate) fn open(path: &Path, expected: &str) -> Result<Self, Error> {
         let file = open(path, expected)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file);
-        let builder = builder.map_err(|error| damaged(path, error))?;
-        let empty = RecordBatch::new_empty(builder.schema().clone());
-        let reader = builder.with_batch_size(ROWS).build();
+        let opened = without_panic(|| {
+            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let empty = RecordBatch::new_empty(builder.schema().clone());
+            Ok((builder.with_batch_size(ROWS).build()?, empty))
+        });
+        let (reader, empty) = opened.map_err(|error: ParquetError| damaged(path, error))?;
         Ok(Self {
             path: path.to_owned(),
-            reader: reader.map_err(|error| damaged(path, error))?,
+            reader: Some(reader),
             empty,
         })
     }
@@ -183,8 +186,14 @@ impl Iterator for Batches {
     type Item = Result<RecordBatch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
-        Some(batch.map_err(|error| damaged(&self.path, error)))
+        let reader = self.reader.as_mut()?;
+        let batch = without_panic(|| reader.next().transpose());
+        if batch.is_err() {
+            self.reader = None;
+        }
+        batch
+            .map_err(|error| damaged(&self.path, error))
+            .transpose()
     }
 }
 

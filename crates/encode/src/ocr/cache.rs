@@ -57,6 +57,11 @@ impl Cache {
         })
     }
 
+    /// Pictures that it knows.
+    pub(super) fn len(&self) -> usize {
+        self.known.len()
+    }
+
     /// What was read from a picture in an earlier run.
     pub(super) fn get(&self, picture: Key) -> Option<&str> {
         self.known.get(&picture.to_string()).map(String::as_str)

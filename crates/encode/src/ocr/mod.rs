@@ -113,6 +113,24 @@ pub fn read_pictures(
     Ok(summary)
 }
 
+/// The parsers behind [`read_pictures`], for fuzz targets: on the way through it each input would start a program.
+#[doc(hidden)]
+pub mod fuzzing {
+    use std::path::Path;
+
+    use crate::error::Error;
+
+    /// The text of Tesseract's table of words; `None` for no such table.
+    pub fn text_of_words(table: &str) -> Option<String> {
+        super::words::text_of(table)
+    }
+
+    /// How many pictures a cache knows under a recipe.
+    pub fn ocr_cache(path: &Path, recipe: &str) -> Result<usize, Error> {
+        Ok(super::Cache::open(path, recipe.to_owned())?.len())
+    }
+}
+
 #[cfg(all(test, unix))]
 #[allow(clippy::unwrap_used)]
 mod tests;

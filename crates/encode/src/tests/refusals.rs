@@ -32,6 +32,29 @@ fn golden(name: &str) -> Vec<u8> {
     super::golden::tensor(&format!("{name}.file"))
 }
 
+/// The golden GIF with another size of its first frame.
+fn gif_with_frame(width: u16, height: u16) -> Vec<u8> {
+    let mut gif = golden("gif");
+    let place = [0u8, 0, 0, 0, 45, 0, 31, 0]; // left, top, width, height
+    let frame = gif.windows(9).position(|w| w[0] == b',' && w[1..] == place);
+    let size = frame.unwrap() + 5;
+    gif[size..size + 2].copy_from_slice(&width.to_le_bytes());
+    gif[size + 2..size + 4].copy_from_slice(&height.to_le_bytes());
+    gif
+}
+
+#[test]
+fn a_gif_is_as_large_as_its_frame_and_refused_before_a_giant_one_is_decoded() {
+    let larger = gif_with_frame(122, 7);
+    let picture = decode(&larger).unwrap();
+    assert_eq!((picture.width, picture.height), (122, 31));
+    assert_eq!(probe(&larger), Ok((122, 31)));
+    let (width, height) = (65_535, 65_535);
+    let giant = gif_with_frame(65_535, 65_535);
+    assert_eq!(probe(&giant), Err(Refusal::TooLarge { width, height }));
+    assert_eq!(decode(&giant), Err(Refusal::TooLarge { width, height }));
+}
+
 #[test]
 fn each_kind_of_bad_picture_has_its_reason() {
     let mut absurd_gif = golden("gif");

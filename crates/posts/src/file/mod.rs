@@ -265,6 +265,29 @@ mod tests {
     }
 
     #[test]
+    fn a_damaged_footer_is_an_error_even_where_the_reader_of_parquet_panics() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        write_posts(&path, &[post("a")]).unwrap();
+        let good = std::fs::read(&path).unwrap();
+        let mut gave_up = 0;
+        for index in good.len() / 3..good.len() {
+            for flipped in [1, 0x10, 0xFF] {
+                let mut bad = good.clone();
+                bad[index] ^= flipped;
+                std::fs::write(&path, bad).unwrap();
+                gave_up += usize::from(
+                    read_posts(&path).is_err() && message(&path).contains("its reader gave up"),
+                );
+            }
+        }
+        assert!(
+            gave_up > 0,
+            "the reader of Parquet panics no more: the guard can go"
+        );
+    }
+
+    #[test]
     fn a_missing_column_is_named() {
         let message = damaged(|columns| columns.retain(|column| column.0 != "split"));
         assert!(message.contains("column `split`"), "{message}");

@@ -1,0 +1,76 @@
+//! One file of a sweep whose runs are finished: `s` sweep.json, `r` runs.jsonl, `p` the predictions of its run.
+#![no_main]
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use libfuzzer_sys::fuzz_target;
+use mmfnd_fuzz::training::{self, World};
+use mmfnd_fuzz::{Template, scratch, selected};
+use mmfnd_train::grid::Grid;
+use mmfnd_train::{Error, Summary, Sweep, SweepOptions};
+
+struct Swept {
+    world: World,
+    grid: Grid,
+    folder: PathBuf,
+    template: Template,
+}
+
+fn options(folder: &Path) -> SweepOptions {
+    SweepOptions {
+        out: folder.to_owned(),
+        jobs: 1,
+        seeds: 1,
+        store: "s".to_owned(),
+        ..SweepOptions::default()
+    }
+}
+
+fn sweep(world: &World, grid: &Grid, folder: &Path) -> Result<(), Error> {
+    let options = options(folder);
+    let sweep = Sweep {
+        features: &world.features,
+        posts: &world.posts,
+        grid,
+        options: &options,
+    };
+    let records = sweep.run(&|_| ())?;
+    Summary::of(&sweep, &records, None)?.write(folder)
+}
+
+fn swept() -> &'static Swept {
+    static SWEPT: OnceLock<Swept> = OnceLock::new();
+    SWEPT.get_or_init(|| {
+        let world = training::world();
+        let axes = ["head.ablation=none,text-only".to_owned()];
+        let grid = Grid::read(None, &training::settings(), &axes).expect("it is a grid");
+        let folder = scratch().join("sweep");
+        sweep(&world, &grid, &folder).expect("it trains");
+        Swept {
+            template: Template::of(&folder),
+            world,
+            grid,
+            folder,
+        }
+    })
+}
+
+fuzz_target!(|data: &[u8]| {
+    let Swept {
+        world,
+        grid,
+        folder,
+        template,
+    } = swept();
+    let (kind, bytes) = selected(data);
+    let name = match kind {
+        b's' => "sweep.json",
+        b'r' => "runs.jsonl",
+        b'p' => "runs/ablation=none,seed=1/predictions.parquet",
+        _ => return,
+    };
+    template.restore();
+    std::fs::write(folder.join(name), bytes).expect("it can be written");
+    let _ = sweep(world, grid, folder);
+});
