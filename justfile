@@ -22,7 +22,7 @@ fuzz TARGET SECONDS="600" *ARGS="":
 
 # All of them, one after the other.
 fuzz-all SECONDS="600":
-    for target in manifest posts twitter weibo text picture preset ocr store experiment run sweep; do just fuzz $target {{SECONDS}} || exit 1; done
+    for target in manifest posts twitter weibo text picture preset model ocr store experiment run sweep; do just fuzz $target {{SECONDS}} || exit 1; done
 
 # Formatting, lints and documentation, as CI checks them.
 lint:

@@ -212,7 +212,49 @@ fn training() {
     }
 }
 
+/// A field of a protocol buffer that holds bytes.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let length = [bytes.len() as u8 | 0x80, (bytes.len() >> 7) as u8];
+    [&[number << 3 | 2], &length[..], bytes].concat()
+}
+
+fn node(kind: &str, inputs: &[&str], output: &str) -> Vec<u8> {
+    let inputs = inputs.iter().flat_map(|name| field(1, name.as_bytes()));
+    let rest = [field(2, output.as_bytes()), field(4, kind.as_bytes())];
+    field(1, &inputs.chain(rest.concat()).collect::<Vec<u8>>())
+}
+
+/// Float32 weights that stand in a model.
+fn weights(name: &str, shape: &[u8]) -> Vec<u8> {
+    let count: usize = shape.iter().map(|axis| usize::from(*axis)).product();
+    let shape: Vec<u8> = shape.iter().flat_map(|axis| [1 << 3, *axis]).collect();
+    let values = 0.5f32.to_le_bytes().repeat(count);
+    let parts = [
+        shape,
+        vec![2 << 3, 1],
+        field(8, name.as_bytes()),
+        field(9, &values),
+    ];
+    field(5, &parts.concat())
+}
+
+/// A model of two convolutions, one with a sum and a ReLU behind it.
+fn model() {
+    let graph = [
+        node("Conv", &["x", "w", "b"], "c"),
+        node("Relu", &["c"], "r"),
+        node("Conv", &["r", "w"], "d"),
+        node("Add", &["r", "d"], "s"),
+        node("Relu", &["s"], "y"),
+        weights("w", &[32, 32, 1, 1]),
+        weights("b", &[32]),
+        field(12, &field(1, b"y")),
+    ];
+    seed("model", "convolutions", &[&field(7, &graph.concat())]);
+}
+
 fn main() {
+    model();
     tables();
     posts();
     encoding();

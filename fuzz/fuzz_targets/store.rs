@@ -88,8 +88,9 @@ fn read(store: &Path, posts: &[Post]) {
                 && width <= 1 << 16
             {
                 let mut row = vec![0.0; width];
-                (0..posts.len())
-                    .for_each(|post| { features.columns[0].copy_row(post, &mut row); });
+                (0..posts.len()).for_each(|post| {
+                    features.columns[0].copy_row(post, &mut row);
+                });
             }
         }
         if let Ok(reader) = TableReader::open(&opened, &spec.name) {

@@ -70,6 +70,8 @@ pub use preset::{
     Alpha, CropOffset, EXPORTED, EncoderPreset, Filter, Preprocessing, Preset, Resize, available,
 };
 pub use products::available as has_tiles;
+#[doc(hidden)]
+pub use products::without_products;
 pub use progress::{Progress, Times};
 pub use runtime::{Origin, Runtime};
 pub use sample::{Limit, Sample, Sampled, check_sample, check_sample_with};

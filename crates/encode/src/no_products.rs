@@ -17,3 +17,8 @@ pub(crate) struct Faster {
 pub(crate) fn faster(_: &Path, _: usize) -> ort::Result<Option<Faster>> {
     Ok(None)
 }
+
+#[doc(hidden)]
+pub fn without_products(_: &[u8]) -> Option<Vec<u8>> {
+    None
+}

@@ -47,5 +47,13 @@ pub(crate) fn faster(path: &Path, threads: usize) -> ort::Result<Option<Faster>>
     }))
 }
 
+/// What is left of a model when its products are taken out, for the fuzz target.
+#[doc(hidden)]
+pub fn without_products(model: &[u8]) -> Option<Vec<u8>> {
+    available()
+        .then(|| model::rewrite(model))?
+        .map(|rewritten| rewritten.model)
+}
+
 #[cfg(test)]
 mod tests;
