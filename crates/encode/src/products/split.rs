@@ -6,7 +6,11 @@ use super::tiles::Line;
 #[inline(always)]
 fn rounded(value: f32) -> u32 {
     let bits = value.to_bits();
-    (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000
+    match value.is_nan() {
+        // rounded like a number, some become one
+        true => 0x7fc0_0000,
+        false => (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000,
+    }
 }
 
 /// High and low half of a number, each in the upper half of a u32.

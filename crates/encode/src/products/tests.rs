@@ -74,6 +74,35 @@ fn a_linear_map_is_that_of_float32() {
     }
 }
 
+#[test]
+fn what_is_no_number_stays_none_and_infinity_is_not_hidden() {
+    if !available() {
+        return eprintln!("not tried: this processor has no tiles");
+    }
+    let linear = Linear::new(&stored(&numbers(3, 32 * 32)), 32, 32);
+    let special = [
+        0x7fff_ffff,
+        0xffff_ffff,
+        0x7f80_0001,
+        0x7fc0_0000,
+        0x7f80_0000,
+    ];
+    for special in special.map(f32::from_bits) {
+        let mut rows = numbers(4, 2 * 32);
+        rows[7] = special;
+        let mut found = vec![0.0; 2 * 32];
+        linear.apply(&rows, &mut found);
+        assert!(
+            found[..32].iter().all(|value| !value.is_finite()),
+            "{special}"
+        );
+        assert!(
+            found[32..].iter().all(|value| value.is_finite()),
+            "the other row has none"
+        );
+    }
+}
+
 /// The convolution by its definition.
 fn convolved(
     shape: Shape,
