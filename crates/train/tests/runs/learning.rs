@@ -2,7 +2,9 @@
 
 use mmfnd_train::{Config, Device, Model, RunDir, RunOptions, train};
 
-use crate::setup::{bytes, config, incomplete, interrupted, interrupted_with, load, options, run};
+use crate::setup::{
+    bytes, config, incomplete, interrupted, interrupted_with, load, options, resumes_like, run,
+};
 use crate::world::{CLASSES, World, posts};
 
 #[test]
@@ -62,25 +64,7 @@ fn options_of_the_training_change_it_and_resume_to_the_same_bytes() {
     }
     run(&world, "whole", &every).unwrap();
     interrupted_with(&world, "cut", 2, &every);
-    let again = RunOptions {
-        resume: true,
-        ..options(&world.path("cut"))
-    };
-    train(
-        &load(&world),
-        &world.posts,
-        &config(&every),
-        &again,
-        &|_| (),
-    )
-    .unwrap();
-    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
-        assert_eq!(
-            bytes(&world, "whole", file),
-            bytes(&world, "cut", file),
-            "{file}"
-        );
-    }
+    resumes_like(&world, ("whole", "cut"), &every, &|_| ());
 }
 
 #[test]
@@ -99,31 +83,13 @@ fn an_interrupted_run_resumes_and_ends_with_the_same_bytes() {
     for epochs in [0, 1, 3] {
         let name = format!("cut{epochs}");
         interrupted(&world, &name, epochs);
-        let again = RunOptions {
-            resume: true,
-            ..options(&world.path(&name))
-        };
-        train(
-            &load(&world),
-            &world.posts,
-            &config(&[]),
-            &again,
-            &|report| {
-                assert!(
-                    report.epoch > epochs,
-                    "epoch {} is done again",
-                    report.epoch
-                );
-            },
-        )
-        .unwrap();
-        for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
-            assert_eq!(
-                bytes(&world, "whole", file),
-                bytes(&world, &name, file),
-                "{file} after {epochs}"
+        resumes_like(&world, ("whole", &name), &[], &|report| {
+            assert!(
+                report.epoch > epochs,
+                "epoch {} is done again",
+                report.epoch
             );
-        }
+        });
     }
 }
 
@@ -142,25 +108,7 @@ fn a_training_that_gets_no_better_ends_early_and_resumes_to_the_same_bytes() {
     let dir = RunDir::open(&world.path("whole")).unwrap();
     assert_eq!(dir.epochs().unwrap().len(), selection.epochs);
     interrupted_with(&world, "cut", selection.epochs - 2, &settings);
-    let again = RunOptions {
-        resume: true,
-        ..options(&world.path("cut"))
-    };
-    train(
-        &load(&world),
-        &world.posts,
-        &config(&settings),
-        &again,
-        &|_| (),
-    )
-    .unwrap();
-    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
-        assert_eq!(
-            bytes(&world, "whole", file),
-            bytes(&world, "cut", file),
-            "{file}"
-        );
-    }
+    resumes_like(&world, ("whole", "cut"), &settings, &|_| ());
 }
 
 #[test]

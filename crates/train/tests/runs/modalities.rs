@@ -1,8 +1,8 @@
 //! Posts that lack a picture or a text.
 
-use mmfnd_train::{Config, Device, Model, RunOptions, train};
+use mmfnd_train::{Config, Device, Model, train};
 
-use crate::setup::{bytes, config, incomplete, interrupted_with, load, options, run};
+use crate::setup::{bytes, incomplete, interrupted_with, load, options, resumes_like, run};
 use crate::world::{World, posts};
 
 #[test]
@@ -49,25 +49,7 @@ fn with_masks_a_prediction_does_not_depend_on_the_other_posts_and_resuming_not_o
     let settings = ["train.missing=mask", "train.batch_size=5"];
     let summary = run(&world, "run", &settings).unwrap();
     interrupted_with(&world, "cut", 2, &settings);
-    let again = RunOptions {
-        resume: true,
-        ..options(&world.path("cut"))
-    };
-    train(
-        &load(&world),
-        &world.posts,
-        &config(&settings),
-        &again,
-        &|_| (),
-    )
-    .unwrap();
-    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
-        assert_eq!(
-            bytes(&world, "run", file),
-            bytes(&world, "cut", file),
-            "{file}"
-        );
-    }
+    resumes_like(&world, ("run", "cut"), &settings, &|_| ());
     let model = Model::load(&world.path("run"), Device::Flex).unwrap();
     for (row, prediction) in summary.rows.iter().zip(&summary.predictions) {
         let alone = model.predict(&load(&world), &world.posts, &[*row]).unwrap();

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::world::{World, posts};
 use mmfnd_features::{Features, Store};
-use mmfnd_train::{Config, Error, RunOptions, RunSummary, train};
+use mmfnd_train::{Config, EpochReport, Error, RunOptions, RunSummary, train};
 
 /// Small enough that an epoch takes milliseconds.
 pub fn config(settings: &[&str]) -> Config {
@@ -71,6 +71,28 @@ pub fn interrupted_with(world: &World, name: &str, epochs: usize, settings: &[&s
         )
     });
     assert!(stopped.is_err());
+}
+
+/// Resumes an interrupted run: it ends with the same bytes as the whole one. `on_epoch` is told of each epoch.
+pub fn resumes_like(
+    world: &World,
+    (whole, cut): (&str, &str),
+    settings: &[&str],
+    on_epoch: &dyn Fn(&EpochReport),
+) {
+    let again = RunOptions {
+        resume: true,
+        ..options(&world.path(cut))
+    };
+    let config = config(settings);
+    train(&load(world), &world.posts, &config, &again, on_epoch).unwrap();
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        assert_eq!(
+            bytes(world, whole, file),
+            bytes(world, cut, file),
+            "{file} of {cut}"
+        );
+    }
 }
 
 pub fn bytes(world: &World, run: &str, file: &str) -> Vec<u8> {
