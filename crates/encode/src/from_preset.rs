@@ -27,7 +27,7 @@ impl<'a> FromPreset<'a> {
         let spec = |encoder: &crate::EncoderPreset| {
             let stored = stored.iter().find(|spec| spec.name == encoder.name);
             let stored = stored.map_or(ValueType::F16, |spec| spec.value_type);
-            let provider = engine.provider(encoder.precision);
+            let provider = engine.provider(encoder);
             encoder.spec(&preset.name, options.value_type.unwrap_or(stored), provider)
         };
         Self {

@@ -18,6 +18,10 @@ pub(crate) fn faster(_: &Path, _: usize) -> ort::Result<Option<Faster>> {
     Ok(None)
 }
 
+pub(crate) fn has_products(_: &Path) -> bool {
+    false
+}
+
 #[doc(hidden)]
 pub fn without_products(_: &[u8]) -> Option<Vec<u8>> {
     None

@@ -48,10 +48,13 @@ impl Engine {
         }
     }
 
-    /// Name of the execution provider, as the store records it, with what runs the products of a model of this precision.
-    pub(crate) fn provider(self, precision: Precision) -> &'static str {
+    /// Name of the execution provider, as the store records it, with what runs the products of this model, where it has some.
+    pub(crate) fn provider(self, preset: &EncoderPreset) -> &'static str {
+        let has_tiles = || self.has_tiles(preset.precision);
         match self.device {
-            Device::Cpu if self.has_tiles(precision) => "CPUExecutionProvider+AMX",
+            Device::Cpu if has_tiles() && products::has_products(&preset.model) => {
+                "CPUExecutionProvider+AMX"
+            }
             Device::Cpu => "CPUExecutionProvider",
             Device::Cuda => "CUDAExecutionProvider",
         }

@@ -47,6 +47,14 @@ pub(crate) fn faster(path: &Path, threads: usize) -> ort::Result<Option<Faster>>
     }))
 }
 
+/// Whether a file is an ONNX model with products to take out; one that cannot be read has none.
+pub(crate) fn has_products(path: &Path) -> bool {
+    let file = File::open(path);
+    // SAFETY: as in `faster`; what is found is no more than a name for the record.
+    let model = file.and_then(|file| unsafe { Mmap::map(&file) });
+    model.is_ok_and(|model| model::has_products(&model))
+}
+
 /// What is left of a model when its products are taken out, for the fuzz target.
 #[doc(hidden)]
 pub fn without_products(model: &[u8]) -> Option<Vec<u8>> {

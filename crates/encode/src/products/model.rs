@@ -56,6 +56,20 @@ pub(super) fn rewrite(model: &[u8]) -> Option<Rewritten> {
     })
 }
 
+/// Whether there is a product to take out of a model.
+pub(super) fn has_products(model: &[u8]) -> bool {
+    let graph = || {
+        let parts = fields(model)?;
+        let graph = parts.iter().find(|field| field.number == 7)?.bytes();
+        Graph::read(graph)
+    };
+    graph().is_some_and(|graph| {
+        (0..graph.nodes.len()).any(|index| {
+            graph.linear_parts(index).is_some() || graph.convolution_parts(index).is_some()
+        })
+    })
+}
+
 /// A graph with what is looked at in it.
 struct Graph<'a> {
     fields: Vec<Field<'a>>,
@@ -123,16 +137,24 @@ impl<'a> Graph<'a> {
             if self.nodes[index].instead.is_some() {
                 continue;
             }
-            match self.nodes[index].kind {
-                "MatMul" => self.linear(index, &mut products),
-                "Conv" => self.convolution(index, &mut products),
-                _ => None,
-            };
+            self.linear(index, &mut products);
+            self.convolution(index, &mut products);
         }
         (!products.is_empty()).then(|| (self.write(), products))
     }
 
     fn linear(&mut self, index: usize, products: &mut Vec<Product>) -> Option<()> {
+        let ([input, output], weights) = self.linear_parts(index)?;
+        let (inputs, outputs) = (weights.shape[0], weights.shape[1]);
+        let instead = node_of("Linear", &[input], output, products.len());
+        let linear = Linear::new(weights.values, inputs, outputs);
+        products.push(Product::Linear(linear));
+        self.nodes[index].instead = Some(instead);
+        Some(())
+    }
+
+    /// Input, output and weights of a linear map that can be taken out.
+    fn linear_parts(&self, index: usize) -> Option<([&'a str; 2], &Weights<'a>)> {
         let node = &self.nodes[index];
         let ([input, weights], [output]) = (&node.inputs[..], &node.outputs[..]) else {
             return None;
@@ -141,14 +163,8 @@ impl<'a> Graph<'a> {
         let [inputs, outputs] = weights.shape[..] else {
             return None;
         };
-        if !Linear::fits(inputs) || inputs * outputs < LEAST {
-            return None;
-        }
-        let instead = node_of("Linear", &[input], output, products.len());
-        let linear = Linear::new(weights.values, inputs, outputs);
-        products.push(Product::Linear(linear));
-        self.nodes[index].instead = Some(instead);
-        Some(())
+        let is_large = Linear::fits(inputs) && inputs * outputs >= LEAST;
+        (node.kind == "MatMul" && is_large).then_some(([*input, *output], weights))
     }
 
     fn convolution(&mut self, index: usize, products: &mut Vec<Product>) -> Option<()> {
@@ -204,7 +220,11 @@ impl<'a> Graph<'a> {
         let is_plain = all("dilations", 1)? == 1
             && all("group", 1)? == 1
             && !node.attributes.contains_key("auto_pad");
-        let fits = is_plain && shape.fits() && kernel == width && bias.len() == outputs;
+        let fits = node.kind == "Conv"
+            && is_plain
+            && shape.fits()
+            && kernel == width
+            && bias.len() == outputs;
         fits.then_some((shape, weights.values, bias))
     }
 
@@ -309,7 +329,7 @@ fn attribute(attribute: &[u8]) -> Option<Option<(&str, Vec<u64>)>> {
     Some(Some((name, values)))
 }
 
-/// Name and numbers of an initial value, where these are float32 and stand in the model itself.
+/// Name and numbers of an initial value, where these are float32. A model of which some stand in a file beside it is left alone.
 fn weights(tensor: &[u8]) -> Option<Option<(&str, Weights<'_>)>> {
     let (mut name, mut shape, mut bytes, mut kind, mut is_outside) =
         ("", Vec::new(), &[][..], 0, false);
@@ -328,7 +348,10 @@ fn weights(tensor: &[u8]) -> Option<Option<(&str, Weights<'_>)>> {
     let length = shape
         .iter()
         .try_fold(4, |all: usize, axis| all.checked_mul(*axis));
-    let is_usable = kind == FLOAT && !is_outside && length == Some(bytes.len());
+    if is_outside {
+        return None; // a file beside this one is found by the model's own path only
+    }
+    let is_usable = kind == FLOAT && length == Some(bytes.len());
     let values = bytes.as_chunks().0;
     Some(is_usable.then_some((name, Weights { shape, values })))
 }

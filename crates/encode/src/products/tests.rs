@@ -8,11 +8,13 @@ use safetensors::SafeTensors;
 
 use super::convolution::Convolution;
 use super::linear::Linear;
-use super::model::{Product, rewrite};
+use super::model::{Product, has_products, rewrite};
 use super::planes::Shape;
-use super::{available, faster};
+use super::{available, faster, wire};
 use crate::concurrent;
 use crate::runtime::Runtime;
+use crate::session::Engine;
+use crate::{Options, Preset};
 
 /// Largest error, as a share of the largest sum.
 const LIMIT: f64 = 1e-5;
@@ -280,4 +282,45 @@ fn products_are_taken_out_with_what_follows_them() {
         rewrite(&model[..model.len() / 2]).is_none(),
         "half a file is no model"
     );
+}
+
+#[test]
+fn a_model_with_weights_in_a_file_beside_it_is_left_alone() {
+    let model = std::fs::read(golden("products.onnx")).unwrap();
+    assert!(has_products(&model));
+    let mut outside = Vec::new();
+    wire::put_bytes(&mut outside, 8, b"beside");
+    wire::put_number(&mut outside, 14, 1);
+    let mut found = Vec::new();
+    for field in wire::fields(&model).unwrap() {
+        if field.number != 7 {
+            found.extend_from_slice(field.raw);
+            continue;
+        }
+        let mut graph = field.bytes().to_vec();
+        wire::put_bytes(&mut graph, 5, &outside);
+        wire::put_bytes(&mut found, 7, &graph);
+    }
+    assert!(!has_products(&found) && rewrite(&found).is_none());
+}
+
+#[test]
+fn what_is_recorded_is_what_runs_the_products() {
+    let preset = Preset::find("demo").unwrap();
+    let provider = |tiles, name: &str| {
+        let options = Options {
+            tiles,
+            ..Options::default()
+        };
+        let encoder = preset.encoders.iter().find(|encoder| encoder.name == name);
+        Engine::new(&options).provider(encoder.unwrap())
+    };
+    let tiles = match available() {
+        true => "CPUExecutionProvider+AMX",
+        false => "CPUExecutionProvider",
+    };
+    assert_eq!(provider(true, "resnet"), tiles);
+    assert_eq!(provider(false, "resnet"), "CPUExecutionProvider");
+    // all of its linear maps are small
+    assert_eq!(provider(true, "bert"), "CPUExecutionProvider");
 }
