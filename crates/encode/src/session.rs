@@ -2,7 +2,7 @@
 
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use mmfnd_features::{EncoderSpec, Input, Precision};
@@ -208,9 +208,14 @@ fn commit(
 ) -> ort::Result<Session> {
     match faster {
         None => builder.commit_from_file(file),
-        Some(faster) => builder
-            .with_operators(faster.operators)?
-            .commit_from_memory(&faster.model),
+        Some(faster) => {
+            // One at a time: ONNX Runtime looks whether the process knows our operators' domain, then adds it, and fails where another session did so in between.
+            static ADDING: Mutex<()> = Mutex::new(());
+            let _adding = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+            builder
+                .with_operators(faster.operators)?
+                .commit_from_memory(&faster.model)
+        }
     }
 }
 
