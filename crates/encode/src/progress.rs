@@ -37,7 +37,7 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
     /// Where the time went.
     pub times: Times,
-    /// Time to go at the speed so far, by the tokens and pixels that are left; none before anything is done.
+    /// Time to go at the speed so far, by the tokens, pixels or bytes that are left; none before anything is done.
     pub eta: Option<Duration>,
 }
 
@@ -103,7 +103,7 @@ impl Share {
     }
 
     /// What is left, as a multiple of what is done.
-    fn left(self) -> f64 {
+    pub(crate) fn left(self) -> f64 {
         self.total.saturating_sub(self.done) as f64 / self.done.max(1) as f64
     }
 }

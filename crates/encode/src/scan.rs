@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use mmfnd_features::{Input, Key, Shard};
 use mmfnd_posts::{Post, PostSource};
@@ -10,12 +10,15 @@ use rayon::prelude::*;
 
 use crate::decode::{self, Refusal};
 use crate::error::Error;
-use crate::progress::{Clocks, Progress};
+use crate::progress::{Clocks, Progress, Share};
 use crate::spool::{Gathering, Spool};
 use crate::stage::Tools;
 
 /// Files that are hashed between two reports.
 const CHUNK: usize = 256;
+
+/// What finding and opening a file costs, in bytes of hashing.
+const OPENING: u64 = 4096;
 
 /// Hashes of everything that the posts contain, and their texts; of a post some 40 bytes are in memory.
 pub(crate) struct Contents {
@@ -150,6 +153,8 @@ impl Contents {
         let clocks = Clocks::default();
         let started = Instant::now();
         let total = self.files.len();
+        let size = |file: &PathBuf| decode::size(file).unwrap_or(0) + OPENING;
+        let all_costs: u64 = tools.pool.install(|| self.files.par_iter().map(size).sum());
         for chunk in self.files.chunks(CHUNK) {
             let hash = |file: &PathBuf| hash_file(file, &clocks);
             let hashed: Vec<_> = tools.pool.install(|| chunk.par_iter().map(hash).collect());
@@ -159,18 +164,19 @@ impl Contents {
                 self.hashes.push(hash);
                 self.pixels.push(pixels);
             }
-            let done = self.hashes.len();
+            let done = self.hashes.len() as u64;
+            let costs = Share::new(clocks.prepared.get() + done * OPENING, all_costs);
             let elapsed = started.elapsed();
             (tools.on_progress)(&Progress {
                 stage: "hash",
-                done: done as u64,
+                done,
                 total: total as u64,
                 tokens: 0,
                 computed_tokens: 0,
-                images: done as u64,
+                images: done,
                 elapsed,
                 times: clocks.times(),
-                eta: Some(time_to_go(elapsed, done, total)),
+                eta: Some(elapsed.mul_f64(costs.left())),
             });
         }
     }
@@ -179,15 +185,10 @@ impl Contents {
 /// Key and pixels of a file.
 fn hash_file(file: &Path, clocks: &Clocks) -> Result<(Key, u32), Refusal> {
     let bytes = clocks.read.time(|| decode::read(file))?;
+    clocks.prepared.add(bytes.len() as u32);
     clocks.prepare.time(|| {
         // No more than `MAX_PIXELS`.
         let (width, height) = decode::probe(&bytes)?;
         Ok((Key::of(&bytes), width.saturating_mul(height)))
     })
-}
-
-/// At the speed so far.
-pub(crate) fn time_to_go(elapsed: Duration, done: usize, total: usize) -> Duration {
-    let left = total.saturating_sub(done) as f64;
-    elapsed.mul_f64(left / done.max(1) as f64)
 }

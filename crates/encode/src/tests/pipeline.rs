@@ -251,3 +251,32 @@ fn progress_begins_at_nothing_and_ends_at_all_of_it() {
         expected.map(|(stage, done, total)| (stage.to_owned(), done, total))
     );
 }
+
+#[test]
+fn the_time_to_go_of_hashing_counts_bytes() {
+    let folder = tempdir().unwrap();
+    let large = folder.path().join("large.png");
+    std::fs::write(&large, vec![0; 8 << 20]).unwrap();
+    let small = (0..256).map(|number| folder.path().join(format!("{number}.png")));
+    let posts: Vec<_> = small
+        .chain([large])
+        .enumerate()
+        .map(|(number, file)| post(&number.to_string(), "a dog", &[&file]))
+        .collect();
+    let left = std::cell::RefCell::new(Vec::new());
+    let (fakes, store) = (Fakes::new(), folder.path().join("store"));
+    let on_progress = |progress: &crate::Progress<'_>| {
+        if progress.stage == "hash" {
+            let eta = progress.eta.unwrap().as_secs_f64();
+            left.borrow_mut().push(eta / progress.elapsed.as_secs_f64());
+        }
+    };
+    let options = crate::Options::default();
+    crate::encode_with(&posts, &fakes, &store, &options, &on_progress).unwrap();
+    // 256 files that are not there, each at the cost of opening it, before one of 8 MiB.
+    let expected = (8 << 20) as f64 / (256.0 * 4096.0);
+    let [first, last] = left.borrow()[..] else {
+        panic!("{left:?}")
+    };
+    assert!((first - expected).abs() < 0.1 && last == 0.0, "{left:?}");
+}
