@@ -44,7 +44,7 @@ demo-encoders:
     cargo build --release
     {{python}} models/demo/train.py
 
-# Export the real encoders (needs models/requirements.txt installed): `just export twitter`, `just export twitter --random-init --vocab DIR`.
+# Export the real encoders (needs models/requirements.txt installed): `just export twitter --calibrate PICTURES`, `just export twitter --random-init --vocab DIR`.
 export PRESET *ARGS:
     {{python}} models/export.py {{PRESET}} {{ARGS}}
 

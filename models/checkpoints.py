@@ -1,6 +1,7 @@
 """Where the encoders come from: the hub's checkpoints, or the configurations alone with random weights."""
 
 import gzip
+import hashlib
 from dataclasses import dataclass
 
 import torch
@@ -66,6 +67,26 @@ def drawings(rows):
     sides = [4, 16, 56, 224]
     layers = [torch.nn.functional.interpolate(torch.randn(rows, 3, side, side), size=224, mode="bilinear") / (1 + i) for i, side in enumerate(sides)]
     return sum(layers).clamp(-2.1, 2.6)
+
+
+def photographs(folder, rows):
+    """Pixels of so many pictures of a folder, as torchvision makes them ready for ResNet-101; the same ones each time.  [rows, 3, 224, 224]"""
+    from PIL import Image, UnidentifiedImageError
+    from torchvision.models import ResNet101_Weights
+
+    ready = ResNet101_Weights.IMAGENET1K_V1.transforms()
+    found = []
+    for path in sorted(folder.rglob("*"), key=lambda path: hashlib.sha256(str(path.relative_to(folder)).encode()).digest()):
+        if len(found) == rows:
+            break
+        if path.suffix.lower() in [".jpg", ".jpeg", ".png", ".webp", ".gif"]:
+            try:
+                found.append(ready(Image.open(path).convert("RGB")))
+            except (UnidentifiedImageError, OSError) as problem:
+                print(f"{path}: left out of the calibration: {problem}")
+    if len(found) < rows:
+        raise SystemExit(f"{folder}: {len(found)} pictures can be read, {rows} are needed; give a folder with more of them to --calibrate")
+    return torch.stack(found)
 
 
 def random_clip(preset, eager):

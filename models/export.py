@@ -1,11 +1,13 @@
 """Exports a preset's encoders to ONNX: from Hugging Face / torchvision checkpoints, or (--random-init) from the configurations alone.
 
     python3 -m pip install -r models/requirements.txt
-    python3 models/export.py twitter                                     # downloads the checkpoints
+    python3 models/export.py twitter --calibrate PICTURES                # downloads the checkpoints
     python3 models/export.py twitter --random-init --vocab VOCABULARIES  # full-size graphs, random weights: for parity and speed, not for results
 
 Writes models/PRESET/ (*.onnx in fp32, fp16 and int8, *.tokenizer.json, resnet.classifier.safetensors, manifest.json) and models/presets/PRESET[-fp16|-int8].toml with every checksum.
 Every ONNX file is compared with the untouched PyTorch model before it is kept.
+
+In int8 a ResNet needs to know how large its activations become: --calibrate names a folder with pictures of the kind that will be encoded. Without it, the int8 preset has ResNet in fp32.
 """
 
 import argparse
@@ -21,12 +23,14 @@ import torch
 from safetensors.torch import save_file
 
 import convert
-from checkpoints import PRESETS, VOCABULARIES, build, drawings, save_tokenizer, tokenizers
+from checkpoints import PRESETS, VOCABULARIES, build, drawings, photographs, save_tokenizer, tokenizers
 from towers import BertLayers, ChineseClipText, ClipImage, ClipText, ResNetPooled
 
 HERE = Path(__file__).resolve().parent
 CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]
 IMAGENET_MEAN, IMAGENET_STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
+# Pictures that give ResNet's ranges in int8, and that it is compared on.
+CALIBRATED, HELD_OUT = 64, 3
 TRACED = ["a first text", "a second, longer text for tracing"]
 # Other numbers of rows and other lengths than the traced ones, so that a size that became a constant shows.
 COMPARED = ["Flood in the city!", "谣言 and a longer text, that fills more than one row of any table with #tags and https://t.co/x " * 3, "short", ""]
@@ -45,8 +49,8 @@ class Export:
     outputs: list
 
 
-def exports(preset, models, toks, token_states):
-    """The four encoders of a preset."""
+def exports(preset, models, toks, token_states, photos):
+    """The four encoders of a preset; `photos` are pictures for ResNet, or None."""
     (bert, clip, resnet), (bert_tokenizer, clip_tokenizer) = models, toks
     words = lambda tokenizer, texts: dict(tokenizer(texts, return_tensors="pt", padding=True, truncation=True, max_length=preset.clip_tokens))
     pixels = lambda rows: {"pixel_values": drawings(rows)}
@@ -76,7 +80,7 @@ def exports(preset, models, toks, token_states):
         Export("bert", BertLayers(bert, token_states), bert_reference, words(bert_tokenizer, TRACED), words(bert_tokenizer, COMPARED), ["cls_layers"] + ["token_states"] * token_states),
         Export("clip_text", clip_text, text_reference, words(clip_tokenizer, TRACED), words(clip_tokenizer, COMPARED), ["text_embeds"]),
         Export("clip_image", ClipImage(clip), image_reference, pixels(2), pixels(3), ["image_embeds"]),
-        Export("resnet", ResNetPooled(resnet), resnet_reference, pixels(2), pixels(3), ["pooled", "layer3"]),
+        Export("resnet", ResNetPooled(resnet), resnet_reference, pixels(2), pixels(3) if photos is None else {"pixel_values": photos[-HELD_OUT:]}, ["pooled", "layer3"]),
     ]
 
 
@@ -85,7 +89,7 @@ def embeds(out):
     return out if torch.is_tensor(out) else out.pooler_output
 
 
-def write_models(one, precisions, out):
+def write_models(one, precisions, out, photos):
     """An encoder's files; what comparing them gave, by file."""
     axes = lambda tensors: {name: {0: "batch", 1: "tokens"} if tensors[name].dim() == 2 else {0: "batch"} for name in tensors}
     needed = one.module.forward.__code__.co_varnames[1 : one.module.forward.__code__.co_argcount]
@@ -99,6 +103,10 @@ def write_models(one, precisions, out):
         path = out / model_name(one.name, precision)
         if precision == "fp32":
             convert.export(one.module, traced, one.outputs, dynamic, path)
+        elif (one.name, precision) == ("resnet", "int8"):
+            if photos is None:
+                continue
+            convert.calibrate(out / model_name(one.name, "fp32"), path, photos[:CALIBRATED].numpy())
         else:
             convert.derive(out / model_name(one.name, "fp32"), path, precision)
         distances[path.name] = convert.compare(path, compared, expected, precision)
@@ -138,11 +146,13 @@ def write_preset(name, description, entries, precision):
 
 def entries(name, preset, shapes, out, precision):
     """The preset's encoder tables."""
-    kind = {"fp32": "f32", "fp16": "f16", "int8": "int8"}[precision]
     clip_resize = {"width": 224, "height": 224} if preset.chinese else {"shortest": 224}
 
     def entry(feature, given, output, **more):
-        file = out / model_name(feature, precision)
+        # ResNet may be there in fp32 alone.
+        kind, file = {"fp32": "f32", "fp16": "f16", "int8": "int8"}[precision], out / model_name(feature, precision)
+        if not file.exists():
+            kind, file = "f32", out / model_name(feature, "fp32")
         found = {"name": feature, "input": given, "model": f"../{name}/{file.name}", "sha256": sha256(file)}
         weights = convert.weights_of(file)
         if weights.exists():
@@ -171,6 +181,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=0, help="of the random weights")
     parser.add_argument("--vocab", type=Path, metavar="DIR", help=f"folder with the vocabularies, for --random-init: {', '.join(VOCABULARIES)}")
     parser.add_argument("--precision", default="fp32,fp16,int8", help="comma-separated; fp32 is always made (default: %(default)s)")
+    parser.add_argument("--calibrate", type=Path, metavar="DIR", help=f"folder with at least {CALIBRATED + HELD_OUT} pictures, for ResNet in int8")
     parser.add_argument("--token-states", action="store_true", help="BERT also gives the last layer's states of all tokens, output `token_states`")
     args = parser.parse_args()
     if args.random_init and args.vocab is None:
@@ -186,6 +197,7 @@ def main():
     args = arguments()
     preset, final = PRESETS[args.preset], HERE / args.preset
     torch.manual_seed(args.seed)
+    photos = photographs(args.calibrate, CALIBRATED + HELD_OUT) if args.calibrate else None
     models = build(preset, args.random_init)
     toks = tokenizers(preset, args.random_init, args.vocab)
     (HERE / "presets").mkdir(exist_ok=True)
@@ -198,11 +210,13 @@ def main():
         save_file({"weight": resnet.fc.weight.detach().contiguous(), "bias": resnet.fc.bias.detach().contiguous()}, str(out / "resnet.classifier.safetensors"))
         distances, shapes = {}, {"bert": [models[0].config.num_hidden_layers + 1, models[0].config.hidden_size], "resnet": [resnet.fc.in_features]}
         shapes |= dict.fromkeys(["clip_text", "clip_image"], [models[1].config.projection_dim])
-        for one in exports(preset, models, toks, args.token_states):
-            distances |= write_models(one, args.precisions, out)
+        for one in exports(preset, models, toks, args.token_states, photos):
+            distances |= write_models(one, args.precisions, out, photos)
         finish(args, out, final, distances)
     weights = f"RANDOM weights, seed {args.seed}" if args.random_init else "public checkpoints"
     for precision in args.precisions:
+        if precision == "int8" and photos is None:
+            print(f"{args.preset}-int8 has ResNet in fp32: without --calibrate DIR its int8 form cannot be made")
         write_preset(args.preset, f"{preset.description} ({weights})", entries(args.preset, preset, shapes, final, precision), precision)
     print(f"done: every file of {final} was compared with PyTorch")
 
@@ -215,6 +229,7 @@ def finish(args, out, final, distances):
         "weights": {"random_seed": args.seed} if args.random_init else {"bert": preset.bert, "clip": preset.clip, "resnet": "torchvision resnet101 IMAGENET1K_V1"},
         "made_with": {name: version(name) for name in ["torch", "torchvision", "transformers", "tokenizers", "onnx", "onnxruntime"]},
         "opset": convert.OPSET,
+        "pictures_for_calibration": CALIBRATED if args.calibrate else 0,
         "sha256": {file.name: sha256(file) for file in sorted(out.iterdir())},
         "compared_with_pytorch": distances,
     }

@@ -1,7 +1,7 @@
 """Compares stage 1 with code that we did not write, on real texts and pictures and full-size encoders, and writes docs/parity.md.
 
     python3 -m pip install -r tests/parity/requirements.txt
-    python3 models/export.py twitter --random-init --vocab VOCABULARIES      # and weibo
+    python3 models/export.py twitter --random-init --vocab VOCABULARIES --calibrate DATA/twitter_mediaeval      # and weibo, with DATA/weibo
     python3 tests/parity/parity.py --data DATA [--presets twitter,weibo] [--sample 100]
 
 DATA holds `twitter_mediaeval` and `weibo` (data/README.md). Ends with 1 when something is further apart than it may be.
@@ -178,7 +178,7 @@ Written by `just parity` (`tests/parity/parity.py`). The other side: {made_with}
 {tables[1]}
 ## Features, from posts to `mmfnd features export`, against PyTorch with the reference preprocessing
 The least cosine is that of any vector (of BERT: of any layer of any text). *Batch of one*: the largest difference between a content encoded alone and in its batch, over the largest value; int8 takes the
-range of its activations from the whole batch, so it depends on it.
+range of its activations from the whole batch, so it depends on it, but for ResNet, whose ranges were fixed when it was exported.
 
 {tables[2]}{'' if not failures else 'FAILED: ' + '; '.join(failures)}"""
 

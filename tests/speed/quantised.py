@@ -7,6 +7,7 @@ import hashlib
 import json
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -21,14 +22,26 @@ import convert  # noqa: E402
 SETTINGS = ["--set", "train.epochs=15", "--set", "train.learning_rate=1e-3"]
 
 
-def preset(folder):
+def pixels(world):
+    """The world's first pictures as the demo's ResNet sees them.  [64, 3, 64, 64]"""
+    files = sorted((world / "images").iterdir())[:64]
+    dump = [ROOT / "target" / "release" / "examples" / "dump", "pixels", "demo", "resnet"]
+    out = subprocess.run(dump, input="".join(f"{file}\n" for file in files).encode(), check=True, stdout=subprocess.PIPE).stdout
+    values = np.frombuffer(out, np.uint8).reshape(64, 1 + 64 * 64 * 3)[:, 1:].reshape(64, 64, 64, 3)
+    return ((values / 255 - 0.5) / 0.25).astype(np.float32).transpose(0, 3, 1, 2)
+
+
+def preset(folder, world):
     """The demo's preset with int8 models, in `folder`."""
     for file in (ROOT / "models" / "demo").iterdir():
         if file.suffix in [".json", ".safetensors"]:
             shutil.copy(file, folder / file.name)
     text = (ROOT / "models" / "presets" / "demo.toml").read_text().replace("../demo/", "").replace('precision = "f32"', 'precision = "int8"')
     for model in sorted((ROOT / "models" / "demo").glob("*.onnx")):
-        convert.derive(model, folder / model.name, "int8")
+        if model.stem == "resnet":
+            convert.calibrate(model, folder / model.name, pixels(world))
+        else:
+            convert.derive(model, folder / model.name, "int8")
         old, new = (hashlib.sha256(file.read_bytes()).hexdigest() for file in [model, folder / model.name])
         text = text.replace(old, new)
     path = folder / "demo-int8.toml"
@@ -41,7 +54,7 @@ def compare(mmfnd, folder, seeds=(1, 2, 3)):
     mmfnd("world", "--out", folder / "world")
     posts, features, accuracy = folder / "world" / "posts.parquet", {}, {}
     (folder / "int8").mkdir()
-    for name, chosen in [("fp32", "demo"), ("int8", preset(folder / "int8"))]:
+    for name, chosen in [("fp32", "demo"), ("int8", preset(folder / "int8", folder / "world"))]:
         store = folder / f"store-{name}"
         mmfnd("encode", "--posts", posts, "--preset", chosen, "--store", store)
         mmfnd("features", "export", store, "--posts", posts, "--out", folder / f"{name}.parquet")

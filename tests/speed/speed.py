@@ -1,6 +1,6 @@
 """Times stage 1 against Python and against the bare session, prints a table and writes target/bench/encode.json.
 
-    python3 tests/speed/speed.py --data DATA [--part NAME]…      # the presets `twitter`, `twitter-int8` and `weibo` have to be exported
+    python3 tests/speed/speed.py --data DATA [--part NAME]…      # the presets `twitter`, `twitter-int8` (with --calibrate DATA/twitter_mediaeval) and `weibo` have to be exported
 
 Every part runs both sides in turns, on the same posts and the same number of threads, and keeps the median. What a part measures is said at its function. Parts that are not run keep the figures that the file has.
 """
