@@ -11,7 +11,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::ChunkReader;
 
-use mmfnd_posts::without_panic;
+use mmfnd_posts::{check_footer, without_panic};
 
 use crate::parts::Part;
 use crate::rows::{PRECISION, PROVIDER};
@@ -41,6 +41,7 @@ impl Layout {
     pub(crate) fn of(file: &impl ChunkReader, spec: &EncoderSpec) -> Result<Self, String> {
         let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
         let metadata = without_panic(|| {
+            check_footer(file)?;
             let metadata = reader.parse_and_finish(file)?;
             check_schema(&metadata, spec).map(|()| metadata)
         });

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float32Type, Int64Type};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
 
-use crate::{Error, without_panic};
+use crate::{Error, check_footer, without_panic};
 
 /// Rows in a batch: enough that columns pay, few enough that texts do not fill the memory.
 const ROWS: usize = 4096;
@@ -169,6 +169,7 @@ impl Batches {
     pub(crate) fn open(path: &Path, expected: &str) -> Result<Self, Error> {
         let file = open(path, expected)?;
         let opened = without_panic(|| {
+            check_footer(&file)?;
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
             let empty = RecordBatch::new_empty(builder.schema().clone());
             Ok((builder.with_batch_size(ROWS).build()?, empty))
