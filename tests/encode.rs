@@ -141,18 +141,18 @@ fn bad_pictures_are_counted_listed_and_passed_over() {
     let store = folder.path().join("store");
     Mmfnd::new(arguments(&file, &store))
         .succeeds()
-        .expect_stdout("5 posts: 5 distinct texts, 1 distinct pictures, 4 without a usable picture")
-        .expect_stdout("not used: 1 files (empty file)")
-        .expect_stdout("not used: 1 files (no such file)")
-        .expect_stdout("not used: 1 files (not a picture)")
-        .expect_stdout("not used: 1 files (truncated)")
+        .expect_stdout("5 posts: 5 distinct texts, 1 distinct picture, 4 without a usable picture")
+        .expect_stdout("not used: 1 file (empty file)")
+        .expect_stdout("not used: 1 file (no such file)")
+        .expect_stdout("not used: 1 file (not a picture)")
+        .expect_stdout("not used: 1 file (truncated)")
         .expect_stdout("rejects.csv");
     let list = fs::read_to_string(store.join("rejects.csv")).unwrap();
     assert_eq!(list.lines().count(), 1 + 8, "{list}");
     let again = Mmfnd::new(arguments(&file, &store)).succeeds();
     again
         .expect_stdout("nothing to encode")
-        .expect_stdout("not used: 1 files (truncated)");
+        .expect_stdout("not used: 1 file (truncated)");
 }
 
 fn post(name: &Path, images: &[PathBuf]) -> Post {

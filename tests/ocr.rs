@@ -83,7 +83,7 @@ fn the_text_is_written_into_the_posts_and_bert_sees_it_only_when_asked() {
     ocr(folder, &[])
         .succeeds()
         .expect_stdout("20 posts: text in the picture of 19, none in that of 0, 1 without")
-        .expect_stdout("not read: 1 files (not a picture")
+        .expect_stdout("not read: 1 file (not a picture")
         .expect_stdout("19 distinct pictures read now, 0 known from earlier");
     let read = read_posts(&file).unwrap();
     assert_eq!(read[0].ocr_text, None);

@@ -9,6 +9,7 @@ use mmfnd_encode::{Device, Options, Preset, Progress, Summary};
 use mmfnd_features::{Shard, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
 
+use crate::features::count;
 use crate::progress::Stage;
 
 /// Encode posts into a feature store; what is there already is not encoded again
@@ -217,8 +218,11 @@ fn finish(shown: Option<(String, Shown)>) {
 /// What was done, as a table.
 fn print(summary: &Summary, store: &Path) {
     println!(
-        "{} posts: {} distinct texts, {} distinct pictures, {} without a usable picture",
-        summary.posts, summary.texts, summary.pictures, summary.posts_without_picture
+        "{}: {}, {}, {} without a usable picture",
+        count(summary.posts, "post"),
+        count(summary.texts, "distinct text"),
+        count(summary.pictures, "distinct picture"),
+        summary.posts_without_picture
     );
     println!(
         "{:<12} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}",
@@ -243,16 +247,16 @@ fn print(summary: &Summary, store: &Path) {
         println!("nothing to encode: everything is in the store");
     }
     println!(
-        "{} links written, {:.1} s in all; store: `{}`",
-        summary.linked,
+        "{} written, {:.1} s in all; store: `{}`",
+        count(summary.linked, "link"),
         summary.time.as_secs_f64(),
         store.display()
     );
 }
 
 fn print_rejects(summary: &Summary, store: &Path) {
-    for (reason, count) in &summary.rejects {
-        println!("not used: {count} files ({reason})");
+    for (reason, files) in &summary.rejects {
+        println!("not used: {} ({reason})", count(*files, "file"));
     }
     if summary.rejected() > 0 {
         println!(

@@ -270,7 +270,7 @@ fn unfinished(encoder: &EncoderReport) -> Option<String> {
 }
 
 /// A number and what is counted.
-fn count(number: usize, noun: &str) -> String {
+pub(crate) fn count(number: usize, noun: &str) -> String {
     let plural = if number == 1 { "" } else { "s" };
     format!("{number} {noun}{plural}")
 }

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use mmfnd_encode::{OcrOptions, OcrReject, OcrSummary, read_pictures};
 use mmfnd_posts::{Post, TableColumn, write_posts, write_table};
 
+use crate::features::count;
 use crate::progress::Stage;
 
 /// Read the text in the posts' pictures with Tesseract, into the column ocr_text
@@ -120,15 +121,16 @@ fn write_rejects(path: &Path, rejects: &[OcrReject]) -> anyhow::Result<()> {
 
 fn print(summary: &OcrSummary, out: &Path, list: &Path) {
     println!(
-        "{} posts: text in the picture of {}, none in that of {}, {} without a picture that can be read",
-        summary.posts,
+        "{}: text in the picture of {}, none in that of {}, {} without a picture that can be read",
+        count(summary.posts, "post"),
         summary.posts_with_text,
         summary.posts - summary.posts_with_text - summary.posts_without_picture,
         summary.posts_without_picture
     );
     println!(
-        "{} distinct pictures read now, {} known from earlier",
-        summary.read, summary.cached
+        "{} read now, {} known from earlier",
+        count(summary.read, "distinct picture"),
+        summary.cached
     );
     let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
     for reject in &summary.rejects {
@@ -136,8 +138,8 @@ fn print(summary: &OcrSummary, out: &Path, list: &Path) {
         let kind = reject.reason.split(':').next().unwrap_or_default();
         *reasons.entry(kind).or_default() += 1;
     }
-    for (reason, count) in reasons {
-        println!("not read: {count} files ({reason})");
+    for (reason, files) in reasons {
+        println!("not read: {} ({reason})", count(files, "file"));
     }
     println!(
         "posts: `{}`; pictures that were not read: `{}`",

@@ -8,6 +8,7 @@ use mmfnd_posts::{Label, Post};
 use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
 use crate::encode;
+use crate::features::count;
 use crate::train::load;
 
 /// Score posts with a trained head
@@ -72,8 +73,8 @@ fn print(posts: &[Post], predictions: &[Option<Prediction>], out: &Path) {
         .collect();
     let fakes = labels.iter().filter(|&&label| label == Label::Fake).count();
     println!(
-        "{} posts: {fakes} taken for fake, {} for real, {} that cannot be scored",
-        posts.len(),
+        "{}: {fakes} taken for fake, {} for real, {} that cannot be scored",
+        count(posts.len(), "post"),
         labels.len() - fakes,
         posts.len() - labels.len()
     );
