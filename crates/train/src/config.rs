@@ -144,7 +144,7 @@ impl Config {
         let problem = |problem: String| config_error(place, &problem);
         let config = Self {
             head: HeadConfig::resolve(head).map_err(problem)?,
-            train: train_section(&table).map_err(|error| problem(error.message().to_owned()))?,
+            train: train_section(&table).map_err(|error| problem(plainly(&error)))?,
         };
         config.train.check().map_err(problem)?;
         let needs_both = (config.head.kind().needs_both)(&config.head.options);
@@ -168,6 +168,19 @@ struct TrainSection {
 fn train_section(table: &Table) -> Result<TrainConfig, toml::de::Error> {
     let section: TrainSection = Value::Table(table.clone()).try_into()?;
     Ok(section.train)
+}
+
+/// What is wrong with a value, without names of Rust's types.
+pub(crate) fn plainly(error: &toml::de::Error) -> String {
+    let types = [
+        ("usize", "a whole number, 0 or more"),
+        ("u64", "a whole number, 0 or more"),
+        ("f64", "a number"),
+    ];
+    let message = error.message().to_owned();
+    types.iter().fold(message, |message, (name, plain)| {
+        message.replace(&format!("expected {name}"), &format!("expected {plain}"))
+    })
 }
 
 /// The configuration's keys, such as `train.epochs`, with their values.
@@ -304,6 +317,19 @@ mod tests {
 
     fn problem(settings: &[&str]) -> String {
         set(settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_in_plain_words() {
+        let wrong = [
+            ("head.experts=many", "expected a whole number, 0 or more"),
+            ("train.batch_size=-1", "expected a whole number, 0 or more"),
+            ("train.learning_rate=fast", "expected a number"),
+        ];
+        for (setting, expected) in wrong {
+            let problem = problem(&[setting]);
+            assert!(problem.ends_with(expected), "{problem}");
+        }
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
+use crate::config::plainly;
 use crate::heads::{ConcatMlp, Has, Head, HeadOption, LinearProbe, Mmfnd};
 use crate::predict::{self, Forward};
 use crate::run::RunDir;
@@ -76,10 +77,10 @@ fn parse<H: Head>(options: &Table) -> Result<H::Config, toml::de::Error> {
 fn resolve<H: Head>(options: &Table) -> Result<Table, String> {
     for (key, value) in options {
         let alone = Table::from_iter([(key.clone(), value.clone())]);
-        let wrong = |error: toml::de::Error| format!("`head.{key}`: {}", error.message());
+        let wrong = |error: toml::de::Error| format!("`head.{key}`: {}", plainly(&error));
         parse::<H>(&alone).map_err(wrong)?;
     }
-    let config = parse::<H>(options).map_err(|error| error.message().to_owned())?;
+    let config = parse::<H>(options).map_err(|error| plainly(&error))?;
     let resolved = H::resolve(&config)?;
     Ok(Table::try_from(resolved).expect("options are plain values"))
 }
