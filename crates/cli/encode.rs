@@ -9,7 +9,7 @@ use mmfnd_encode::{Device, Options, Preset, Progress, Summary};
 use mmfnd_features::{Shard, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
 
-use crate::features::count;
+use crate::count::count;
 use crate::progress::Stage;
 
 /// Encode posts into a feature store; what is there already is not encoded again

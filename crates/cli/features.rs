@@ -9,6 +9,8 @@ use clap::{Args, Subcommand};
 use mmfnd_encode::{Options, Preset, Sample, Sampled, check_sample};
 use mmfnd_features::{EncoderReport, Inspection, Store, Verified};
 
+use crate::count::count;
+
 /// Look into a feature store, check it, export it
 #[derive(Args)]
 pub struct Arguments {
@@ -267,12 +269,6 @@ fn unfinished(encoder: &EncoderReport) -> Option<String> {
     Some(format!(
         "{name}: {missing} not encoded{planned}; run `mmfnd encode` again"
     ))
-}
-
-/// A number and what is counted.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {noun}{plural}")
 }
 
 /// A row per encoder under a row of names.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod ablate;
+mod count;
 mod demo;
 mod doctor;
 mod encode;

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use mmfnd_encode::{OcrOptions, OcrReject, OcrSummary, read_pictures};
 use mmfnd_posts::{Post, TableColumn, write_posts, write_table};
 
-use crate::features::count;
+use crate::count::count;
 use crate::progress::Stage;
 
 /// Read the text in the posts' pictures with Tesseract, into the column ocr_text

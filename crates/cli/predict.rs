@@ -7,8 +7,8 @@ use mmfnd_features::Store;
 use mmfnd_posts::{Label, Post};
 use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
+use crate::count::count;
 use crate::encode;
-use crate::features::count;
 use crate::train::load;
 
 /// Score posts with a trained head
