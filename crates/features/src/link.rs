@@ -9,9 +9,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::error::ArrowError;
 use bytes::Bytes;
-use mmfnd_posts::{check_footer, without_panic};
+use mmfnd_posts::{rows_of, without_panic};
 use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
@@ -171,11 +170,7 @@ pub(crate) fn read(part: &Part) -> Result<Vec<RecordBatch>, Error> {
 }
 
 fn batches(bytes: Bytes) -> Result<Vec<RecordBatch>, ArrowError> {
-    without_panic(|| {
-        check_footer(&bytes)?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)?.build()?;
-        reader.collect()
-    })
+    without_panic(|| rows_of(bytes)?.build()?.collect())
 }
 
 pub(crate) fn damaged(part: &Part, error: &ArrowError) -> Error {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
 use arrow::datatypes::{DataType, Float32Type, Int64Type};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::errors::ParquetError;
 
-use crate::{Error, check_footer, without_panic};
+use crate::{Error, rows_of, without_panic};
 
 /// Rows in a batch: enough that columns pay, few enough that texts do not fill the memory.
 const ROWS: usize = 4096;
@@ -57,10 +57,10 @@ impl<'a> Columns<'a> {
     /// Strings; with `numbers`, numbers and truth values are taken as they are written.
     pub fn strings(&self, name: &str, numbers: bool) -> Result<Vec<Option<String>>, Error> {
         let column = self.column(name, "string")?;
-        let kind = value_type(column.data_type());
+        let kind = column.data_type();
         let is_number = kind.is_numeric() || *kind == DataType::Boolean;
-        if !(is_string(kind) || *kind == DataType::Null || numbers && is_number) {
-            return Err(self.wrong(name, column.data_type(), "string"));
+        if !(matches!(kind, DataType::Utf8 | DataType::Null) || numbers && is_number) {
+            return Err(self.wrong(name, kind, "string"));
         }
         let column = self.cast(name, column, &DataType::Utf8, "string")?;
         let strings = column.as_string::<i32>();
@@ -116,9 +116,8 @@ impl<'a> Columns<'a> {
         self.batch
             .column_by_name(name)
             .is_some_and(|column| match column.data_type() {
-                DataType::List(item) | DataType::LargeList(item) => {
-                    let kind = value_type(item.data_type());
-                    is_string(kind) || *kind == DataType::Null
+                DataType::List(item) => {
+                    matches!(item.data_type(), DataType::Utf8 | DataType::Null)
                 }
                 _ => false,
             })
@@ -169,8 +168,7 @@ impl Batches {
     pub(crate) fn open(path: &Path, expected: &str) -> Result<Self, Error> {
         let file = open(path, expected)?;
         let opened = without_panic(|| {
-            check_footer(&file)?;
-            let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
+            let builder = rows_of(file)?;
             let empty = RecordBatch::new_empty(builder.schema().clone());
             Ok((builder.with_batch_size(ROWS).build()?, empty))
         });
@@ -227,17 +225,42 @@ fn open(path: &Path, expected: &str) -> Result<File, Error> {
     Ok(file)
 }
 
-/// The type of the values behind a dictionary encoding.
-fn value_type(kind: &DataType) -> &DataType {
-    match kind {
-        DataType::Dictionary(_, value) => value,
-        other => other,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
 
-fn is_string(kind: &DataType) -> bool {
-    matches!(
-        kind,
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View
-    )
+    use arrow::array::{Int64Array, StringArray};
+    use arrow::datatypes::Field;
+    use tempfile::tempdir;
+
+    use super::*;
+    use crate::file::write_batch;
+
+    #[test]
+    fn what_pandas_and_polars_make_of_our_types_is_understood() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some("a")]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![1, 0, 1]));
+        let category = |kind| DataType::Dictionary(Box::new(DataType::Int8), Box::new(kind));
+        let lists = |kind| DataType::LargeList(Arc::new(Field::new("item", kind, true)));
+        let as_kind = |column: &ArrayRef, kind: &DataType| cast(column, kind).unwrap();
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("frame.parquet");
+        let batch = RecordBatch::try_from_iter([
+            ("large", as_kind(&texts, &DataType::LargeUtf8)),
+            ("view", as_kind(&texts, &DataType::Utf8View)),
+            ("category", as_kind(&texts, &category(DataType::Utf8))),
+            ("list", as_kind(&texts, &lists(DataType::LargeUtf8))),
+            ("number", as_kind(&numbers, &category(DataType::Int64))),
+        ]);
+        write_batch(&path, &batch.unwrap()).unwrap();
+        let columns = Columns::read(&path, "").unwrap();
+        let expected = [Some("a".to_owned()), None, Some("a".to_owned())];
+        for name in ["large", "view", "category"] {
+            assert_eq!(columns.strings(name, false).unwrap(), expected, "{name}");
+        }
+        let in_lists = expected.map(|text| vec![text]);
+        assert_eq!(columns.string_lists("list").unwrap(), in_lists);
+        let numbers = columns.integers("number").unwrap();
+        assert_eq!(numbers, [Some(1), Some(0), Some(1)]);
+    }
 }

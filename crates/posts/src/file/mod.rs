@@ -265,26 +265,21 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_footer_is_an_error_even_where_the_reader_of_parquet_panics() {
+    fn a_damaged_byte_is_an_error_or_another_value_and_never_a_panic() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("posts.parquet");
         write_posts(&path, &[post("a")]).unwrap();
         let good = std::fs::read(&path).unwrap();
-        let mut gave_up = 0;
-        for index in good.len() / 3..good.len() {
+        let mut refused = 0;
+        for index in 0..good.len() {
             for flipped in [1, 0x10, 0xFF] {
                 let mut bad = good.clone();
                 bad[index] ^= flipped;
                 std::fs::write(&path, bad).unwrap();
-                gave_up += usize::from(
-                    read_posts(&path).is_err() && message(&path).contains("its reader gave up"),
-                );
+                refused += usize::from(read_posts(&path).is_err());
             }
         }
-        assert!(
-            gave_up > 0,
-            "the reader of Parquet panics no more: the guard can go"
-        );
+        assert!(refused > good.len(), "{refused} of 3 x {}", good.len());
     }
 
     #[test]

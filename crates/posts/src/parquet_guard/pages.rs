@@ -1,0 +1,233 @@
+//! The pages of a Parquet file: what their headers claim, against the bytes that are there.
+
+use parquet::errors::Result;
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
+use parquet::file::reader::ChunkReader;
+
+use super::deltas::check_deltas;
+use super::malformed;
+use super::thrift::{I32, STRUCT, Thrift};
+
+/// A column has at most this many values for each byte of the file: what tells its rows apart takes more than that.
+const VALUES_PER_BYTE: u64 = 64;
+
+/// A compressed page may hold this many bytes, and as many times its own size as no data of posts reaches.
+const UNPACKED_BYTES: u64 = 64 << 20;
+const UNPACKED_RATIO: u64 = 1000;
+
+/// Encodings that begin with a count of their own (`DELTA_LENGTH_BYTE_ARRAY`, `DELTA_BYTE_ARRAY`).
+const DELTAS: [i32; 2] = [6, 7];
+
+/// Refuses rows, values and pages that a file of this size does not hold: the reader asks for memory for them before it looks for them.
+pub(super) fn check_pages(file: &impl ChunkReader, metadata: &ParquetMetaData) -> Result<()> {
+    let most = file.len().saturating_mul(VALUES_PER_BYTE);
+    let groups = metadata.row_groups();
+    let rows = groups.iter().map(|group| group.num_rows());
+    within(rows.fold(0, i64::saturating_add), most, "rows")?;
+    for column in groups.iter().flat_map(|group| group.columns()) {
+        let width = column.column_descr().type_length();
+        within(width.max(0).into(), file.len(), "bytes in each value")?;
+        check_chunk(file, column, most)?;
+    }
+    Ok(())
+}
+
+fn check_chunk(file: &impl ChunkReader, column: &ColumnChunkMetaData, most: u64) -> Result<()> {
+    let start = column.dictionary_page_offset();
+    let start = start.unwrap_or(column.data_page_offset());
+    let place = u64::try_from(start).ok();
+    let place = place.zip(u64::try_from(column.compressed_size()).ok());
+    let (mut start, length) = place.ok_or_else(|| malformed("a column lies before its start"))?;
+    let end = start.saturating_add(length).min(file.len());
+    let mut values = 0i64;
+    let mut has_deltas = false;
+    while start < end {
+        let (page, header) = read_header(file, start, end)?;
+        let bytes = u64::try_from(page.compressed)
+            .map_err(|_| malformed("a page ends before its start"))?;
+        let room = UNPACKED_BYTES + bytes * UNPACKED_RATIO;
+        within(page.uncompressed.into(), room, "bytes in a page")?;
+        values = values.saturating_add(page.values.into());
+        within(values, most, "values in a column")?;
+        has_deltas |= page.has_deltas;
+        start = start.saturating_add(header + bytes);
+    }
+    match has_deltas {
+        true => check_deltas(file, column),
+        false => Ok(()),
+    }
+}
+
+fn within(claimed: i64, most: u64, what: &str) -> Result<()> {
+    match u64::try_from(claimed) {
+        Ok(claimed) if claimed <= most => Ok(()),
+        _ => Err(malformed(&format!(
+            "it claims {claimed} {what}; a file of its size holds {most} at most"
+        ))),
+    }
+}
+
+/// Sizes in bytes and numbers of values, as a page's header gives them.
+#[derive(Default)]
+struct PageHeader {
+    uncompressed: i32,
+    compressed: i32,
+    values: i32,
+    /// Whether byte arrays are told by differences of their lengths.
+    has_deltas: bool,
+}
+
+impl PageHeader {
+    /// `PageHeader` of <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>. Its fields must have their types, which the reader does not look at.
+    fn parse(thrift: &mut Thrift) -> Option<Self> {
+        let mut page = Self::default();
+        thrift.fields(|header, id, kind| match (id, kind) {
+            (2, I32) => header.i32().map(|bytes| page.uncompressed = bytes),
+            (3, I32) => header.i32().map(|bytes| page.compressed = bytes),
+            (5 | 7 | 8, STRUCT) => {
+                // Data, dictionary, data in version 2: the numbers that these begin with, the encoding among them.
+                let (numbers, encoding) = match id {
+                    5 => (4, 2),
+                    7 => (2, 2),
+                    _ => (6, 4),
+                };
+                header.fields(|of, field, kind| match kind {
+                    I32 if field == 1 => {
+                        page.values = page.values.max(of.i32()?);
+                        Some(())
+                    }
+                    I32 if field == encoding => {
+                        page.has_deltas |= DELTAS.contains(&of.i32()?);
+                        Some(())
+                    }
+                    I32 => of.skip(kind),
+                    _ if (1..=numbers).contains(&field) => None,
+                    _ => of.skip(kind),
+                })
+            }
+            (1 | 4, I32) | (6, STRUCT) => header.skip(kind),
+            (1..=8, _) => None,
+            _ => header.skip(kind),
+        })?;
+        Some(page)
+    }
+}
+
+/// The header that begins at `start`, and its length.
+fn read_header(file: &impl ChunkReader, start: u64, end: u64) -> Result<(PageHeader, u64)> {
+    /// What a header without statistics needs; those of long texts take more.
+    const USUAL: u64 = 256;
+    let mut window = USUAL;
+    loop {
+        let length = window.min(end - start);
+        let bytes = file.get_bytes(start, length as usize)?;
+        let mut thrift = Thrift::new(&bytes);
+        if let Some(page) = PageHeader::parse(&mut thrift) {
+            return Ok((page, length - thrift.left() as u64));
+        }
+        if length < window {
+            return Err(malformed("the header of a page cannot be read"));
+        }
+        window *= 8;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+    use bytes::Bytes;
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::{Compression, ZstdLevel};
+    use parquet::file::properties::{WriterProperties, WriterPropertiesBuilder};
+
+    use crate::rows_of;
+
+    fn file(columns: Vec<ArrayRef>, properties: WriterPropertiesBuilder) -> Vec<u8> {
+        let names = ["a", "b"].into_iter();
+        let batch = RecordBatch::try_from_iter(names.zip(columns)).unwrap();
+        let mut file = Vec::new();
+        let mut writer =
+            ArrowWriter::try_new(&mut file, batch.schema(), Some(properties.build())).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        file
+    }
+
+    /// What is said of a file of three numbers after the first of these bytes became the others.
+    fn said_after(found: &[u8], put: &[u8]) -> String {
+        let numbers = Arc::new(Int32Array::from(vec![7, 8, 9]));
+        let plain = WriterProperties::builder().set_dictionary_enabled(false);
+        let file = file(vec![numbers], plain);
+        let at = file.windows(found.len()).position(|bytes| bytes == found);
+        let (before, after) = file.split_at(at.expect("the bytes are in the file"));
+        let file = Bytes::from([before, put, &after[found.len()..]].concat());
+        match rows_of(file) {
+            Ok(_) => String::new(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// A data page (0) of 12 bytes, 12 compressed, with 3 values; numbers are stored twice as large.
+    const HEADER: [u8; 9] = [0x15, 0, 0x15, 24, 0x15, 24, 0x2c, 0x15, 6];
+
+    #[test]
+    fn a_page_that_claims_what_no_file_of_its_size_holds_is_refused() {
+        assert_eq!(said_after(&HEADER, &HEADER), "");
+        let billion = [0x80, 0xa8, 0xd6, 0xb9, 0x07];
+        let values = [&HEADER[..8], &billion].concat();
+        let said = said_after(&HEADER, &values);
+        assert!(
+            said.contains("malformed: it claims 1000000000 values in a column; a file"),
+            "{said}"
+        );
+        let unpacked = [&HEADER[..3], &billion, &HEADER[4..]].concat();
+        let said = said_after(&HEADER, &unpacked);
+        assert!(
+            said.contains("it claims 1000000000 bytes in a page"),
+            "{said}"
+        );
+        let negative = [&HEADER[..5], &[23], &HEADER[6..]].concat();
+        let said = said_after(&HEADER, &negative);
+        assert!(said.contains("a page ends before its start"), "{said}");
+    }
+
+    #[test]
+    fn a_header_of_truth_values_or_of_other_types_is_refused() {
+        // Field 100, a list of a billion truth values, before the others; the next names its number itself.
+        let list = [0x09, 0xc8, 1, 0xf1, 0x80, 0x94, 0xeb, 0xdc, 3, 0x05, 2];
+        let before = [&list, &HEADER[1..]].concat();
+        let long = [&HEADER[..4], &[0x16], &HEADER[5..]].concat();
+        let nested = [&HEADER[..7], &[0x16], &HEADER[8..]].concat();
+        for header in [before, long, nested] {
+            let said = said_after(&HEADER, &header);
+            assert!(
+                said.contains("the header of a page cannot be read"),
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn rows_that_hardly_take_a_byte_and_headers_of_long_texts_are_read() {
+        let rows = |columns, properties| {
+            let reader = rows_of(Bytes::from(file(columns, properties))).unwrap();
+            let batches = reader.build().unwrap();
+            batches
+                .map(|batch| batch.unwrap().num_rows())
+                .sum::<usize>()
+        };
+        let zstd = Compression::ZSTD(ZstdLevel::default());
+        let packed = || WriterProperties::builder().set_compression(zstd);
+        let ids = (0..50_000).map(|id| Some(format!("post-{id:06}")));
+        let ids: StringArray = ids.collect();
+        let same = StringArray::from(vec!["the same in every row"; 50_000]);
+        assert_eq!(rows(vec![Arc::new(ids), Arc::new(same)], packed()), 50_000);
+        let long = StringArray::from(vec!["long ".repeat(4_000), "longer ".repeat(4_000)]);
+        let with_statistics = packed()
+            .set_write_page_header_statistics(true)
+            .set_statistics_truncate_length(None);
+        assert_eq!(rows(vec![Arc::new(long)], with_statistics), 2);
+    }
+}
