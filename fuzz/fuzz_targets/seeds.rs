@@ -2,10 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use libfuzzer_sys as _; // it holds what instrumented code is linked against
 use mmfnd_fuzz::{fixture, scratch};
 use mmfnd_posts::{TableColumn, write_posts, write_table};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Encoding;
+use parquet::file::properties::{WriterProperties, WriterVersion};
 use safetensors::SafeTensors;
 
 fn root() -> PathBuf {
@@ -63,6 +68,35 @@ fn posts() {
         "manifest",
         &[&fs::read(&file).expect("it was written")],
     );
+    let lists: ArrayRef = {
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        lists.append_value([Some("a.png"), None]);
+        lists.append_null();
+        Arc::new(lists.finish())
+    };
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a text"), None]));
+    let columns = [("id", &texts), ("text", &texts), ("image", &lists)];
+    let columns = columns.map(|(name, column)| (name, column.clone()));
+    let batch = RecordBatch::try_from_iter(columns).expect("they have two rows");
+    for version in [WriterVersion::PARQUET_1_0, WriterVersion::PARQUET_2_0] {
+        for encoding in [
+            Encoding::PLAIN,
+            Encoding::DELTA_LENGTH_BYTE_ARRAY,
+            Encoding::DELTA_BYTE_ARRAY,
+        ] {
+            let properties = WriterProperties::builder()
+                .set_writer_version(version)
+                .set_dictionary_enabled(false)
+                .set_encoding(encoding)
+                .build();
+            let mut file = Vec::new();
+            let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), Some(properties))
+                .expect("the columns can be written");
+            writer.write(&batch).expect("it is written to memory");
+            writer.close().expect("it is written to memory");
+            seed("posts", &format!("{encoding} {version:?}"), &[&file]);
+        }
+    }
 }
 
 fn encoding() {
