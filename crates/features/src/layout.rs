@@ -7,11 +7,11 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
-use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
+use parquet::file::metadata::ParquetMetaData;
 use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::ChunkReader;
 
-use mmfnd_posts::{check_footer, without_panic};
+use mmfnd_posts::{metadata_of, without_panic};
 
 use crate::parts::Part;
 use crate::rows::{PRECISION, PROVIDER};
@@ -39,10 +39,8 @@ pub(crate) struct Layout {
 impl Layout {
     /// Reads the footer of a part; the error says what is not as it should be.
     pub(crate) fn of(file: &impl ChunkReader, spec: &EncoderSpec) -> Result<Self, String> {
-        let reader = ParquetMetaDataReader::new().with_page_index_policy(PageIndexPolicy::Required);
         let metadata = without_panic(|| {
-            check_footer(file)?;
-            let metadata = reader.parse_and_finish(file)?;
+            let metadata = metadata_of(file)?;
             check_schema(&metadata, spec).map(|()| metadata)
         });
         let metadata = metadata.map_err(|error: ParquetError| error.to_string())?;

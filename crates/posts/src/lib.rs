@@ -38,7 +38,7 @@ mod table;
 pub use columns::Columns;
 pub use error::Error;
 pub use file::{PostsFile, other_columns, read_posts, write_posts};
-pub use parquet_guard::{check_footer, rows_of, without_panic};
+pub use parquet_guard::{metadata_of, rows_of, without_panic};
 pub use post::{Label, Post, Split, UnknownSplit};
 pub use source::PostSource;
 pub use table::{TableColumn, check_table_path, write_table};

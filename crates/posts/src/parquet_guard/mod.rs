@@ -1,6 +1,7 @@
 //! What Parquet's reader does not refuse by itself (found by fuzzing): it panics at negative places and lengths of columns, and it believes what a file claims about itself, of whatever size.
 
 mod deltas;
+mod footer;
 mod pages;
 mod thrift;
 
@@ -10,9 +11,10 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::errors::ParquetError;
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataReader};
 use parquet::file::reader::ChunkReader;
 
-use self::thrift::{STRUCT, Thrift};
+use self::footer::{check_footer, check_offset_indexes};
 
 /// Reads; a panic on the way is an error of the file.
 pub fn without_panic<T, E: From<ParquetError>>(
@@ -36,25 +38,15 @@ pub fn rows_of<R: ChunkReader + 'static>(
     ))
 }
 
-/// Refuses a footer whose lists have more elements than it has bytes. What is not a Parquet file at all is left to the reader.
-pub fn check_footer(file: &impl ChunkReader) -> Result<(), ParquetError> {
-    /// Length of the footer, then `PAR1`.
-    const END: u64 = 8;
-    let Some(end) = file.len().checked_sub(END) else {
-        return Ok(());
-    };
-    let tail = file.get_bytes(end, END as usize)?;
-    let length = u32::from_le_bytes([tail[0], tail[1], tail[2], tail[3]]);
-    match end.checked_sub(length.into()) {
-        Some(start) if &tail[4..] == b"PAR1" => {
-            let footer = file.get_bytes(start, length as usize)?;
-            let is_whole = Thrift::new(&footer).skip(STRUCT).is_some();
-            is_whole
-                .then_some(())
-                .ok_or_else(|| malformed("its footer cannot be read"))
-        }
-        _ => Ok(()),
-    }
+/// The footer of a file, and where the pages of its columns lie; what they say about themselves was checked.
+pub fn metadata_of(file: &impl ChunkReader) -> Result<ParquetMetaData, ParquetError> {
+    check_footer(file)?;
+    let metadata = ParquetMetaDataReader::new().parse_and_finish(file)?;
+    check_offset_indexes(file, &metadata)?;
+    let mut reader = ParquetMetaDataReader::new_with_metadata(metadata)
+        .with_offset_index_policy(PageIndexPolicy::Required);
+    reader.read_page_indexes(file)?;
+    reader.finish()
 }
 
 fn malformed(problem: &str) -> ParquetError {
@@ -63,49 +55,34 @@ fn malformed(problem: &str) -> ParquetError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, Int32Array, RecordBatch};
     use bytes::Bytes;
-    use tempfile::tempdir;
+    use parquet::arrow::ArrowWriter;
 
     use super::*;
-    use crate::write_posts;
-
-    /// A file of posts whose footer ends with one more field of these bytes.
-    fn with_field(field: &[u8]) -> Bytes {
-        let folder = tempdir().unwrap();
-        let path = folder.path().join("posts.parquet");
-        write_posts(&path, &[]).unwrap();
-        let mut file = std::fs::read(path).unwrap();
-        let tail = file.split_off(file.len() - 8);
-        let length = u32::from_le_bytes(tail[..4].try_into().unwrap()) + field.len() as u32;
-        let stop = file.pop().unwrap();
-        file.extend(field);
-        file.push(stop);
-        file.extend(length.to_le_bytes());
-        file.extend(&tail[4..]);
-        file.into()
-    }
 
     #[test]
-    fn a_list_of_more_elements_than_the_footer_has_bytes_is_refused() {
-        let list = |kind: u8, elements: &[u8]| [&[0x09, 0x64, 0xf0 | kind], elements].concat();
-        let million = &[0xc0, 0x84, 0x3d];
-        for kind in [1, 2, 3, 5, 8, 12] {
-            let said = check_footer(&with_field(&list(kind, million))).map_err(|e| e.to_string());
-            let expected = "Parquet error: it is malformed: its footer cannot be read";
-            assert_eq!(said, Err(expected.to_owned()), "{kind}");
-        }
-        let two = list(3, &[2, 1, 2]);
-        let map = [0x0b, 0x64, 1, 0x58, 7, 2, b'a', b'b'];
-        for field in [&[] as &[u8], &two, &map] {
-            assert!(check_footer(&with_field(field)).is_ok(), "{field:?}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_parquet_file_is_left_to_the_reader() {
-        for bytes in ["", "PAR1", "a file of something else", "\u{7f}\0\0\0PAR1"] {
-            assert!(check_footer(&Bytes::from(bytes)).is_ok(), "{bytes}");
-        }
+    fn an_index_of_pages_that_cannot_be_read_is_refused() {
+        let numbers: ArrayRef = Arc::new(Int32Array::from(vec![7, 8, 9]));
+        let batch = RecordBatch::try_from_iter([("n", numbers)]).unwrap();
+        let mut file = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let metadata = metadata_of(&Bytes::from(file.clone())).unwrap();
+        let pages = metadata.page_index_for_row_group(0);
+        assert_eq!(pages.page_locations(0).unwrap().len(), 1);
+        let index = metadata.row_group(0).column(0).offset_index_offset();
+        // Its list of pages becomes a text.
+        let first = &mut file[usize::try_from(index.unwrap()).unwrap()];
+        assert_eq!(*first, 0x19);
+        *first = 0x18;
+        let said = metadata_of(&Bytes::from(file)).map(drop).unwrap_err();
+        let said = said.to_string();
+        let expected = "the index of a column's pages cannot be read";
+        assert!(said.contains(expected), "{said}");
     }
 
     #[test]

@@ -6,7 +6,14 @@ pub(super) struct Thrift<'a>(&'a [u8]);
 /// Types of values.
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
+pub(super) const BYTE: u8 = 3;
+pub(super) const I16: u8 = 4;
 pub(super) const I32: u8 = 5;
+pub(super) const I64: u8 = 6;
+pub(super) const DOUBLE: u8 = 7;
+pub(super) const BINARY: u8 = 8;
+pub(super) const LIST: u8 = 9;
+pub(super) const SET: u8 = 10;
 pub(super) const STRUCT: u8 = 12;
 
 impl<'a> Thrift<'a> {
@@ -77,6 +84,16 @@ impl<'a> Thrift<'a> {
         }
     }
 
+    /// Number and type of a list's elements, which follow.
+    pub(super) fn list(&mut self) -> Option<(u64, u8)> {
+        let head = self.byte()?;
+        let elements = match head >> 4 {
+            15 => self.varint()?,
+            few => few.into(),
+        };
+        Some((elements, head & 0xf))
+    }
+
     /// Steps over a value of a type.
     pub(super) fn skip(&mut self, kind: u8) -> Option<()> {
         self.skip_below(kind, 0)
@@ -86,20 +103,16 @@ impl<'a> Thrift<'a> {
         match kind {
             _ if depth > Self::DEPTH => None,
             TRUE | FALSE => Some(()),
-            3 => self.take(1),
-            4..=6 => self.varint().map(drop),
-            7 => self.take(8),
-            8 => {
+            BYTE => self.take(1),
+            I16..=I64 => self.varint().map(drop),
+            DOUBLE => self.take(8),
+            BINARY => {
                 let bytes = self.varint()?;
                 self.take(bytes)
             }
-            9 | 10 => {
-                let head = self.byte()?;
-                let elements = match head >> 4 {
-                    15 => self.varint()?,
-                    few => few.into(),
-                };
-                self.elements(elements, &[head & 0xf], depth)
+            LIST | SET => {
+                let (elements, kind) = self.list()?;
+                self.elements(elements, &[kind], depth)
             }
             11 => match self.varint()? {
                 0 => Some(()),
