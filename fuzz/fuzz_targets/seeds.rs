@@ -221,7 +221,7 @@ fn training() {
     assert!(ended.is_err(), "it was stopped");
     let checkpoint = fs::read(stopped.join("checkpoint/last.safetensors")).expect("it was written");
     seed("run", "checkpoint", &[b"k", &checkpoint]);
-    let axes = ["head.ablation=none,text-only".to_owned()];
+    let axes = ["head.experts=1,2".to_owned()];
     let options = SweepOptions {
         out: scratch().join("sweep"),
         jobs: 1,
@@ -239,7 +239,7 @@ fn training() {
     for (kind, name) in [
         ("s", "sweep.json"),
         ("r", "runs.jsonl"),
-        ("p", "runs/ablation=none,seed=1/predictions.parquet"),
+        ("p", "runs/experts=1,seed=1/predictions.parquet"),
     ] {
         let file = fs::read(options.out.join(name)).expect("it was written");
         seed("sweep", &name.replace('/', " "), &[kind.as_bytes(), &file]);

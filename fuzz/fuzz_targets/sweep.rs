@@ -43,7 +43,7 @@ fn swept() -> &'static Swept {
     static SWEPT: OnceLock<Swept> = OnceLock::new();
     SWEPT.get_or_init(|| {
         let world = training::world();
-        let axes = ["head.ablation=none,text-only".to_owned()];
+        let axes = ["head.experts=1,2".to_owned()];
         let grid = Grid::read(None, &training::settings(), &axes).expect("it is a grid");
         let folder = scratch().join("sweep");
         sweep(&world, &grid, &folder).expect("it trains");
@@ -67,7 +67,7 @@ fuzz_target!(|data: &[u8]| {
     let name = match kind {
         b's' => "sweep.json",
         b'r' => "runs.jsonl",
-        b'p' => "runs/ablation=none,seed=1/predictions.parquet",
+        b'p' => "runs/experts=1,seed=1/predictions.parquet",
         _ => return,
     };
     template.restore();
