@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use libfuzzer_sys::fuzz_target;
 use mmfnd_fuzz::training::{self, World};
@@ -76,6 +77,13 @@ fuzz_target!(init: mmfnd_fuzz::let_panics_be_caught(), |data: &[u8]| {
         b'p' => "runs/experts=1,seed=1/predictions.parquet",
         _ => return,
     };
+    // Burn keeps the parameters of models that were not trained until the next backward pass of any.
+    static INPUTS: AtomicUsize = AtomicUsize::new(0);
+    if INPUTS.fetch_add(1, Ordering::Relaxed) % 100 == 0 {
+        let trained = scratch().join("trained");
+        let _ = std::fs::remove_dir_all(&trained);
+        training::run(world, &trained, usize::MAX).expect("it trains");
+    }
     template.restore();
     std::fs::write(folder.join(name), bytes).expect("it can be written");
     let _ = sweep(world, grid, folder);
