@@ -113,14 +113,12 @@ impl<'a> Columns<'a> {
 
     /// Whether the column is a list of strings.
     pub(crate) fn is_list(&self, name: &str) -> bool {
-        self.batch
-            .column_by_name(name)
-            .is_some_and(|column| match column.data_type() {
-                DataType::List(item) => {
-                    matches!(item.data_type(), DataType::Utf8 | DataType::Null)
-                }
-                _ => false,
-            })
+        self.batch.column_by_name(name).is_some_and(|column| {
+            let DataType::List(item) = column.data_type() else {
+                return false;
+            };
+            matches!(item.data_type(), DataType::Utf8 | DataType::Null)
+        })
     }
 
     fn column(&self, name: &str, expected: &'static str) -> Result<&ArrayRef, Error> {

@@ -1,133 +1,12 @@
-//! The footer of a Parquet file: that its lists have no more elements than it has bytes, and its fields the types that they should have.
-//!
-//! Parquet's reader looks at the types only of fields that it does not know, to step over them; a known field of another type would make us see other bytes than the reader.
+//! The footer of a Parquet file, and the index of its pages: that they are what the format says.
 
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 
+use super::format::{FILE, OFFSET_INDEX, step_over};
 use super::malformed;
-use super::thrift::{BINARY, BYTE, DOUBLE, I16, I64, LIST, SET, STRUCT, Thrift};
-
-/// What a field should be. Fields that are not named here, and truth values, the reader takes as they are.
-enum Type {
-    Byte,
-    Int,
-    Double,
-    Binary,
-    List(&'static Self),
-    Struct(&'static [(i16, Self)]),
-}
-
-use Type::{Binary, Byte, Double, Int, List, Struct};
-
-/// `FileMetaData` of <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>; what it holds follows.
-const FILE: Type = Struct(&[
-    (1, Int),
-    (2, List(&SCHEMA_ELEMENT)),
-    (3, Int),
-    (4, List(&ROW_GROUP)),
-    (5, List(&KEY_VALUE)),
-    (6, Binary),
-    (7, List(&COLUMN_ORDER)),
-]);
-const SCHEMA_ELEMENT: Type = Struct(&[
-    (1, Int),
-    (2, Int),
-    (3, Int),
-    (4, Binary),
-    (5, Int),
-    (6, Int),
-    (7, Int),
-    (8, Int),
-    (9, Int),
-    (10, LOGICAL_TYPE),
-]);
-const LOGICAL_TYPE: Type = Struct(&[
-    (1, EMPTY),
-    (2, EMPTY),
-    (3, EMPTY),
-    (4, EMPTY),
-    (5, Struct(&[(1, Int), (2, Int)])),
-    (6, EMPTY),
-    (7, Struct(&[(2, TIME_UNIT)])),
-    (8, Struct(&[(2, TIME_UNIT)])),
-    (10, Struct(&[(1, Byte)])),
-    (11, EMPTY),
-    (12, EMPTY),
-    (13, EMPTY),
-    (14, EMPTY),
-    (15, EMPTY),
-    (16, Struct(&[(1, Byte)])),
-    (17, Struct(&[(1, Binary)])),
-    (18, Struct(&[(1, Binary), (2, Int)])),
-    (19, EMPTY),
-]);
-const TIME_UNIT: Type = Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]);
-const COLUMN_ORDER: Type = Struct(&[(1, EMPTY), (2, EMPTY), (3, EMPTY)]);
-const EMPTY: Type = Struct(&[]);
-const KEY_VALUE: Type = Struct(&[(1, Binary), (2, Binary)]);
-const ROW_GROUP: Type = Struct(&[
-    (1, List(&COLUMN_CHUNK)),
-    (2, Int),
-    (3, Int),
-    (4, List(&SORTING_COLUMN)),
-    (5, Int),
-    (7, Int),
-]);
-const SORTING_COLUMN: Type = Struct(&[(1, Int)]);
-const COLUMN_CHUNK: Type = Struct(&[
-    (1, Binary),
-    (2, Int),
-    (3, COLUMN),
-    (4, Int),
-    (5, Int),
-    (6, Int),
-    (7, Int),
-]);
-const COLUMN: Type = Struct(&[
-    (1, Int),
-    (2, List(&Int)),
-    (4, Int),
-    (5, Int),
-    (6, Int),
-    (7, Int),
-    (9, Int),
-    (10, Int),
-    (11, Int),
-    (12, STATISTICS),
-    (13, List(&PAGE_ENCODING)),
-    (14, Int),
-    (15, Int),
-    (16, SIZE_STATISTICS),
-    (17, GEOSPATIAL_STATISTICS),
-]);
-const STATISTICS: Type = Struct(&[
-    (1, Binary),
-    (2, Binary),
-    (3, Int),
-    (4, Int),
-    (5, Binary),
-    (6, Binary),
-    (9, Int),
-]);
-const PAGE_ENCODING: Type = Struct(&[(1, Int), (2, Int), (3, Int)]);
-const SIZE_STATISTICS: Type = Struct(&[(1, Int), (2, List(&Int)), (3, List(&Int))]);
-const GEOSPATIAL_STATISTICS: Type = Struct(&[(1, BOUNDING_BOX), (2, List(&Int))]);
-const BOUNDING_BOX: Type = Struct(&[
-    (1, Double),
-    (2, Double),
-    (3, Double),
-    (4, Double),
-    (5, Double),
-    (6, Double),
-    (7, Double),
-    (8, Double),
-]);
-
-/// `OffsetIndex`, which says where the pages of a column lie.
-const OFFSET_INDEX: Type = Struct(&[(1, List(&PAGE_LOCATION)), (2, List(&Int))]);
-const PAGE_LOCATION: Type = Struct(&[(1, Int), (2, Int), (3, Int)]);
+use super::thrift::Thrift;
 
 /// Refuses a footer whose lists have more elements than it has bytes, or whose fields have other types than Parquet gives them. What is not a Parquet file at all is left to the reader.
 pub(super) fn check_footer(file: &impl ChunkReader) -> Result<(), ParquetError> {
@@ -141,7 +20,7 @@ pub(super) fn check_footer(file: &impl ChunkReader) -> Result<(), ParquetError> 
     match end.checked_sub(length.into()) {
         Some(start) if &tail[4..] == b"PAR1" => {
             let footer = file.get_bytes(start, length as usize)?;
-            step_over(&mut Thrift::new(&footer), STRUCT, &FILE)
+            step_over(&mut Thrift::new(&footer), &FILE)
                 .ok_or_else(|| malformed("its footer cannot be read"))
         }
         _ => Ok(()),
@@ -167,29 +46,10 @@ pub(super) fn check_offset_indexes(
         });
         let (start, length) = place.ok_or_else(|| malformed("an index lies outside of it"))?;
         let bytes = file.get_bytes(start, length as usize)?;
-        step_over(&mut Thrift::new(&bytes), STRUCT, &OFFSET_INDEX)
+        step_over(&mut Thrift::new(&bytes), &OFFSET_INDEX)
             .ok_or_else(|| malformed("the index of a column's pages cannot be read"))?;
     }
     Ok(())
-}
-
-/// Steps over a value of a kind that should be of a type.
-fn step_over(bytes: &mut Thrift, kind: u8, expected: &Type) -> Option<()> {
-    match (expected, kind) {
-        (Byte, BYTE) | (Int, I16..=I64) | (Double, DOUBLE) | (Binary, BINARY) => bytes.skip(kind),
-        (List(element), LIST | SET) => {
-            let (count, kind) = bytes.list()?;
-            (0..count).try_for_each(|_| step_over(bytes, kind, element))
-        }
-        (Struct(known), STRUCT) => bytes.fields(|bytes, id, kind| {
-            let expected = known.iter().find(|(known, _)| *known == id);
-            match expected {
-                Some((_, expected)) => step_over(bytes, kind, expected),
-                None => bytes.skip(kind),
-            }
-        }),
-        _ => None,
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 mod deltas;
 mod footer;
+mod format;
 mod pages;
 mod thrift;
 

@@ -5,8 +5,9 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::ChunkReader;
 
 use super::deltas::check_deltas;
+use super::format::{PAGE_HEADER, step_over};
 use super::malformed;
-use super::thrift::{I32, STRUCT, Thrift};
+use super::thrift::Thrift;
 
 /// A column has at most this many values for each byte of the file: what tells its rows apart takes more than that.
 const VALUES_PER_BYTE: u64 = 64;
@@ -78,35 +79,26 @@ struct PageHeader {
 }
 
 impl PageHeader {
-    /// `PageHeader` of <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift>. Its fields must have their types, which the reader does not look at.
     fn parse(thrift: &mut Thrift) -> Option<Self> {
+        step_over(&mut thrift.clone(), &PAGE_HEADER)?;
         let mut page = Self::default();
-        thrift.fields(|header, id, kind| match (id, kind) {
-            (2, I32) => header.i32().map(|bytes| page.uncompressed = bytes),
-            (3, I32) => header.i32().map(|bytes| page.compressed = bytes),
-            (5 | 7 | 8, STRUCT) => {
-                // Data, dictionary, data in version 2: the numbers that these begin with, the encoding among them.
-                let (numbers, encoding) = match id {
-                    5 => (4, 2),
-                    7 => (2, 2),
-                    _ => (6, 4),
-                };
-                header.fields(|of, field, kind| match kind {
-                    I32 if field == 1 => {
+        thrift.fields(|header, id, kind| match id {
+            2 => header.i32().map(|bytes| page.uncompressed = bytes),
+            3 => header.i32().map(|bytes| page.compressed = bytes),
+            // Data, dictionary, data in version 2.
+            5 | 7 | 8 => {
+                let encoding = if id == 8 { 4 } else { 2 };
+                header.fields(|of, field, kind| {
+                    if field == 1 {
                         page.values = page.values.max(of.i32()?);
-                        Some(())
-                    }
-                    I32 if field == encoding => {
+                    } else if field == encoding {
                         page.has_deltas |= DELTAS.contains(&of.i32()?);
-                        Some(())
+                    } else {
+                        of.skip(kind)?;
                     }
-                    I32 => of.skip(kind),
-                    _ if (1..=numbers).contains(&field) => None,
-                    _ => of.skip(kind),
+                    Some(())
                 })
             }
-            (1 | 4, I32) | (6, STRUCT) => header.skip(kind),
-            (1..=8, _) => None,
             _ => header.skip(kind),
         })?;
         Some(page)
@@ -198,9 +190,9 @@ mod tests {
         // Field 100, a list of a billion truth values, before the others; the next names its number itself.
         let list = [0x09, 0xc8, 1, 0xf1, 0x80, 0x94, 0xeb, 0xdc, 3, 0x05, 2];
         let before = [&list, &HEADER[1..]].concat();
-        let long = [&HEADER[..4], &[0x16], &HEADER[5..]].concat();
-        let nested = [&HEADER[..7], &[0x16], &HEADER[8..]].concat();
-        for header in [before, long, nested] {
+        let short = [&HEADER[..4], &[0x13], &HEADER[5..]].concat();
+        let nested = [&HEADER[..7], &[0x13], &HEADER[8..]].concat();
+        for header in [before, short, nested] {
             let said = said_after(&HEADER, &header);
             assert!(
                 said.contains("the header of a page cannot be read"),

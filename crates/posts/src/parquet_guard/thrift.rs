@@ -1,6 +1,7 @@
 //! Thrift's compact protocol, as far as it takes to step over what a Parquet file says about itself.
 
 /// Bytes in the compact protocol (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>). `None` where they end too early, and where they hold what Parquet's format does not.
+#[derive(Clone)]
 pub(super) struct Thrift<'a>(&'a [u8]);
 
 /// Types of values.
@@ -8,13 +9,14 @@ const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 pub(super) const BYTE: u8 = 3;
 pub(super) const I16: u8 = 4;
-pub(super) const I32: u8 = 5;
 pub(super) const I64: u8 = 6;
 pub(super) const DOUBLE: u8 = 7;
 pub(super) const BINARY: u8 = 8;
 pub(super) const LIST: u8 = 9;
 pub(super) const SET: u8 = 10;
+const MAP: u8 = 11;
 pub(super) const STRUCT: u8 = 12;
+const UUID: u8 = 13;
 
 impl<'a> Thrift<'a> {
     /// As deep as Parquet's reader goes.
@@ -40,7 +42,7 @@ impl<'a> Thrift<'a> {
         Some(byte)
     }
 
-    /// Too many bytes wrap around, as they do in Parquet's reader.
+    /// A number of seven bits a byte (ULEB128), as Parquet's packed differences have them too. Too many bytes wrap around, as they do in Parquet's reader.
     pub(super) fn varint(&mut self) -> Option<u64> {
         let (mut value, mut shift) = (0u64, 0u32);
         loop {
@@ -114,7 +116,7 @@ impl<'a> Thrift<'a> {
                 let (elements, kind) = self.list()?;
                 self.elements(elements, &[kind], depth)
             }
-            11 => match self.varint()? {
+            MAP => match self.varint()? {
                 0 => Some(()),
                 elements => {
                     let kinds = self.byte()?;
@@ -122,7 +124,7 @@ impl<'a> Thrift<'a> {
                 }
             },
             STRUCT => self.fields(|fields, _, kind| fields.skip_below(kind, depth + 1)),
-            13 => self.take(16),
+            UUID => self.take(16),
             _ => None,
         }
     }
