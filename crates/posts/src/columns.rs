@@ -229,6 +229,9 @@ mod tests {
 
     use arrow::array::{Int64Array, StringArray};
     use arrow::datatypes::Field;
+    use parquet::arrow::ArrowWriter;
+    use parquet::basic::Encoding;
+    use parquet::file::properties::WriterProperties;
     use tempfile::tempdir;
 
     use super::*;
@@ -260,5 +263,38 @@ mod tests {
         assert_eq!(columns.string_lists("list").unwrap(), in_lists);
         let numbers = columns.integers("number").unwrap();
         assert_eq!(numbers, [Some(1), Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn where_the_reader_of_parquet_panics_the_file_is_named() {
+        let texts: StringArray = (0..40).map(|row| (row % 3 > 0).then_some("text")).collect();
+        let batch = RecordBatch::try_from_iter([("text", Arc::new(texts) as ArrayRef)]).unwrap();
+        let properties = WriterProperties::builder()
+            .set_dictionary_enabled(false)
+            .set_encoding(Encoding::DELTA_BYTE_ARRAY)
+            .build();
+        let mut good = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut good, batch.schema(), Some(properties)).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("texts.parquet");
+        let mut gave_up = 0;
+        for index in 0..good.len() {
+            for flipped in [1, 0x10, 0xFF] {
+                let mut bad = good.clone();
+                bad[index] ^= flipped;
+                std::fs::write(&path, bad).unwrap();
+                let Err(error) = Columns::read(&path, "") else {
+                    continue;
+                };
+                let Error::Parquet { path, source } = error else {
+                    continue; // the column's name or type was hit
+                };
+                assert!(path.ends_with("texts.parquet"));
+                gave_up += usize::from(source.to_string().contains("its reader gave up"));
+            }
+        }
+        assert!(gave_up > 0, "the reader panics no more: the guard can go");
     }
 }
