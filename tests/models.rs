@@ -75,3 +75,13 @@ fn a_preset_that_has_to_be_made_first_says_how() {
     let ran = Mmfnd::new(["models", "check", "dmeo"]).fails();
     assert!(!ran.stderr.contains("export.py"), "{ran:?}");
 }
+
+#[test]
+fn nothing_is_reported_when_nobody_reads() {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = Mmfnd::new(["models", "list"]).command();
+    let output = command.stdout(writer).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(128 + 13));
+}

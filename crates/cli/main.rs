@@ -53,6 +53,7 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    end_quietly_when_nobody_reads();
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
@@ -80,6 +81,18 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Train(arguments) => train::run(arguments),
         Command::World(arguments) => world::run(arguments),
     }
+}
+
+/// `println!` panics where nobody reads any more (`mmfnd … | head`); that is no fault to report.
+fn end_quietly_when_nobody_reads() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let message = panic.payload_as_str().unwrap_or_default();
+        if message.starts_with("failed printing to stdout: Broken pipe") {
+            std::process::exit(128 + 13); // as where SIGPIPE ends a program: what was asked for may not be done
+        }
+        report(panic);
+    }));
 }
 
 /// `mmfnd … | head` is no failure.
