@@ -14,9 +14,11 @@ use mmfnd_posts::{Post, Split, write_posts};
 use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
 use mmfnd_train::{Config, Device, ENCODERS, Metrics, Prediction, RunOptions, RunSummary};
 
-use crate::evaluate::MetricsRow;
-use crate::progress::Stage;
-use crate::{encode, ocr, train};
+use crate::heads::evaluate::MetricsRow;
+use crate::heads::train;
+use crate::posts::ocr;
+use crate::show::progress::Stage;
+use crate::store::encode;
 
 /// Run the whole method on a generated world: posts, features, head, table
 #[derive(clap::Args)]

@@ -1,26 +1,21 @@
-//! The binary `mmfnd`: one subcommand per job, one file per subcommand.
+//! The binary `mmfnd`: one subcommand per job, one file per subcommand, in a folder per station of the data.
+//! Comes in: a command line. Goes out: its result on standard output, progress and errors on standard error.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-mod ablate;
-mod count;
+use heads::{ablate, evaluate, predict, sweep, train};
+use posts::{import, ocr, world};
+use setup::{doctor, models};
+use store::{encode, features};
+
 mod demo;
-mod doctor;
-mod encode;
-mod evaluate;
-mod features;
 mod heads;
-mod import;
-mod models;
-mod ocr;
-mod predict;
-mod progress;
-mod sweep;
-mod sweep_table;
-mod train;
-mod world;
+mod posts;
+mod setup;
+mod show;
+mod store;
 
 /// The system's own gives large blocks back to the kernel at once: a training step then spends a fifth of its time on fresh pages.
 #[global_allocator]
@@ -42,7 +37,7 @@ enum Command {
     Encode(encode::Arguments),
     Evaluate(evaluate::Arguments),
     Features(features::Arguments),
-    Heads(heads::Arguments),
+    Heads(heads::list::Arguments),
     Import(import::Arguments),
     Models(models::Arguments),
     Ocr(ocr::Arguments),
@@ -72,7 +67,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Encode(arguments) => encode::run(arguments),
         Command::Evaluate(arguments) => evaluate::run(arguments),
         Command::Features(arguments) => features::run(arguments),
-        Command::Heads(arguments) => heads::run(arguments),
+        Command::Heads(arguments) => heads::list::run(arguments),
         Command::Import(arguments) => import::run(arguments),
         Command::Models(arguments) => models::run(arguments),
         Command::Ocr(arguments) => ocr::run(arguments),

@@ -9,8 +9,8 @@ use mmfnd_encode::{Device, Options, Preset, Progress, Summary};
 use mmfnd_features::{Shard, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
 
-use crate::count::count;
-use crate::progress::Stage;
+use crate::show::count::count;
+use crate::show::progress::Stage;
 
 /// Encode posts into a feature store; what is there already is not encoded again
 #[derive(clap::Args)]

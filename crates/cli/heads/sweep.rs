@@ -11,9 +11,9 @@ use mmfnd_features::Store;
 use mmfnd_train::grid::Grid;
 use mmfnd_train::{Device, Event, RunRecord, Summary, Sweep, SweepOptions};
 
-use crate::progress::Stage;
-use crate::sweep_table::{Names, SweepTable};
-use crate::train::{commit, load};
+use crate::heads::train::{commit, load};
+use crate::show::progress::Stage;
+use crate::show::sweep_table::{Names, SweepTable};
 
 /// Train every point of a grid with several seeds, several runs at once
 ///

@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use mmfnd_encode::{OcrOptions, OcrReject, OcrSummary, read_pictures};
 use mmfnd_posts::{Post, TableColumn, write_posts, write_table};
 
-use crate::count::count;
-use crate::progress::Stage;
+use crate::show::count::count;
+use crate::show::progress::Stage;
 
 /// Read the text in the posts' pictures with Tesseract, into the column ocr_text
 ///

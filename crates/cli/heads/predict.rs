@@ -7,9 +7,9 @@ use mmfnd_features::Store;
 use mmfnd_posts::{Label, Post};
 use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
-use crate::count::count;
-use crate::encode;
-use crate::train::load;
+use crate::heads::train::load;
+use crate::show::count::count;
+use crate::store::encode;
 
 /// Score posts with a trained head
 ///

@@ -10,7 +10,7 @@ use mmfnd_posts::{Post, Split};
 use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
 use mmfnd_train::{Device, Metrics, Model, Prediction, RunDir, RunInfo, RunMetrics, Selection};
 
-use crate::train::load;
+use crate::heads::train::load;
 
 /// Show how good a run is on a split, in the paper's layout
 ///

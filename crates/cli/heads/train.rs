@@ -9,8 +9,8 @@ use mmfnd_features::{Features, Store};
 use mmfnd_posts::Post;
 use mmfnd_train::{Config, Device, EpochReport, RunOptions, RunSummary};
 
-use crate::evaluate::Table;
-use crate::progress::Stage;
+use crate::heads::evaluate::Table;
+use crate::show::progress::Stage;
 
 /// Train a head over the features of a store
 ///

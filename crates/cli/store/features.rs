@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use mmfnd_encode::{Options, Preset, Sample, Sampled, check_sample};
 use mmfnd_features::{EncoderReport, Inspection, Store, Verified};
 
-use crate::count::count;
+use crate::show::count::count;
 
 /// Look into a feature store, check it, export it
 #[derive(Args)]

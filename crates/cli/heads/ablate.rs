@@ -1,7 +1,7 @@
 //! `mmfnd ablate`: Table 2 of the paper, the whole head and its eight ablations, with several seeds.
 
-use crate::sweep::{Common, sweep};
-use crate::sweep_table::Names;
+use crate::heads::sweep::{Common, sweep};
+use crate::show::sweep_table::Names;
 
 /// Train the whole head and its eight ablations (Table 2 of the paper) with several seeds
 ///

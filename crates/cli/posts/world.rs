@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use mmfnd_posts::demo::{self, WorldOptions};
 
-use crate::progress::Stage;
+use crate::show::progress::Stage;
 
 /// Writes the demo world on its own, or scenes without labels to train encoders on.
 #[derive(clap::Args)]

@@ -1,0 +1,6 @@
+//! Comes in: what a command did or found out. Goes out: text for people, progress on standard error and tables on
+//! standard output.
+
+pub(crate) mod count;
+pub(crate) mod progress;
+pub(crate) mod sweep_table;
