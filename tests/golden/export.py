@@ -5,7 +5,7 @@
 
 A file holds `input.*`, `weight.*` (before the step), `loss_weightN` (a part's loss is the sum of loss_weightN * outputN; the whole head's is its cross-entropy), `train.*` (outputs in
 training mode), `grad.input.*` and `grad.weight.*` of that loss, `after.*` (running statistics after the one training step) and `eval.*` (outputs at inference with `weight.*`).
-A weight without a gradient in PyTorch has none in the file. Versions and seed, and of a whole head its sizes and options, are in `__metadata__`.
+A weight without a gradient in PyTorch has none in the file. Versions and seed, and of a whole head its sizes and options, are in `__metadata__`; so are, where dropout is on, seed and step of its masks.
 """
 
 import json
@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+import dropout
 from reference import (
     Classifier, ConcatMlp, Config, Group, LayerPool, LearnedSimilarity, LinearProbe, Level, Mapping, Mmfnd, ModalityAttention, Ple, Projection, ReleasedClassifier, SimilarityWeight, mix, weights,
 )
@@ -27,6 +28,7 @@ HERE = Path(__file__).resolve().parent
 B = 8
 SMALL = dict(layers=3, d_bert=6, d_resnet=10, d_clip=5, d_logits=7, d_hidden=8, d_projection=6, d_fusion=5, d_branch=4, experts=2, shared_experts=3, levels=2, dropout=0.0)
 CLASS_WEIGHTS, LABEL_SMOOTHING, WARM_UP, CLIP_NORM = [0.7, 1.8], 0.1, 5, 0.8
+NOISE = dict(seed=7, step=3)  # of the masks of dropout
 STEPS, BATCHES, LEARNING_RATE, WEIGHT_DECAY = 20, 3, 3e-3, 0.1  # at 1e-2 PyTorch itself strays from its float64 run by 2e-3
 
 
@@ -63,9 +65,19 @@ def gradients(module: nn.Module, inputs: dict[str, Tensor]) -> dict[str, Tensor]
     return found | {f"grad.input.{name}": t.grad for name, t in inputs.items() if t.grad is not None}
 
 
-def part(name: str, module: nn.Module, inputs: dict[str, Tensor], forward=None):
+def noise(model: nn.Module, p: float, **at: int) -> dict:
+    """Turns dropout of the head on, if it has any; what the file says about it."""
+    if not p:
+        return {}
+    at = {**NOISE, **at}
+    dropout.draw(model, **at)
+    return {"noise": at}
+
+
+def part(name: str, module: nn.Module, inputs: dict[str, Tensor], forward=None, p: float = 0.0):
     """One part; the loss weighs each number of its output, and each of several outputs, differently."""
     randomise(module)
+    about = noise(module, p)
     file = prefixed("input", inputs) | prefixed("weight", weights(module))
 
     def outputs(inputs: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -82,7 +94,7 @@ def part(name: str, module: nn.Module, inputs: dict[str, Tensor], forward=None):
     out = outputs(inputs)
     sum((file[f"loss_weight{i}"] * o).sum() for i, o in enumerate(out.values())).backward()
     file |= prefixed("train", out) | gradients(module, inputs) | prefixed("after", statistics(module))
-    save(name, file)
+    save(name, file, **about)
 
 
 def parts():
@@ -121,11 +133,12 @@ def posts(c: Config, n: int) -> dict[str, Tensor]:
     }
 
 
-def head(name: str, **options: object) -> Mmfnd:
+def head(name: str, **options: object):
     """The whole head: all steps, cross-entropy, one training step and inference."""
     c = Config(**{**SMALL, **options})
     model = Mmfnd(c)
     randomise(model)
+    about = noise(model, c.dropout)
     data = posts(c, B)
     label = data.pop("label")
     file = prefixed("input", {**data, "label": label}) | prefixed("weight", weights(model))
@@ -137,8 +150,7 @@ def head(name: str, **options: object) -> Mmfnd:
     loss = F.cross_entropy(out["logits"], label)
     loss.backward()
     file |= prefixed("train", {**out, "loss": loss}) | gradients(model, {}) | prefixed("after", statistics(model))
-    save(name, file, config=asdict(c))
-    return model
+    save(name, file, config=asdict(c), **about)
 
 
 def masks(text: str, image: str) -> dict[str, Tensor]:
@@ -151,6 +163,7 @@ def masked(name: str, has: dict[str, Tensor], **options: object):
     c = Config(**{**SMALL, **options})
     model = Mmfnd(c)
     randomise(model)
+    about = noise(model, c.dropout)
     data = posts(c, B)
     label = data.pop("label")
     for feature, key in (("bert", "has_text"), ("clip_text", "has_text"), ("resnet", "has_image"), ("clip_image", "has_image")):
@@ -165,13 +178,14 @@ def masked(name: str, has: dict[str, Tensor], **options: object):
     loss.backward()
     file |= prefixed("train", {**out, "loss": loss}) | gradients(model, {}) | prefixed("after", statistics(model))
     assert all(t.isfinite().all() for key, t in file.items() if not key.startswith("input."))
-    save(name, file, config=asdict(c))
+    save(name, file, config=asdict(c), **about)
 
 
-def baseline(name: str, model: nn.Module, has: dict[str, Tensor]):
+def baseline(name: str, model: nn.Module, has: dict[str, Tensor], p: float = 0.0):
     """A head without branches, with and without posts that lack a modality."""
     c = Config(**SMALL)
     randomise(model)
+    about = noise(model, p)
     data = posts(c, B)
     label = data.pop("label")
     file = prefixed("input", {**data, "label": label, **{key: t.long() for key, t in has.items()}}) | prefixed("weight", weights(model))
@@ -183,13 +197,13 @@ def baseline(name: str, model: nn.Module, has: dict[str, Tensor]):
     loss = F.cross_entropy(logits, label)
     loss.backward()
     file |= {"train.logits": logits, "train.loss": loss} | gradients(model, {}) | prefixed("after", statistics(model))
-    save(name, file, config=asdict(c))
+    save(name, file, config=asdict(c), **about)
 
 
 def trajectory(name: str = "trajectory", **options: object):
-    """AdamW over a few batches in turn, dropout off: losses and where the weights end.
+    """AdamW over a few batches in turn: losses and where the weights end.
 
-    With `extras` the loss has class weights and label smoothing, the gradients are clipped, and the rate follows a cosine after a warm-up.
+    With dropout each step has masks of its own. With `extras` the loss has class weights and label smoothing, the gradients are clipped, and the rate follows a cosine after a warm-up.
     """
     extras = options.pop("extras", False)
     c = Config(**{**SMALL, **options})
@@ -205,11 +219,14 @@ def trajectory(name: str = "trajectory", **options: object):
         fall = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, STEPS - WARM_UP)
         schedule = torch.optim.lr_scheduler.SequentialLR(optimizer, [rise, fall], [WARM_UP])
         metadata = dict(class_weights=CLASS_WEIGHTS, label_smoothing=LABEL_SMOOTHING, warm_up=WARM_UP, clip_norm=CLIP_NORM)
+    if c.dropout:
+        metadata["noise"] = {"seed": NOISE["seed"]}
     losses = []
     for step in range(STEPS):
         rows = slice(step % BATCHES * B, (step % BATCHES + 1) * B)
         batch = {name: t[rows] for name, t in data.items()}
         label = batch.pop("label")
+        noise(model, c.dropout, step=step)
         loss = F.cross_entropy(model(**batch)["logits"], label, **of_loss)
         optimizer.zero_grad()
         loss.backward()
@@ -308,6 +325,12 @@ def main():
     baseline("linear", LinearProbe(3, widths, "softmax"), masks("11111111", "11111111"))
     baseline("linear_masked", LinearProbe(3, dict(resnet=10, bert=6), "query"), mixed)
     baseline("mlp", ConcatMlp(3, widths, "last", 7), mixed)
+    part("projection_dropout", Projection(9, 12, 8, dropout=0.25), {"x": torch.randn(B, 9)}, p=0.25)
+    head("head_dropout", dropout=0.5)
+    head("head_without_p_dropout", dropout=0.3, variant="w/o P")
+    masked("masked_dropout", mixed, dropout=0.5, **smaller)
+    baseline("mlp_dropout", ConcatMlp(3, widths, "last", 7, dropout=0.4), mixed, p=0.4)
+    trajectory("trajectory_dropout", dropout=0.5, **smaller)
 
 
 if __name__ == "__main__":

@@ -394,16 +394,17 @@ class LinearProbe(nn.Module):
 
 
 class ConcatMlp(nn.Module):
-    """The head `mlp`, without dropout."""
+    """The head `mlp`."""
 
-    def __init__(self, layers: int, widths: dict[str, int], pooling: str, hidden: int):
+    def __init__(self, layers: int, widths: dict[str, int], pooling: str, hidden: int, dropout: float = 0.0):
         super().__init__()
         self.features = Concat(layers, widths, pooling)
         self.linear1 = nn.Linear(sum(widths.values()), hidden)
+        self.dropout = nn.Dropout(dropout)
         self.linear2 = nn.Linear(hidden, 2)
 
     def forward(self, *inputs) -> Tensor:
-        return self.linear2(F.relu(self.linear1(self.features(*inputs))))
+        return self.linear2(self.dropout(F.relu(self.linear1(self.features(*inputs)))))
 
 
 def weights(module: nn.Module) -> dict[str, Tensor]:

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use mmfnd_train::heads::Noise;
 use mmfnd_train::weights::{Weight, Weights};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
@@ -110,6 +111,17 @@ impl Golden {
                 .map(|(key, view)| (key.to_owned(), weight(view)))
                 .collect(),
         }
+    }
+
+    /// What the masks of dropout are drawn by, at one step of the training; none where the file has no dropout.
+    pub fn noise_at(&self, step: u64) -> Option<Noise> {
+        let seed = self.about["noise"]["seed"].as_u64()?;
+        Some(Noise::new(seed, step))
+    }
+
+    /// The same at the one step that the file is about.
+    pub fn noise(&self) -> Option<Noise> {
+        self.noise_at(self.about["noise"]["step"].as_u64()?)
     }
 
     pub fn get(&self, key: &str) -> &Weight {

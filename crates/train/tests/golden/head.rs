@@ -16,7 +16,7 @@ use crate::file::{
 use crate::gradients::gradients;
 
 /// One file each, written by `export.py`.
-const HEADS: [&str; 18] = [
+const HEADS: [&str; 20] = [
     "head",
     "head_frozen",
     "head_routing",
@@ -35,6 +35,8 @@ const HEADS: [&str; 18] = [
     "head_without_c",
     "head_without_s",
     "head_without_p",
+    "head_dropout",
+    "head_without_p_dropout",
 ];
 
 /// Sizes and options of a file, in our words.
@@ -70,7 +72,7 @@ pub fn head(golden: &Golden, device: &Device) -> Mmfnd {
 }
 
 /// One file each, with posts that lack a modality.
-const MASKED: [&str; 10] = [
+const MASKED: [&str; 11] = [
     "masked",
     "masked_one_text",
     "masked_no_text",
@@ -81,6 +83,7 @@ const MASKED: [&str; 10] = [
     "masked_without_f",
     "masked_without_c",
     "masked_without_p",
+    "masked_dropout",
 ];
 
 /// What each post has; both where the file does not say.
@@ -181,7 +184,7 @@ fn check_training_step(device: Device, tolerance: Tolerance) {
     for file in HEADS.into_iter().chain(MASKED) {
         let golden = Golden::open(file);
         let head = head(&golden, &device);
-        let output = head.forward(inputs(&golden, &device), None);
+        let output = head.forward(inputs(&golden, &device), golden.noise());
         let loss = loss(output.logits.clone(), golden.labels(&device), &device);
         let found = backward(&loss, output.cuts.clone());
         check_outputs(&golden, "train", output);
@@ -228,7 +231,7 @@ fn check_baseline<H: Head>(
     golden.check("eval.logits", output.logits, OUTPUT);
     let device = device.clone().autodiff();
     let head = new(&device);
-    let output = head.forward(inputs(&golden, &device), None);
+    let output = head.forward(inputs(&golden, &device), golden.noise());
     golden.check("train.logits", output.logits.clone(), OUTPUT);
     let loss = loss(output.logits, golden.labels(&device), &device);
     let found = gradients(&head, &backward(&loss, output.cuts));
@@ -245,6 +248,8 @@ fn check_baselines(device: &Device, tolerance: Tolerance) {
     check_baseline::<LinearProbe>(on, "linear_masked", json);
     let json = serde_json::json!({"features": all, "hidden": 7, "dropout": 0.0});
     check_baseline::<ConcatMlp>(on, "mlp", json);
+    let json = serde_json::json!({"features": all, "hidden": 7, "dropout": 0.4});
+    check_baseline::<ConcatMlp>(on, "mlp_dropout", json);
 }
 
 #[test]
@@ -311,7 +316,7 @@ fn check_trajectory(file: &str, is_host: bool) {
             present: None,
         };
         let targets = of_loss.targets(&labels[rows..rows + b], &device);
-        let output = head.forward(batch, None);
+        let output = head.forward(batch, golden.noise_at(step as u64));
         let loss = cross_entropy(output.logits, targets);
         let mut found = backward(&loss, output.cuts);
         if let Some(largest) = clip_norm {
@@ -346,6 +351,12 @@ fn twenty_steps_of_adamw_by_tensors_are_pytorchs() {
 fn twenty_steps_with_every_option_of_the_training_are_pytorchs() {
     check_trajectory("trajectory_options", true);
     check_trajectory("trajectory_options", false);
+}
+
+#[test]
+fn twenty_steps_with_dropout_are_pytorchs() {
+    check_trajectory("trajectory_dropout", true);
+    check_trajectory("trajectory_dropout", false);
 }
 
 /// A shift before a BatchNorm has a gradient of rounding errors only, out of which AdamW makes steps, and running means follow it: PyTorch's own float32 and float64 differ there.

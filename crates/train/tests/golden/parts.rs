@@ -106,6 +106,16 @@ fn projection_is_pytorchs() {
 }
 
 #[test]
+fn projection_with_dropout_is_pytorchs() {
+    let noise = Golden::open("projection_dropout").noise();
+    let new = |init: &mut Init| Projection::new([9, 12, 8], Dropout::new(0.25, 0), init);
+    check("projection_dropout", new, &["x"], |projection, x| {
+        let is_training = x.tensors[0].is_autodiff();
+        vec![projection.forward(x.get(0), noise.filter(|_| is_training))]
+    });
+}
+
+#[test]
 fn mapping_is_pytorchs() {
     let new = |init: &mut Init| Projection::new([8, 6, 4], Dropout::new(0.0, 0), init);
     check("mapping", new, &["x"], |mapping, x| {
