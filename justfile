@@ -53,6 +53,10 @@ parity DATA="../shared/data" *ARGS="":
     cargo build --release -p mmfnd -p mmfnd-encode --bin mmfnd --example dump
     {{python}} tests/parity/parity.py --data {{DATA}} {{ARGS}}
 
+# The PyTorch reference of the golden files against the authors' published modules, into docs/parity.md: `just parity-released CLONE` (needs tests/golden/requirements.txt and torchvision).
+parity-released CLONE:
+    {{python}} tests/parity/released.py {{CLONE}}
+
 # Stage 1 against Python and the bare session, into target/bench/encode.json (needs what `just parity` needs).
 bench-encode DATA="../shared/data" *ARGS="":
     cargo build --release -p mmfnd -p mmfnd-encode --bin mmfnd --example dump

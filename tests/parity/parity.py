@@ -26,6 +26,7 @@ from references import ROOT, checkpoints
 
 BIN = ROOT / "target" / "release"
 LIMITS = {"fp32": 0.99999, "fp16": 0.999, "int8": None}
+RELEASED = "\n## The reference in PyTorch, against the authors'"  # the section that released.py writes
 failures = []
 
 
@@ -159,7 +160,9 @@ def main():
             table(["pictures, encoder", "decoded", "equal values", "at most 1/255 apart", "largest difference"], (row for name in names for kind, files in groups for row in compare_pixels(name, files, kind))),
             table(["encoder", "precision", "n", "least cosine", "mean cosine", "largest difference", "batch of one, relative"], (row for name in names for row in compare_features(data, name, args.sample))),
         ]
-    args.out.write_text(document(tables, names), encoding="utf-8")
+    before = args.out.read_text(encoding="utf-8") if args.out.exists() else ""
+    released = before[before.find(RELEASED):] if RELEASED in before else ""
+    args.out.write_text(document(tables, names) + released, encoding="utf-8")
     print(f"wrote {args.out}")
     sys.exit(1 if failures else 0)
 
