@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use mmfnd_posts::demo::{WorldOptions, generate};
+use mmfnd_demo_world::{WorldOptions, generate};
 
 use crate::program::Mmfnd;
 

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use mmfnd_demo_world::{WorldOptions, generate};
 use mmfnd_features::{Features, Store, Values};
-use mmfnd_posts::demo::{WorldOptions, generate};
 use mmfnd_posts::{Label, Post, Split, read_posts, write_posts};
 
 use crate::program::Mmfnd;

@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, AsArray};
+use mmfnd_demo_world::{WorldOptions, generate};
 use mmfnd_features::{EncoderSpec, Input, Key, Link, Precision, Store, StoreWriter, ValueType};
-use mmfnd_posts::demo::{WorldOptions, generate};
 use mmfnd_posts::{Label, Post, Split, read_posts, write_posts};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 

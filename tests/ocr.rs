@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use mmfnd_posts::demo::{WorldOptions, generate};
+use mmfnd_demo_world::{WorldOptions, generate};
 use mmfnd_posts::{Post, read_posts, write_posts};
 
 use crate::program::Mmfnd;

@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mmfnd_demo_world::{WorldOptions, generate};
 use mmfnd_features::{Features, Store, StoreWriter};
-use mmfnd_posts::demo::{WorldOptions, generate};
 use mmfnd_posts::{read_posts, write_posts};
 
 use crate::program::{Mmfnd, Ran};

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, bail};
+use mmfnd_demo_world::{WorldOptions, generate};
 use mmfnd_encode::{OcrOptions, Preset, check_ocr, ocr_install_line};
 use mmfnd_features::{Features, Store};
-use mmfnd_posts::demo::{self, WorldOptions};
 use mmfnd_posts::{Post, Split, write_posts};
 use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
 use mmfnd_train::{Config, Device, ENCODERS, Metrics, Prediction, RunOptions, RunSummary};
@@ -216,7 +216,7 @@ fn world(folder: &Path, posts: usize) -> anyhow::Result<Vec<Post>> {
         posts,
         ..WorldOptions::default()
     };
-    let posts = demo::generate(&options, folder)?;
+    let posts = generate(&options, folder)?;
     let fakes = posts.iter().filter(|post| post.cause.is_some()).count();
     stage.finish(&format!(
         "{} posts with pictures, {fakes} of them fake",

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anyhow::Context;
-use mmfnd_posts::demo::{self, WorldOptions};
+use mmfnd_demo_world::{WorldOptions, generate, generate_unlabelled};
 
 use crate::show::progress::Stage;
 
@@ -33,8 +33,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let stage = Stage::start("world", arguments.posts as u64);
     let out = &arguments.out;
     match arguments.unlabelled {
-        true => demo::generate_unlabelled(&options, out),
-        false => demo::generate(&options, out).map(drop),
+        true => generate_unlabelled(&options, out),
+        false => generate(&options, out).map(drop),
     }
     .with_context(|| format!("could not make a world in `{}`", out.display()))?;
     stage.finish(&format!("{} posts in `{}`", options.posts, out.display()));

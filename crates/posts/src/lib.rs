@@ -1,4 +1,4 @@
-//! Posts, dataset readers, the leak audit and the demo world.
+//! Posts, dataset readers and the leak audit.
 //!
 //! A dataset comes in through [`import`], which makes each of its rows a [`Post`] or a reject and audits the
 //! posts for leaks; from then on it is one file, `posts.parquet`, that [`read_posts`] reads.
@@ -25,7 +25,6 @@
 pub mod atomic;
 pub mod audit;
 mod columns;
-pub mod demo;
 mod error;
 mod file;
 pub mod import;

@@ -184,11 +184,11 @@ fn the_real_tesseract_reads_the_banners_of_the_demo_world() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let world = mmfnd_posts::demo::WorldOptions {
+    let world = mmfnd_demo_world::WorldOptions {
         seed: 4,
         posts: 120,
     };
-    let posts = mmfnd_posts::demo::generate(&world, folder.path()).unwrap();
+    let posts = mmfnd_demo_world::generate(&world, folder.path()).unwrap();
     let facts = fs::read_to_string(folder.path().join("facts.jsonl")).unwrap();
     let drawn = facts.lines().map(|line| {
         let facts: serde_json::Value = serde_json::from_str(line).unwrap();

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use mmfnd_posts::{Split, read_posts};
+
 use super::*;
-use crate::{Split, read_posts};
 
 const SMALL: WorldOptions = WorldOptions { seed: 5, posts: 60 };
 

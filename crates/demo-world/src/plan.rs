@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use mmfnd_posts::Split;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -9,7 +10,6 @@ use serde::Serialize;
 
 use super::caption::town;
 use super::scene::Place;
-use crate::Split;
 
 /// Why a post is fake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -17,6 +17,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use mmfnd_posts::{Error, Label, Post, atomic, write_posts};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -25,7 +26,6 @@ use serde::Serialize;
 use self::draft::Draft;
 use self::plan::{Cause, Plan};
 use self::scene::Scene;
-use crate::{Error, Label, Post, atomic, write_posts};
 
 /// How large a world is and which one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
