@@ -8,7 +8,7 @@ use mmfnd_posts::atomic;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::key::sha256_hex;
+use crate::identity::key::sha256_hex;
 
 /// The contents that a file may have, by their SHA-256; `None` is no file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -6,15 +6,16 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::catalog::{
+use crate::disk::catalog::{
     Catalog, ENCODERS, EncoderFile, POSTS, REJECTS_FILE, RELINK, STORE_FILE, encoder_folder,
     is_temporary,
 };
-use crate::lock::{LOCK, Lock};
-use crate::parts::{self, Part, entries};
-use crate::recorded::Recorded;
-use crate::rejects::{StoreReject, to_csv};
-use crate::{EncoderSpec, EncoderWriter, Error, Key, Link, Links, Shard, link};
+use crate::disk::lock::{LOCK, Lock};
+use crate::disk::part::{self, Part, entries};
+use crate::disk::replaced_file::Recorded;
+use crate::links::link;
+use crate::links::rejects::{StoreReject, to_csv};
+use crate::{EncoderSpec, EncoderWriter, Error, Key, Link, Links, Shard};
 
 /// Writes to a store; there is one at a time.
 #[derive(Debug)]
@@ -142,7 +143,7 @@ impl StoreWriter {
 
     fn link_parts(&self) -> Result<Vec<Part>, Error> {
         let recorded = Catalog::read(&self.path)?.link_parts;
-        parts::list_complete(&self.path.join(POSTS), recorded, RELINK)
+        part::list_complete(&self.path.join(POSTS), recorded, RELINK)
     }
 
     /// Appends links; of several of one post the newest counts.
@@ -155,7 +156,7 @@ impl StoreWriter {
         let number = self.link_parts()?.len();
         let bytes = link::to_bytes(links).map_err(io::Error::other);
         let bytes = bytes.map_err(|source| Error::write(&folder, source))?;
-        parts::write(&folder, number, &bytes)?;
+        part::write(&folder, number, &bytes)?;
         Catalog::update(&self.path, |catalog| catalog.link_parts = number + 1)
     }
 
@@ -165,7 +166,7 @@ impl StoreWriter {
         make_folder(&folder)?;
         let first = self.link_parts()?.len();
         for (number, part) in taken.iter().enumerate() {
-            parts::take(&folder, first + number, part)?;
+            part::take(&folder, first + number, part)?;
         }
         sync_folder(&folder)?;
         Catalog::update(&self.path, |catalog| {
@@ -231,7 +232,7 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
 
 /// Brings the catalog up to date: encoders that a killed run made but did not enter, and a folder of links that was deleted on purpose.
 fn adopt(store: &Path) -> Result<(), Error> {
-    let names = crate::catalog::encoder_names(store, &Catalog::read(store)?)?;
+    let names = crate::disk::catalog::encoder_names(store, &Catalog::read(store)?)?;
     let has_links = store.join(POSTS).is_dir();
     Catalog::update(store, |catalog| {
         catalog.encoders = names;

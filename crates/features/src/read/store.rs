@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use mmfnd_posts::Post;
 
-use crate::catalog::{
+use crate::disk::catalog::{
     CLASSIFIER_FILE, Catalog, EncoderFile, POSTS, RELINK, encoder_folder, encoder_names,
     replace_remedy,
 };
-use crate::export::{Exported, export};
-use crate::inspect::{Inspection, inspect};
-use crate::key::sha256_hex;
-use crate::layout::{self, Layout};
-use crate::parts::{self, Part};
-use crate::verify::{Verified, verify};
+use crate::disk::part::{self, Part};
+use crate::identity::key::sha256_hex;
+use crate::report::export::{Exported, export};
+use crate::report::inspect::{Inspection, inspect};
+use crate::report::verify::{Verified, verify};
+use crate::table::layout::{self, Layout};
 use crate::{EncoderSpec, Error, Key, Shard};
 
 /// A store that is read.
@@ -48,7 +48,7 @@ impl Store {
                 .map(|table| table.file.encoder.clone())
                 .collect(),
             tables,
-            links: parts::list_complete(&path.join(POSTS), catalog.link_parts, RELINK)?,
+            links: part::list_complete(&path.join(POSTS), catalog.link_parts, RELINK)?,
             shard: catalog.shard,
         })
     }
@@ -162,7 +162,7 @@ impl Table {
                 remedy,
             });
         }
-        let parts = parts::list_complete(&folder, file.parts, &remedy)?;
+        let parts = part::list_complete(&folder, file.parts, &remedy)?;
         Ok(Self {
             folder,
             file,
@@ -178,7 +178,7 @@ impl Table {
 
     /// Whether each part has the bytes that were written.
     pub(crate) fn check_parts(&self) -> Result<(), Error> {
-        parts::check(&self.parts, &self.remedy())
+        part::check(&self.parts, &self.remedy())
     }
 
     /// What to do when one of its files is damaged.

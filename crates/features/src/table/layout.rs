@@ -13,8 +13,8 @@ use parquet::file::reader::ChunkReader;
 
 use mmfnd_posts::{metadata_of, without_panic};
 
-use crate::parts::Part;
-use crate::rows::{PRECISION, PROVIDER};
+use crate::disk::part::Part;
+use crate::table::part_bytes::{PRECISION, PROVIDER};
 use crate::{EncoderSpec, Key, ValueType};
 
 /// Rows that lie one after the other.

@@ -18,11 +18,11 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
-use crate::layout::Layout;
-use crate::parts::Part;
-use crate::posts_links::{PostKeys, require};
-use crate::store::Table;
-use crate::values::wrong_value;
+use crate::disk::part::Part;
+use crate::read::post_keys::{PostKeys, require};
+use crate::read::store::Table;
+use crate::table::layout::Layout;
+use crate::table::values::wrong_value;
 use crate::{Error, Key, Store, Values};
 
 /// Bytes of values in a row group, about.

@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::catalog::{
+use crate::disk::catalog::{
     CLASSIFIER_FILE, Catalog, ENCODER_FILE, ENCODERS, EncoderFile, PLAN_FILE, POSTS, REJECTS_FILE,
     RELINK, STORE_FILE, encoder_folder, encoder_names, is_temporary,
 };
-use crate::layout::Layout;
-use crate::lock::LOCK;
-use crate::parts::{Part, entries, gap, list};
-use crate::recorded::Recorded;
-use crate::{EncoderSpec, Error, link, plan};
+use crate::disk::lock::LOCK;
+use crate::disk::part::{Part, entries, gap, list};
+use crate::disk::replaced_file::Recorded;
+use crate::links::link;
+use crate::table::layout::Layout;
+use crate::table::plan;
+use crate::{EncoderSpec, Error};
 
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -103,7 +105,7 @@ impl Verified {
         let encoders = store.join(ENCODERS);
         let names = catalog.encoders.iter().map(|name| encoders.join(name));
         for folder in names.filter(|folder| !folder.is_dir()) {
-            let remedy = crate::catalog::replace_remedy(&folder);
+            let remedy = crate::disk::catalog::replace_remedy(&folder);
             self.problem(&folder, format!("it is missing; {remedy}"));
         }
         match encoders.is_dir() {
@@ -171,7 +173,7 @@ impl Verified {
                 .push(format!("`{name}` is unfinished; run `mmfnd encode` again")),
             Err(error) => self.take(error)?,
         }
-        let remedy = crate::catalog::replace_remedy(folder);
+        let remedy = crate::disk::catalog::replace_remedy(folder);
         self.parts(folder, file.parts, |part| {
             check_rows(part, &file.encoder, &remedy)
         })
@@ -188,7 +190,7 @@ impl Verified {
         if let Some(problem) = gap(&parts, recorded) {
             let remedy = match folder.ends_with(POSTS) {
                 true => RELINK.to_owned(),
-                false => crate::catalog::replace_remedy(folder),
+                false => crate::disk::catalog::replace_remedy(folder),
             };
             self.problem(folder, format!("{problem}; {remedy}"));
         }
@@ -208,7 +210,7 @@ fn read_encoder(folder: &Path, name: &str) -> Result<EncoderFile, Error> {
         false => Err(Error::Damaged {
             path: folder.join(ENCODER_FILE),
             problem: "it is of another encoder".to_owned(),
-            remedy: crate::catalog::replace_remedy(folder),
+            remedy: crate::disk::catalog::replace_remedy(folder),
         }),
     }
 }

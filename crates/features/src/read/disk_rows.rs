@@ -4,10 +4,10 @@ use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
-use crate::layout::Layout;
-use crate::parts::Part;
-use crate::store::Table;
-use crate::values::wrong_value;
+use crate::disk::part::Part;
+use crate::read::store::Table;
+use crate::table::layout::Layout;
+use crate::table::values::wrong_value;
 use crate::{EncoderSpec, Error, Key, Values};
 
 /// Rows of one encoder on the disk; of each 4 bytes are in memory.

@@ -6,7 +6,7 @@ use half::f16;
 use half::slice::HalfFloatSliceExt;
 use half::vec::HalfBitsVecExt;
 
-use crate::stream::DiskRows;
+use crate::read::disk_rows::DiskRows;
 use crate::{EncoderSpec, Key, ValueType};
 
 /// Rows of features, one after the other.

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::key::sha256_hex;
+use crate::identity::key::sha256_hex;
 
 /// The newest format that this program reads and writes.
 pub(crate) const FORMAT: u32 = 1;

@@ -7,8 +7,8 @@ use std::path::Path;
 use mmfnd_posts::atomic;
 use sha2::{Digest, Sha256};
 
-use crate::catalog::PLAN_FILE;
-use crate::key::{sha256_hex, to_hex};
+use crate::disk::catalog::PLAN_FILE;
+use crate::identity::key::{sha256_hex, to_hex};
 use crate::{Error, Key};
 
 /// Opens the first line; the SHA-256 of all other lines follows.

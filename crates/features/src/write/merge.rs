@@ -9,12 +9,15 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::catalog::REJECTS_FILE;
-use crate::link::Target;
-use crate::lock::{LOCK, Lock};
-use crate::parts::{self, entries};
-use crate::writer::{make_folder, rename};
-use crate::{EncoderWriter, Error, Key, Store, StoreReject, StoreWriter, link, plan, rejects};
+use crate::disk::catalog::REJECTS_FILE;
+use crate::disk::lock::{LOCK, Lock};
+use crate::disk::part::{self, entries};
+use crate::links::link;
+use crate::links::link::Target;
+use crate::links::rejects;
+use crate::table::plan;
+use crate::write::store_writer::{make_folder, rename};
+use crate::{EncoderWriter, Error, Key, Store, StoreReject, StoreWriter};
 
 /// What a merge made.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,7 +215,7 @@ fn write(stores: &[Store], targets: &[Target], new: &Path) -> Result<Merged, Err
         encoders.push((spec.name.clone(), encoder.present().len()));
     }
     for store in stores {
-        parts::check(store.links(), crate::catalog::RELINK)?;
+        part::check(store.links(), crate::disk::catalog::RELINK)?;
         writer.take_links(store.links())?;
     }
     let rejects = all_rejects(stores)?;

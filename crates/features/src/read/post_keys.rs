@@ -2,8 +2,8 @@
 
 use mmfnd_posts::Post;
 
-use crate::link::for_each;
-use crate::parts::Part;
+use crate::disk::part::Part;
+use crate::links::link::for_each;
 use crate::{Error, Input, Key, Store};
 
 /// Keys of one post, as its newest link says.

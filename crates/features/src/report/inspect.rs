@@ -7,10 +7,13 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::catalog::REJECTS_FILE;
-use crate::link::Target;
-use crate::store::Table;
-use crate::{EncoderSpec, Error, Input, Key, KeySet, Shard, Store, plan, rejects, seal};
+use crate::disk::catalog::REJECTS_FILE;
+use crate::disk::sealed_json;
+use crate::links::link::Target;
+use crate::links::rejects;
+use crate::read::store::Table;
+use crate::table::plan;
+use crate::{EncoderSpec, Error, Input, Key, KeySet, Shard, Store};
 
 /// Counts of a store.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -78,7 +81,7 @@ pub(crate) fn inspect(store: &Store) -> Result<Inspection, Error> {
     let encoders = store.tables().iter().map(|table| report(table, &links));
     Ok(Inspection {
         path: store.path().to_owned(),
-        format: seal::FORMAT,
+        format: sealed_json::FORMAT,
         fingerprint: store.fingerprint(),
         shard: store.shard(),
         posts: links.len(),

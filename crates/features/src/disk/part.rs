@@ -9,7 +9,7 @@ use mmfnd_posts::atomic;
 use rayon::prelude::*;
 
 use crate::Error;
-use crate::key::sha256_hex;
+use crate::identity::key::sha256_hex;
 
 /// Digits of the hash that stand in the name.
 const HASH_DIGITS: usize = 16;

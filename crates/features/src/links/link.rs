@@ -14,8 +14,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
-use crate::catalog::RELINK;
-use crate::parts::Part;
+use crate::disk::catalog::RELINK;
+use crate::disk::part::Part;
 use crate::{Error, Input, Key};
 
 /// The contents of one post.

@@ -6,9 +6,9 @@ use std::io;
 use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
-use crate::layout::Layout;
-use crate::store::Table;
-use crate::values::wrong_value;
+use crate::read::store::Table;
+use crate::table::layout::Layout;
+use crate::table::values::wrong_value;
 use crate::{EncoderSpec, Error, Key, Store, Values};
 
 /// Reads rows of one encoder's table by their number: parts in their order, rows in theirs, a key that stands twice where it stands first.

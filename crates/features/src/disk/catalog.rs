@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::parts::entries;
-use crate::recorded::Recorded;
-use crate::{EncoderSpec, Error, Shard, seal};
+use crate::disk::part::entries;
+use crate::disk::replaced_file::Recorded;
+use crate::disk::sealed_json;
+use crate::{EncoderSpec, Error, Shard};
 
 pub(crate) const STORE_FILE: &str = "store.json";
 pub(crate) const ENCODER_FILE: &str = "encoder.json";
@@ -47,11 +48,11 @@ impl Catalog {
             let path = store.to_owned();
             return Err(Error::NotAStore { path, why });
         }
-        seal::read(&path, RESTORE)
+        sealed_json::read(&path, RESTORE)
     }
 
     pub(crate) fn write(&self, store: &Path) -> Result<(), Error> {
-        seal::write(&store.join(STORE_FILE), self)
+        sealed_json::write(&store.join(STORE_FILE), self)
     }
 
     /// Changes the catalog of a store; nothing is written when nothing changes.
@@ -79,11 +80,11 @@ pub(crate) struct EncoderFile {
 
 impl EncoderFile {
     pub(crate) fn read(folder: &Path) -> Result<Self, Error> {
-        seal::read(&folder.join(ENCODER_FILE), &replace_remedy(folder))
+        sealed_json::read(&folder.join(ENCODER_FILE), &replace_remedy(folder))
     }
 
     pub(crate) fn write(&self, folder: &Path) -> Result<(), Error> {
-        seal::write(&folder.join(ENCODER_FILE), self)
+        sealed_json::write(&folder.join(ENCODER_FILE), self)
     }
 }
 

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use crate::catalog::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
-use crate::key::sha256_hex;
-use crate::lock::Lock;
-use crate::parts::{self, Part};
-use crate::writer::sync_folder;
-use crate::{EncoderSpec, Error, Key, KeySet, layout, plan, rows};
+use crate::disk::catalog::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
+use crate::disk::lock::Lock;
+use crate::disk::part::{self, Part};
+use crate::identity::key::sha256_hex;
+use crate::table::layout;
+use crate::table::part_bytes;
+use crate::table::plan;
+use crate::write::store_writer::sync_folder;
+use crate::{EncoderSpec, Error, Key, KeySet};
 
 /// Appends rows to one encoder's table, and keeps its plan.
 #[derive(Debug)]
@@ -28,7 +31,7 @@ pub struct EncoderWriter {
 impl EncoderWriter {
     pub(crate) fn open(folder: PathBuf, provider: &str, lock: Arc<Lock>) -> Result<Self, Error> {
         let file = EncoderFile::read(&folder)?;
-        let parts = parts::list_complete(&folder, file.parts, &replace_remedy(&folder))?;
+        let parts = part::list_complete(&folder, file.parts, &replace_remedy(&folder))?;
         let keys = |part: &Part| {
             let opened = layout::open(part, &file.encoder).map(|(_, keys)| keys);
             opened.map_err(|problem| part.damaged(problem, &replace_remedy(&folder)))
@@ -67,8 +70,8 @@ impl EncoderWriter {
             provider: self.provider.clone(),
             ..self.spec().clone()
         };
-        let bytes = rows::to_bytes(&spec, keys, values)?;
-        let part = parts::write(&self.folder, self.parts.len(), &bytes)?;
+        let bytes = part_bytes::to_bytes(&spec, keys, values)?;
+        let part = part::write(&self.folder, self.parts.len(), &bytes)?;
         let mut file = self.file.clone();
         file.parts = self.parts.len() + 1;
         if let Err(error) = file.write(&self.folder) {
@@ -87,7 +90,7 @@ impl EncoderWriter {
         for part in taken {
             let (_, keys) = layout::open(part, self.spec())
                 .map_err(|problem| part.damaged(problem, &replace_remedy(&self.folder)))?;
-            let part = parts::take(&self.folder, self.parts.len(), part)?;
+            let part = part::take(&self.folder, self.parts.len(), part)?;
             self.parts.push(part);
             self.present.extend(&keys);
         }
@@ -128,6 +131,6 @@ impl EncoderWriter {
 
     /// Whether each part has the bytes that were written.
     pub(crate) fn check_parts(&self) -> Result<(), Error> {
-        parts::check(&self.parts, &replace_remedy(&self.folder))
+        part::check(&self.parts, &replace_remedy(&self.folder))
     }
 }

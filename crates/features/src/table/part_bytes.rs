@@ -13,8 +13,8 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::layout::{Layout, schema};
-use crate::values::wrong_value;
+use crate::table::layout::{Layout, schema};
+use crate::table::values::wrong_value;
 use crate::{EncoderSpec, Error, Key, Values};
 
 /// Large pages: fewer ranges to read; a page may not reach 2 GiB.

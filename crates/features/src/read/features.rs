@@ -7,12 +7,12 @@ use std::sync::Arc;
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
-use crate::layout::Layout;
-use crate::parts::Part;
-use crate::posts_links::{PostKeys, refuse, require};
-use crate::store::Table;
-use crate::stream::DiskRows;
-use crate::values::{ValuesMut, wrong_value};
+use crate::disk::part::Part;
+use crate::read::disk_rows::DiskRows;
+use crate::read::post_keys::{PostKeys, refuse, require};
+use crate::read::store::Table;
+use crate::table::layout::Layout;
+use crate::table::values::{ValuesMut, wrong_value};
 use crate::{Column, EncoderSpec, Error, Input, Key, Store, Values};
 
 /// Features of posts, a column per encoder.
@@ -105,7 +105,7 @@ impl Found<'_> {
             false => {
                 // Every byte is compared once, as it is when rows are loaded.
                 let parts: Vec<Part> = self.sources.iter().map(|s| s.part.clone()).collect();
-                crate::parts::check(&parts, &self.table.remedy())?;
+                crate::disk::part::check(&parts, &self.table.remedy())?;
                 let sources = self.sources.into_iter();
                 let sources = sources.map(|source| (source.part, source.layout, source.rows));
                 Values::Disk(Arc::new(DiskRows::open(self.table, sources.collect())?))

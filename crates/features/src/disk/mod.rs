@@ -1,0 +1,8 @@
+//! Files that are whole or not there. Bytes come in; checksummed files go out: parts, sealed JSON, replaced files,
+//! and the lock.
+
+pub(crate) mod catalog;
+pub(crate) mod lock;
+pub(crate) mod part;
+pub(crate) mod replaced_file;
+pub(crate) mod sealed_json;
