@@ -27,6 +27,7 @@ pub mod audit;
 mod columns;
 mod error;
 mod file;
+pub mod hash;
 pub mod import;
 mod number;
 mod parquet_guard;

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::{Occurrences, Shared, share};
 use crate::Post;
+use crate::hash::sha256_of_file;
 
 /// What the posts have in common through their pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -107,8 +107,8 @@ impl<'a> Identities<'a> {
 
 /// `None` for files that cannot be read or hold nothing.
 fn hash(path: &Path) -> Option<Content> {
-    let bytes = std::fs::read(path).ok()?;
-    (!bytes.is_empty()).then(|| Sha256::digest(&bytes).into())
+    let is_empty = std::fs::metadata(path).ok()?.len() == 0;
+    (!is_empty).then(|| sha256_of_file(path).ok()).flatten()
 }
 
 #[cfg(test)]
