@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mmfnd_demo_world::{WorldOptions, generate};
-use mmfnd_features::{Features, Store, Values};
+use mmfnd_features::{ColumnValues, Features, Store, Values};
 use mmfnd_posts::{Label, Post, Split, read_posts, write_posts};
 
 use crate::program::Mmfnd;
@@ -41,7 +41,7 @@ pub(crate) fn values(store: &Path, posts: &Path) -> Vec<(Vec<u32>, Vec<u16>)> {
     columns
         .map(|column| {
             let width = column.width();
-            let Values::F16(values) = column.values else {
+            let ColumnValues::Memory(Values::F16(values)) = column.values else {
                 panic!("float16 is the default");
             };
             let rows: Vec<u16> = column

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mmfnd_features::{EncoderSpec, Features, Input, Precision, Store, ValueType, Values};
+use mmfnd_features::{
+    ColumnValues, EncoderSpec, Features, Input, Precision, Store, ValueType, Values,
+};
 use mmfnd_posts::{Post, Split};
 use ndarray::Array2;
 use tokenizers::Tokenizer;
@@ -263,7 +265,7 @@ pub fn rows(store: &Path, posts: &[Post], names: &[&str]) -> Vec<Vec<Vec<f32>>> 
     };
     let of = |column: &mmfnd_features::Column| {
         assert!(
-            matches!(column.values, Values::F32(_)),
+            matches!(column.values, ColumnValues::Memory(Values::F32(_))),
             "these tests store float32"
         );
         (0..posts.len()).map(|post| row(column, post)).collect()

@@ -36,7 +36,8 @@ impl Lock {
     }
 }
 
-/// Takes the lock of a file. A process that is just being started holds for a moment what its parent, which may be gone, had locked; so a lock that somebody has is tried for a second.
+/// Takes the lock of a file. A process that is just being started holds for a moment what its parent, which may be
+/// gone, had locked; so a lock that somebody has is tried for a second.
 pub fn try_for_a_second(file: &File) -> Result<(), TryLockError> {
     for _ in 0..50 {
         match file.try_lock() {

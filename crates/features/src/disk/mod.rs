@@ -1,8 +1,10 @@
 //! Files that are whole or not there. Bytes come in; checksummed files go out: parts, sealed JSON, replaced files,
 //! and the lock.
 
-pub(crate) mod catalog;
+pub(crate) mod encoder_file;
+pub(crate) mod folder;
 pub(crate) mod lock;
 pub(crate) mod part;
 pub(crate) mod replaced_file;
 pub(crate) mod sealed_json;
+pub(crate) mod store_file;

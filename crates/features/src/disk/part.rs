@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use mmfnd_posts::atomic;
+use mmfnd_posts::hash::sha256_hex;
 use rayon::prelude::*;
 
+use super::folder::entries_if_any;
 use crate::Error;
-use crate::identity::key::sha256_hex;
 
 /// Digits of the hash that stand in the name.
 const HASH_DIGITS: usize = 16;
@@ -75,22 +76,10 @@ impl Part {
 
 /// The parts in a folder by their number; other files are left out, a folder that is not there has none.
 pub(crate) fn list(folder: &Path) -> Result<Vec<Part>, Error> {
-    let paths = match entries(folder) {
-        Ok(paths) => paths,
-        Err(source) if source.kind() == io::ErrorKind::NotFound => Vec::new(),
-        Err(source) => return Err(Error::read(folder, source)),
-    };
-    let mut parts: Vec<_> = paths.into_iter().filter_map(Part::of).collect();
+    let paths = entries_if_any(folder)?.into_iter();
+    let mut parts: Vec<_> = paths.filter_map(Part::of).collect();
     parts.sort();
     Ok(parts)
-}
-
-/// The paths in a folder, sorted.
-pub(crate) fn entries(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path()));
-    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
-    paths.sort();
-    Ok(paths)
 }
 
 /// What is wrong with the numbers of `parts`, of which at least `recorded` were written.
@@ -143,7 +132,8 @@ pub(crate) fn write(folder: &Path, number: usize, bytes: &[u8]) -> Result<Part, 
     Ok(part)
 }
 
-/// Takes a part of another store under a new number: as a second name of the same file where the file system can, as parts are never changed, else as a copy.
+/// Takes a part of another store under a new number: as a second name of the same file where the file system can, as
+/// parts are never changed, else as a copy.
 ///
 /// The folder has to be synced afterwards.
 pub(crate) fn take(folder: &Path, number: usize, part: &Part) -> Result<Part, Error> {

@@ -1,26 +1,27 @@
-//! Single files that are replaced: their checksum is recorded before and after, so that a kill in between leaves nothing in doubt.
+//! Single files that are replaced: the checksums of what may be in them are written down before and after,
+//! so that a kill in between leaves nothing in doubt.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use mmfnd_posts::atomic;
+use mmfnd_posts::hash::sha256_hex;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::identity::key::sha256_hex;
 
 /// The contents that a file may have, by their SHA-256; `None` is no file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Recorded(Vec<Option<String>>);
+pub(crate) struct Checksums(Vec<Option<String>>);
 
-impl Default for Recorded {
+impl Default for Checksums {
     fn default() -> Self {
         Self(vec![None])
     }
 }
 
-impl Recorded {
+impl Checksums {
     /// What is wrong with the file, if anything.
     pub(crate) fn problem(&self, path: &Path) -> Result<Option<&'static str>, Error> {
         let found = hash_of(path)?;
@@ -68,14 +69,14 @@ mod tests {
     use super::*;
 
     /// A replacement that is killed before save number `kill_at`; returns what was saved last.
-    fn killed(path: &Path, recorded: &Recorded, bytes: &[u8], kill_at: usize) -> Recorded {
-        let mut saved = vec![recorded.clone()];
-        let _ = recorded.clone().replace(path, bytes, |recorded| {
+    fn killed(path: &Path, checksums: &Checksums, bytes: &[u8], kill_at: usize) -> Checksums {
+        let mut saved = vec![checksums.clone()];
+        let _ = checksums.clone().replace(path, bytes, |checksums| {
             if saved.len() == kill_at + 1 {
                 return Err(Error::write(path, io::ErrorKind::Other.into()));
             }
-            saved.push(recorded.clone());
-            assert_eq!(recorded.problem(path)?, None);
+            saved.push(checksums.clone());
+            assert_eq!(checksums.problem(path)?, None);
             Ok(())
         });
         saved.pop().unwrap()
@@ -86,12 +87,12 @@ mod tests {
         for kill_at in 0..3 {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("a");
-            let mut recorded = Recorded::default();
+            let mut checksums = Checksums::default();
             for bytes in [b"old", b"new"] {
-                let left = killed(&path, &recorded, bytes, kill_at);
+                let left = killed(&path, &checksums, bytes, kill_at);
                 assert_eq!(left.problem(&path).unwrap(), None, "killed at {kill_at}");
-                recorded = killed(&path, &left, bytes, usize::MAX - 1);
-                assert_eq!(recorded, Recorded(vec![Some(sha256_hex(bytes))]));
+                checksums = killed(&path, &left, bytes, usize::MAX - 1);
+                assert_eq!(checksums, Checksums(vec![Some(sha256_hex(bytes))]));
                 assert_eq!(fs::read(&path).unwrap(), bytes);
             }
         }
@@ -101,20 +102,20 @@ mod tests {
     fn every_way_of_being_wrong_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let mut recorded = Recorded::default();
-        assert_eq!(recorded.problem(&path).unwrap(), None);
+        let mut checksums = Checksums::default();
+        assert_eq!(checksums.problem(&path).unwrap(), None);
         fs::write(&path, b"x").unwrap();
         assert!(
-            recorded
+            checksums
                 .problem(&path)
                 .unwrap()
                 .unwrap()
                 .contains("not written")
         );
-        recorded.replace(&path, b"y", |_| Ok(())).unwrap();
+        checksums.replace(&path, b"y", |_| Ok(())).unwrap();
         fs::write(&path, b"z").unwrap();
         assert!(
-            recorded
+            checksums
                 .problem(&path)
                 .unwrap()
                 .unwrap()
@@ -122,7 +123,7 @@ mod tests {
         );
         fs::remove_file(&path).unwrap();
         assert!(
-            recorded
+            checksums
                 .problem(&path)
                 .unwrap()
                 .unwrap()

@@ -4,11 +4,11 @@ use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use mmfnd_posts::atomic;
+use mmfnd_posts::hash::sha256_hex;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::identity::key::sha256_hex;
 
 /// The newest format that this program reads and writes.
 pub(crate) const FORMAT: u32 = 1;

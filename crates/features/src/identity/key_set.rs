@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::Key;
+use super::key::Key;
 
 /// New keys that are kept apart before they are sorted in; above it an eighth of the set.
 const RECENT: usize = 4096;

@@ -1,7 +1,12 @@
 //! What rows are stored under. A content comes in, its key goes out; an encoder is told from others by its spec,
 //! a shard by its number.
 
-pub(crate) mod key;
-pub(crate) mod key_set;
-pub(crate) mod shard;
-pub(crate) mod spec;
+mod key;
+mod key_set;
+mod shard;
+mod spec;
+
+pub use key::Key;
+pub use key_set::KeySet;
+pub use shard::{NoShard, Shard};
+pub use spec::{EncoderSpec, Input, Precision, ValueType};

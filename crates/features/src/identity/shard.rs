@@ -1,11 +1,12 @@
-//! Shards: parts of the work on the same posts, split by the hash of the contents, each in a store of its own until they are merged.
+//! Shards: parts of the work on the same posts, split by the hash of the contents, each in a store of its own until
+//! they are merged.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Key;
+use super::key::Key;
 
 /// Most shards: a number of machines, not of contents.
 const MOST: u32 = 10_000;

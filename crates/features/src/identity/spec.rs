@@ -5,7 +5,7 @@ use std::fmt;
 use mmfnd_posts::Post;
 use serde::{Deserialize, Serialize};
 
-use crate::Key;
+use super::key::Key;
 
 /// What an encoder reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

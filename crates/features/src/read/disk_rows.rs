@@ -1,14 +1,16 @@
-//! Features that stay on the disk: their rows are read from the parts of the store when they are asked for. Parts are plain, so a row is one read at its place.
+//! Features that stay on the disk: their rows are read from the parts of the store when they are asked for. Parts are
+//! plain, so a row is one read at its place.
 
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
+use crate::Error;
 use crate::disk::part::Part;
-use crate::read::store::Table;
+use crate::identity::{EncoderSpec, Key};
 use crate::table::layout::Layout;
 use crate::table::values::wrong_value;
-use crate::{EncoderSpec, Error, Key, Values};
+use crate::table::{EncoderTable, Values};
 
 /// Rows of one encoder on the disk; of each 4 bytes are in memory.
 #[derive(Debug)]
@@ -32,7 +34,7 @@ struct OpenPart {
 impl DiskRows {
     /// Of each part the rows that are taken.
     pub(crate) fn open(
-        table: &Table,
+        table: &EncoderTable,
         sources: Vec<(&Part, Layout, Vec<u32>)>,
     ) -> Result<Self, Error> {
         let (mut parts, mut firsts) = (Vec::new(), Vec::new());

@@ -7,13 +7,17 @@ use std::sync::Arc;
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
-use crate::disk::part::Part;
-use crate::read::disk_rows::DiskRows;
-use crate::read::post_keys::{PostKeys, refuse, require};
-use crate::read::store::Table;
+use super::column::{Column, ColumnValues};
+use super::disk_rows::DiskRows;
+use super::post_keys::{refuse, require};
+use super::store::Store;
+use crate::Error;
+use crate::disk::part::{self, Part};
+use crate::identity::{EncoderSpec, Input, Key};
+use crate::links::PostKeys;
 use crate::table::layout::Layout;
 use crate::table::values::{ValuesMut, wrong_value};
-use crate::{Column, EncoderSpec, Error, Input, Key, Store, Values};
+use crate::table::{EncoderTable, Values};
 
 /// Features of posts, a column per encoder.
 #[derive(Clone, Debug)]
@@ -36,7 +40,8 @@ impl Features {
         Self::load_within(store, posts, encoders, u64::MAX)
     }
 
-    /// As [`Features::load`], with at most `budget` bytes of values in memory: columns that do not fit any more, the smaller ones first, stay on the disk and are read row by row.
+    /// As [`Features::load`], with at most `budget` bytes of values in memory: columns that do not fit any more, the
+    /// smaller ones first, stay on the disk and are read row by row.
     pub fn load_within(
         store: &Store,
         posts: &[Post],
@@ -80,7 +85,7 @@ impl Features {
 
 /// Where the rows of one encoder's column are.
 struct Found<'a> {
-    table: &'a Table,
+    table: &'a EncoderTable,
     sources: Vec<Source<'a>>,
     row: Vec<u32>,
 }
@@ -101,14 +106,14 @@ impl Found<'_> {
 
     fn column(self, is_in_memory: bool) -> Result<Column, Error> {
         let values = match is_in_memory {
-            true => read(self.table, &self.sources)?,
+            true => ColumnValues::Memory(read(self.table, &self.sources)?),
             false => {
                 // Every byte is compared once, as it is when rows are loaded.
                 let parts: Vec<Part> = self.sources.iter().map(|s| s.part.clone()).collect();
-                crate::disk::part::check(&parts, &self.table.remedy())?;
+                part::check(&parts, &self.table.remedy())?;
                 let sources = self.sources.into_iter();
                 let sources = sources.map(|source| (source.part, source.layout, source.rows));
-                Values::Disk(Arc::new(DiskRows::open(self.table, sources.collect())?))
+                ColumnValues::Disk(Arc::new(DiskRows::open(self.table, sources.collect())?))
             }
         };
         Ok(Column {
@@ -150,7 +155,7 @@ fn fitting(found: &[Found], budget: u64) -> Vec<bool> {
 /// Finds the rows of one encoder's column.
 fn find<'a>(
     store: &Store,
-    table: &'a Table,
+    table: &'a EncoderTable,
     posts: &[Post],
     keys: &[PostKeys],
 ) -> Result<Found<'a>, Error> {
@@ -178,8 +183,12 @@ fn find<'a>(
     })
 }
 
-/// Gives each wanted key the number of its row in memory: parts in their order, rows in theirs. A key that stands twice is taken where it stands first.
-fn assign<'a>(table: &'a Table, wanted: &mut HashMap<Key, u32>) -> Result<Vec<Source<'a>>, Error> {
+/// Gives each wanted key the number of its row in memory: parts in their order, rows in theirs. A key that stands
+/// twice is taken where it stands first.
+fn assign<'a>(
+    table: &'a EncoderTable,
+    wanted: &mut HashMap<Key, u32>,
+) -> Result<Vec<Source<'a>>, Error> {
     let opened = table.parts.par_iter().map(|part| table.layout(part));
     let opened: Vec<_> = opened.collect::<Result<_, _>>()?;
     let mut next = 0;
@@ -200,7 +209,7 @@ fn assign<'a>(table: &'a Table, wanted: &mut HashMap<Key, u32>) -> Result<Vec<So
     Ok(sources)
 }
 
-fn read(table: &Table, sources: &[Source]) -> Result<Values, Error> {
+fn read(table: &EncoderTable, sources: &[Source]) -> Result<Values, Error> {
     let spec = &table.file.encoder;
     let width = spec.width();
     let lengths = sources.iter().map(|source| source.rows.len() * width);
@@ -214,7 +223,12 @@ fn read(table: &Table, sources: &[Source]) -> Result<Values, Error> {
     Ok(values)
 }
 
-fn fill(table: &Table, source: &Source, bytes: &[u8], target: &mut ValuesMut) -> Result<(), Error> {
+fn fill(
+    table: &EncoderTable,
+    source: &Source,
+    bytes: &[u8],
+    target: &mut ValuesMut,
+) -> Result<(), Error> {
     let spec = &table.file.encoder;
     for (number, &row) in source.rows.iter().enumerate() {
         let filled = target.fill(

@@ -1,7 +1,15 @@
-//! The read side. A store and posts come in, the features of these posts go out, in memory or row by row from the disk.
+//! The read side. A store and posts come in; the features of these posts go out, in memory or row by row from the disk.
 
-pub(crate) mod disk_rows;
-pub(crate) mod features;
-pub(crate) mod post_keys;
-pub(crate) mod store;
-pub(crate) mod table_reader;
+mod column;
+mod disk_rows;
+mod features;
+mod post_keys;
+mod store;
+mod table_reader;
+
+pub use column::{Column, ColumnValues};
+pub use disk_rows::DiskRows;
+pub use features::Features;
+pub(crate) use post_keys::require;
+pub use store::Store;
+pub use table_reader::TableReader;

@@ -2,34 +2,12 @@
 
 use mmfnd_posts::Post;
 
+use super::store::Store;
+use crate::Error;
 use crate::disk::part::Part;
-use crate::links::link::for_each;
-use crate::{Error, Input, Key, Store};
-
-/// Keys of one post, as its newest link says.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct PostKeys {
-    text: Key,
-    text_ocr: Key,
-    /// Key of the picture.
-    pub(crate) image: Option<Key>,
-}
-
-impl PostKeys {
-    /// The key of the content that an encoder with this input sees.
-    pub(crate) fn of(&self, input: Input) -> Option<Key> {
-        match input {
-            Input::Text => Some(self.text),
-            Input::TextOcr => Some(self.text_ocr),
-            Input::Image => self.image,
-        }
-    }
-
-    /// Whether text from the picture stands behind the post's own.
-    pub(crate) fn has_ocr(&self) -> bool {
-        self.text_ocr != self.text
-    }
-}
+use crate::identity::Input;
+use crate::links::PostKeys;
+use crate::links::link_part::for_each;
 
 /// The newest links of `posts`; `None` for a post that has none.
 pub(crate) fn find(parts: &[Part], posts: &[Post]) -> Result<Vec<Option<PostKeys>>, Error> {
@@ -44,17 +22,14 @@ pub(crate) fn find(parts: &[Part], posts: &[Post]) -> Result<Vec<Option<PostKeys
             .iter()
             .take_while(|&&index| id(index) == post_id);
         for &index in same {
-            found[index as usize] = Some(PostKeys {
-                text: rows.text_key(row),
-                text_ocr: rows.text_ocr_key(row),
-                image: rows.image_key(row),
-            });
+            found[index as usize] = Some(rows.keys(row));
         }
     })?;
     Ok(found)
 }
 
-/// [`find`], where every post has to be linked and its text, if one of `inputs` is it, has to be the one that was encoded.
+/// [`find`], where every post has to be linked and its text, if one of `inputs` is it, has to be the one that was
+/// encoded.
 ///
 /// Whether the text in the picture was appended is the store's choice (`encode --with-ocr`), but one for all posts.
 pub(crate) fn require(
@@ -70,14 +45,11 @@ pub(crate) fn require(
     refuse(store, missing().map(|(post, _)| post), "not in")?;
     let found: Vec<_> = found.into_iter().flatten().collect();
     let is_changed = |(post, keys): &(&Post, &PostKeys)| {
-        let is_other = |key: Option<Key>, stored: Key| key.is_some_and(|key| key != stored);
+        let is_other = |keys: &PostKeys, input: Input| input.text_key(post) != keys.of(input);
         let mut inputs = inputs.iter();
         inputs.any(|input| match input {
-            Input::TextOcr if keys.text_ocr == keys.text => {
-                is_other(Input::Text.text_key(post), keys.text)
-            }
-            Input::TextOcr => is_other(input.text_key(post), keys.text_ocr),
-            Input::Text => is_other(input.text_key(post), keys.text),
+            Input::TextOcr if !keys.has_ocr() => is_other(keys, Input::Text),
+            Input::TextOcr | Input::Text => is_other(keys, *input),
             Input::Image => false,
         })
     };
@@ -93,7 +65,8 @@ pub(crate) fn require(
     Ok(found)
 }
 
-/// Refuses posts of which some were encoded with the text in their pictures and some, though they have such text, without.
+/// Refuses posts of which some were encoded with the text in their pictures and some, though they have such text,
+/// without.
 fn one_choice(store: &Store, posts: &[Post], found: &[PostKeys]) -> Result<(), Error> {
     if !found.iter().any(PostKeys::has_ocr) {
         return Ok(());

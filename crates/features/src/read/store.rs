@@ -2,44 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
-use mmfnd_posts::Post;
+use mmfnd_posts::hash::sha256_hex;
 
-use crate::disk::catalog::{
-    CLASSIFIER_FILE, Catalog, EncoderFile, POSTS, RELINK, encoder_folder, encoder_names,
-    replace_remedy,
-};
+use crate::Error;
 use crate::disk::part::{self, Part};
-use crate::identity::key::sha256_hex;
-use crate::report::export::{Exported, export};
-use crate::report::inspect::{Inspection, inspect};
-use crate::report::verify::{Verified, verify};
-use crate::table::layout::{self, Layout};
-use crate::{EncoderSpec, Error, Key, Shard};
+use crate::disk::store_file::{POSTS, RELINK, StoreFile};
+use crate::identity::{EncoderSpec, Shard};
+use crate::table::EncoderTable;
 
 /// A store that is read.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
     specs: Vec<EncoderSpec>,
-    tables: Vec<Table>,
+    tables: Vec<EncoderTable>,
     links: Vec<Part>,
     shard: Option<Shard>,
-}
-
-/// The files of one encoder.
-#[derive(Debug)]
-pub(crate) struct Table {
-    pub(crate) folder: PathBuf,
-    pub(crate) file: EncoderFile,
-    pub(crate) parts: Vec<Part>,
 }
 
 impl Store {
     /// Opens a store.
     pub fn open(path: &Path) -> Result<Self, Error> {
-        let catalog = Catalog::read(path)?;
-        let names = encoder_names(path, &catalog)?;
-        let tables = names.iter().map(|name| Table::open(path, name));
+        let file = StoreFile::read(path)?;
+        let names = file.encoder_names(path)?;
+        let tables = names.iter().map(|name| EncoderTable::open(path, name));
         let tables = tables.collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             path: path.to_owned(),
@@ -48,8 +34,8 @@ impl Store {
                 .map(|table| table.file.encoder.clone())
                 .collect(),
             tables,
-            links: part::list_complete(&path.join(POSTS), catalog.link_parts, RELINK)?,
-            shard: catalog.shard,
+            links: part::list_complete(&path.join(POSTS), file.link_parts, RELINK)?,
+            shard: file.shard,
         })
     }
 
@@ -85,21 +71,6 @@ impl Store {
         sha256_hex(lines.join("\n").as_bytes())
     }
 
-    /// Reads every byte and compares it with what was written.
-    pub fn verify(&self) -> Result<Verified, Error> {
-        verify(&self.path)
-    }
-
-    /// What the store holds, counted.
-    pub fn inspect(&self) -> Result<Inspection, Error> {
-        inspect(self)
-    }
-
-    /// Writes one Parquet file with a row per post and a column per encoder, for people who work with data frames.
-    pub fn export(&self, posts: &[Post], out: &Path) -> Result<Exported, Error> {
-        export(self, posts, out)
-    }
-
     /// Whether the stored features come from this encoder; otherwise an error that names both.
     pub fn require_same(&self, offered: &EncoderSpec) -> Result<(), Error> {
         let stored = &self.table(&offered.name)?.file.encoder;
@@ -114,7 +85,7 @@ impl Store {
         }
     }
 
-    pub(crate) fn tables(&self) -> &[Table] {
+    pub(crate) fn tables(&self) -> &[EncoderTable] {
         &self.tables
     }
 
@@ -124,7 +95,7 @@ impl Store {
     }
 
     /// The table of an encoder.
-    pub(crate) fn table(&self, name: &str) -> Result<&Table, Error> {
+    pub(crate) fn table(&self, name: &str) -> Result<&EncoderTable, Error> {
         let table = self
             .tables
             .iter()
@@ -143,66 +114,6 @@ impl Store {
                     false => format!("it has {}", names.join(", ")),
                 },
             }
-        })
-    }
-}
-
-impl Table {
-    fn open(store: &Path, name: &str) -> Result<Self, Error> {
-        let folder = encoder_folder(store, name);
-        let file = EncoderFile::read(&folder)?;
-        let remedy = replace_remedy(&folder);
-        let problem = file.encoder.problem();
-        let problem =
-            problem.or((file.encoder.name != name).then_some("its folder has another name"));
-        if let Some(problem) = problem {
-            return Err(Error::Damaged {
-                path: folder,
-                problem: problem.to_owned(),
-                remedy,
-            });
-        }
-        let parts = part::list_complete(&folder, file.parts, &remedy)?;
-        Ok(Self {
-            folder,
-            file,
-            parts,
-        })
-    }
-
-    /// Layout and keys of one of its parts.
-    pub(crate) fn layout(&self, part: &Part) -> Result<(Layout, Vec<Key>), Error> {
-        let opened = layout::open(part, &self.file.encoder);
-        opened.map_err(|problem| part.damaged(problem, &self.remedy()))
-    }
-
-    /// Whether each part has the bytes that were written.
-    pub(crate) fn check_parts(&self) -> Result<(), Error> {
-        part::check(&self.parts, &self.remedy())
-    }
-
-    /// What to do when one of its files is damaged.
-    pub(crate) fn remedy(&self) -> String {
-        replace_remedy(&self.folder)
-    }
-
-    /// The classification layer, where the encoder has one.
-    pub(crate) fn classifier(&self) -> Result<Option<PathBuf>, Error> {
-        if self.file.encoder.classifier_sha256.is_none() {
-            return Ok(None);
-        }
-        let path = self.folder.join(CLASSIFIER_FILE);
-        let problem = match path.exists() {
-            true => self.file.classifier.problem(&path)?,
-            false => Some("it is missing"),
-        };
-        let Some(problem) = problem else {
-            return Ok(Some(path));
-        };
-        Err(Error::Damaged {
-            path,
-            problem: problem.to_owned(),
-            remedy: "run `mmfnd encode` again: it copies it anew".to_owned(),
         })
     }
 }

@@ -6,15 +6,18 @@ use std::io;
 use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
-use crate::read::store::Table;
+use super::store::Store;
+use crate::Error;
+use crate::identity::{EncoderSpec, Key};
 use crate::table::layout::Layout;
 use crate::table::values::wrong_value;
-use crate::{EncoderSpec, Error, Key, Store, Values};
+use crate::table::{EncoderTable, Values};
 
-/// Reads rows of one encoder's table by their number: parts in their order, rows in theirs, a key that stands twice where it stands first.
+/// Reads rows of one encoder's table by their number: parts in their order, rows in theirs, a key that stands twice
+/// where it stands first.
 #[derive(Debug)]
 pub struct TableReader<'a> {
-    table: &'a Table,
+    table: &'a EncoderTable,
     parts: Vec<(File, Layout)>,
     keys: Vec<Key>,
     /// Part and row of each key.

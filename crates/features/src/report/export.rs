@@ -1,4 +1,5 @@
-//! One table for people who work with data frames: a row per post, a column per encoder, written group by group so that memory stays bounded.
+//! One table for people who work with data frames: a row per post, a column per encoder, written group by group so
+//! that memory stays bounded.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -18,12 +19,14 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
+use crate::Error;
 use crate::disk::part::Part;
-use crate::read::post_keys::{PostKeys, require};
-use crate::read::store::Table;
+use crate::identity::Key;
+use crate::links::PostKeys;
+use crate::read::{Store, require};
 use crate::table::layout::Layout;
 use crate::table::values::wrong_value;
-use crate::{Error, Key, Store, Values};
+use crate::table::{EncoderTable, Values};
 
 /// Bytes of values in a row group, about.
 const GROUP_BYTES: usize = 32 << 20;
@@ -37,49 +40,52 @@ pub struct Exported {
     pub absent: Vec<(String, usize)>,
 }
 
-pub(crate) fn export(store: &Store, posts: &[Post], out: &Path) -> Result<Exported, Error> {
-    let specs = store.encoders();
-    let inputs: Vec<_> = specs.iter().map(|spec| spec.input).collect();
-    let keys = require(store, posts, &inputs)?;
-    let tables = store.tables().iter().map(Index::of);
-    let tables = tables.collect::<Result<Vec<_>, _>>()?;
-    let row_bytes: usize = specs.iter().map(|spec| 4 * spec.width()).sum();
-    let group = (GROUP_BYTES / row_bytes.max(1)).clamp(1, 8192);
-    let mut failure = None;
-    let written = atomic::write(out, |file| {
-        let mut writer = writer(file, &schema(&tables))?;
-        for (posts, keys) in posts.chunks(group).zip(keys.chunks(group)) {
-            let batch = match batch(&tables, posts, keys) {
-                Ok(batch) => batch,
-                Err(error) => {
-                    failure = Some(error);
-                    return Err(io::ErrorKind::InvalidData.into());
-                }
-            };
-            writer
-                .write(&batch)
-                .and_then(|()| writer.flush())
-                .map_err(io::Error::other)?;
-        }
-        writer.close().map(|_| ()).map_err(io::Error::other)
-    });
-    failure.map_or(Ok(()), Err)?;
-    written?;
-    Ok(Exported {
-        posts: posts.len(),
-        absent: tables.iter().map(|table| table.absent(&keys)).collect(),
-    })
+impl Store {
+    /// Writes one Parquet file with a row per post and a column per encoder, for people who work with data frames.
+    pub fn export(&self, posts: &[Post], out: &Path) -> Result<Exported, Error> {
+        let specs = self.encoders();
+        let inputs: Vec<_> = specs.iter().map(|spec| spec.input).collect();
+        let keys = require(self, posts, &inputs)?;
+        let tables = self.tables().iter().map(Index::of);
+        let tables = tables.collect::<Result<Vec<_>, _>>()?;
+        let row_bytes: usize = specs.iter().map(|spec| 4 * spec.width()).sum();
+        let group = (GROUP_BYTES / row_bytes.max(1)).clamp(1, 8192);
+        let mut failure = None;
+        let written = atomic::write(out, |file| {
+            let mut writer = writer(file, &schema(&tables))?;
+            for (posts, keys) in posts.chunks(group).zip(keys.chunks(group)) {
+                let batch = match batch(&tables, posts, keys) {
+                    Ok(batch) => batch,
+                    Err(error) => {
+                        failure = Some(error);
+                        return Err(io::ErrorKind::InvalidData.into());
+                    }
+                };
+                writer
+                    .write(&batch)
+                    .and_then(|()| writer.flush())
+                    .map_err(io::Error::other)?;
+            }
+            writer.close().map(|_| ()).map_err(io::Error::other)
+        });
+        failure.map_or(Ok(()), Err)?;
+        written?;
+        Ok(Exported {
+            posts: posts.len(),
+            absent: tables.iter().map(|table| table.absent(&keys)).collect(),
+        })
+    }
 }
 
 /// Where the rows of an encoder lie on the disk.
 struct Index<'a> {
-    table: &'a Table,
+    table: &'a EncoderTable,
     layouts: Vec<Layout>,
     rows: HashMap<Key, (usize, usize)>,
 }
 
 impl<'a> Index<'a> {
-    fn of(table: &'a Table) -> Result<Self, Error> {
+    fn of(table: &'a EncoderTable) -> Result<Self, Error> {
         let read = |part: &Part| {
             let bytes = part.read(&table.remedy())?;
             let damaged = |problem| part.damaged(problem, &table.remedy());

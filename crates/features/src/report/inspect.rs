@@ -7,13 +7,13 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::disk::catalog::REJECTS_FILE;
+use crate::Error;
 use crate::disk::sealed_json;
-use crate::links::link::Target;
-use crate::links::rejects;
-use crate::read::store::Table;
-use crate::table::plan;
-use crate::{EncoderSpec, Error, Input, Key, KeySet, Shard, Store};
+use crate::disk::store_file::REJECTS_FILE;
+use crate::identity::{EncoderSpec, Input, Key, KeySet, Shard};
+use crate::links::{Target, rejects};
+use crate::read::Store;
+use crate::table::{EncoderTable, plan};
 
 /// Counts of a store.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,7 +60,8 @@ pub struct EncoderReport {
     pub rows: usize,
     /// Part files.
     pub parts: usize,
-    /// How many parts each provider made, at which precision; those of versions that did not record it are the encoder's.
+    /// How many parts each provider made, at which precision; those of versions that did not record it are the
+    /// encoder's.
     pub made_by: BTreeMap<String, usize>,
     /// Their bytes.
     pub bytes: u64,
@@ -70,39 +71,45 @@ pub struct EncoderReport {
     pub planned: usize,
 }
 
-pub(crate) fn inspect(store: &Store) -> Result<Inspection, Error> {
-    let links = Target::read(store.links())?;
-    let count = |input| distinct(&links, input).len();
-    let rejects = store.path().join(REJECTS_FILE);
-    let rejects = match rejects.exists() {
-        true => fs::read(&rejects).map_err(|source| Error::read(rejects, source))?,
-        false => Vec::new(),
-    };
-    let encoders = store.tables().iter().map(|table| report(table, &links));
-    Ok(Inspection {
-        path: store.path().to_owned(),
-        format: sealed_json::FORMAT,
-        fingerprint: store.fingerprint(),
-        shard: store.shard(),
-        posts: links.len(),
-        texts: count(Input::Text),
-        texts_with_ocr: count(Input::TextOcr),
-        pictures: count(Input::Image),
-        without_picture: links
-            .iter()
-            .filter(|link| link.of(Input::Image).is_none())
-            .count(),
-        rejects: rejects::count(&rejects),
-        encoders: encoders.collect::<Result<_, _>>()?,
-    })
+impl Store {
+    /// What the store holds, counted.
+    pub fn inspect(&self) -> Result<Inspection, Error> {
+        let links = Target::read(self.links())?;
+        let count = |input| distinct(&links, input).len();
+        let rejects = self.path().join(REJECTS_FILE);
+        let rejects = match rejects.exists() {
+            true => fs::read(&rejects).map_err(|source| Error::read(rejects, source))?,
+            false => Vec::new(),
+        };
+        let encoders = self.tables().iter().map(|table| report(table, &links));
+        Ok(Inspection {
+            path: self.path().to_owned(),
+            format: sealed_json::FORMAT,
+            fingerprint: self.fingerprint(),
+            shard: self.shard(),
+            posts: links.len(),
+            texts: count(Input::Text),
+            texts_with_ocr: count(Input::TextOcr),
+            pictures: count(Input::Image),
+            without_picture: links
+                .iter()
+                .filter(|link| link.keys.image.is_none())
+                .count(),
+            rejects: rejects::count(&rejects),
+            encoders: encoders.collect::<Result<_, _>>()?,
+        })
+    }
 }
 
 fn distinct(links: &[Target], input: Input) -> KeySet {
-    let keys: Vec<Key> = links.iter().filter_map(|link| link.of(input)).collect();
+    let keys: Vec<Key> = links
+        .iter()
+        .filter_map(|link| link.keys.of(input))
+        .collect();
     keys.into()
 }
 
-fn report(table: &Table, links: &[Target]) -> Result<EncoderReport, Error> {
+fn report(table: &EncoderTable, links: &[Target]) -> Result<EncoderReport, Error> {
     let spec = &table.file.encoder;
     let layouts = table.parts.par_iter().map(|part| table.layout(part));
     let layouts = layouts.collect::<Result<Vec<_>, _>>()?;

@@ -1,4 +1,5 @@
-//! Reads every byte of a store and compares it with what was written: any flipped bit, any missing, cut or foreign file.
+//! Reads every byte of a store and compares it with what was written: any flipped bit, any missing, cut or foreign
+//! file.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -6,17 +7,20 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use crate::disk::catalog::{
-    CLASSIFIER_FILE, Catalog, ENCODER_FILE, ENCODERS, EncoderFile, PLAN_FILE, POSTS, REJECTS_FILE,
-    RELINK, STORE_FILE, encoder_folder, encoder_names, is_temporary,
+use crate::Error;
+use crate::disk::encoder_file::{
+    CLASSIFIER_FILE, ENCODER_FILE, ENCODERS, EncoderFile, encoder_folder, replace_remedy,
 };
+use crate::disk::folder::{entries, is_temporary};
 use crate::disk::lock::LOCK;
-use crate::disk::part::{Part, entries, gap, list};
-use crate::disk::replaced_file::Recorded;
-use crate::links::link;
+use crate::disk::part::{Part, gap, list};
+use crate::disk::replaced_file::Checksums;
+use crate::disk::store_file::{POSTS, REJECTS_FILE, RELINK, STORE_FILE, StoreFile};
+use crate::identity::EncoderSpec;
+use crate::links::link_part;
+use crate::read::Store;
 use crate::table::layout::Layout;
-use crate::table::plan;
-use crate::{EncoderSpec, Error};
+use crate::table::plan::{self, PLAN_FILE};
 
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -46,19 +50,26 @@ pub struct Problem {
 pub fn verify(store: &Path) -> Result<Verified, Error> {
     let mut report = Verified::default();
     report.count(&store.join(STORE_FILE));
-    let catalog = match Catalog::read(store) {
-        Ok(catalog) => catalog,
+    let contents = match StoreFile::read(store) {
+        Ok(contents) => contents,
         Err(error) => {
             report.take(error)?;
             return Ok(report);
         }
     };
-    report.root(store, &catalog)?;
-    report.links(&store.join(POSTS), catalog.link_parts)?;
-    for name in encoder_names(store, &catalog)? {
+    report.root(store, &contents)?;
+    report.links(&store.join(POSTS), contents.link_parts)?;
+    for name in contents.encoder_names(store)? {
         report.encoder(&encoder_folder(store, &name), &name)?;
     }
     Ok(report)
+}
+
+impl Store {
+    /// Reads every byte and compares it with what was written.
+    pub fn verify(&self) -> Result<Verified, Error> {
+        verify(self.path())
+    }
 }
 
 impl Verified {
@@ -92,10 +103,10 @@ impl Verified {
         }
     }
 
-    fn root(&mut self, store: &Path, catalog: &Catalog) -> Result<(), Error> {
+    fn root(&mut self, store: &Path, contents: &StoreFile) -> Result<(), Error> {
         let known = [STORE_FILE, LOCK, REJECTS_FILE, ENCODERS, POSTS];
         self.foreign(store, |path| known.iter().any(|name| path.ends_with(name)))?;
-        self.recorded(&store.join(REJECTS_FILE), &catalog.rejects)?;
+        self.checksums(&store.join(REJECTS_FILE), &contents.rejects)?;
         let lock = store.join(LOCK);
         self.count(&lock);
         let is_empty = |metadata: fs::Metadata| metadata.is_file() && metadata.len() == 0;
@@ -103,9 +114,9 @@ impl Verified {
             self.problem(&lock, "it is not an empty file; delete it");
         }
         let encoders = store.join(ENCODERS);
-        let names = catalog.encoders.iter().map(|name| encoders.join(name));
+        let names = contents.encoders.iter().map(|name| encoders.join(name));
         for folder in names.filter(|folder| !folder.is_dir()) {
-            let remedy = crate::disk::catalog::replace_remedy(&folder);
+            let remedy = replace_remedy(&folder);
             self.problem(&folder, format!("it is missing; {remedy}"));
         }
         match encoders.is_dir() {
@@ -128,9 +139,9 @@ impl Verified {
         Ok(())
     }
 
-    fn recorded(&mut self, file: &Path, recorded: &Recorded) -> Result<(), Error> {
+    fn checksums(&mut self, file: &Path, checksums: &Checksums) -> Result<(), Error> {
         self.count(file);
-        if let Some(problem) = recorded.problem(file)? {
+        if let Some(problem) = checksums.problem(file)? {
             self.problem(
                 file,
                 format!("{problem}; run `mmfnd encode` again: it writes it anew"),
@@ -144,8 +155,8 @@ impl Verified {
             self.foreign(folder, |path| Part::of(path.to_owned()).is_some())?;
         }
         self.parts(folder, recorded, |part| {
-            for batch in link::read(part)? {
-                link::Rows::of(&batch).map_err(|error| link::damaged(part, &error))?;
+            for batch in link_part::read(part)? {
+                link_part::Rows::of(&batch).map_err(|error| link_part::damaged(part, &error))?;
             }
             Ok(())
         })
@@ -164,7 +175,7 @@ impl Verified {
             Ok(file) => file,
             Err(error) => return self.take(error),
         };
-        self.recorded(&folder.join(CLASSIFIER_FILE), &file.classifier)?;
+        self.checksums(&folder.join(CLASSIFIER_FILE), &file.classifier)?;
         self.count(&folder.join(PLAN_FILE));
         match plan::read(folder) {
             Ok(plan) if plan.is_empty() => {}
@@ -173,7 +184,7 @@ impl Verified {
                 .push(format!("`{name}` is unfinished; run `mmfnd encode` again")),
             Err(error) => self.take(error)?,
         }
-        let remedy = crate::disk::catalog::replace_remedy(folder);
+        let remedy = replace_remedy(folder);
         self.parts(folder, file.parts, |part| {
             check_rows(part, &file.encoder, &remedy)
         })
@@ -190,7 +201,7 @@ impl Verified {
         if let Some(problem) = gap(&parts, recorded) {
             let remedy = match folder.ends_with(POSTS) {
                 true => RELINK.to_owned(),
-                false => crate::disk::catalog::replace_remedy(folder),
+                false => replace_remedy(folder),
             };
             self.problem(folder, format!("{problem}; {remedy}"));
         }
@@ -210,7 +221,7 @@ fn read_encoder(folder: &Path, name: &str) -> Result<EncoderFile, Error> {
         false => Err(Error::Damaged {
             path: folder.join(ENCODER_FILE),
             problem: "it is of another encoder".to_owned(),
-            remedy: crate::disk::catalog::replace_remedy(folder),
+            remedy: replace_remedy(folder),
         }),
     }
 }

@@ -1,4 +1,4 @@
-//! The content of a part of features: keys and values as a Parquet file in memory.
+//! The bytes of a part of rows: keys and values as a Parquet file in memory.
 
 use std::sync::Arc;
 
@@ -6,25 +6,24 @@ use arrow::array::{
     Array, ArrayRef, FixedSizeBinaryArray, FixedSizeListArray, Float16Array, Float32Array,
     RecordBatch,
 };
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
-use crate::table::layout::{Layout, schema};
-use crate::table::values::wrong_value;
-use crate::{EncoderSpec, Error, Key, Values};
+use super::layout::Layout;
+use super::schema::schema_with_maker;
+use super::values::{Values, wrong_value};
+use crate::Error;
+use crate::identity::{EncoderSpec, Key};
 
 /// Large pages: fewer ranges to read; a page may not reach 2 GiB.
 const PAGE_BYTES: usize = 64 << 20;
 
-/// Metadata of a part: the execution provider that ran the encoder, and the precision of its arithmetic.
-pub(crate) const PROVIDER: &str = "mmfnd.provider";
-pub(crate) const PRECISION: &str = "mmfnd.precision";
-
-/// Bytes of values that are handed to the writer at a time: it makes 40 bytes of each 16-bit float before it writes them.
+/// Bytes of values that are handed to the writer at a time: it makes 40 bytes of each 16-bit float before it writes
+/// them.
 const PIECE_BYTES: usize = 1 << 20;
 
 /// The bytes of a part with these rows.
@@ -54,7 +53,7 @@ pub(crate) fn to_bytes(spec: &EncoderSpec, keys: &[Key], values: &[f32]) -> Resu
 }
 
 fn to_parquet(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes, ArrowError> {
-    let schema = Arc::new(with_metadata(schema(spec), spec));
+    let schema = Arc::new(schema_with_maker(spec));
     let keys = FixedSizeBinaryArray::try_from_iter(keys.iter().map(Key::as_bytes))?;
     let DataType::FixedSizeList(item, width) = schema.field(1).data_type() else {
         unreachable!("the schema above has a list in this place")
@@ -62,7 +61,6 @@ fn to_parquet(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes
     let values: ArrayRef = match values {
         Values::F32(values) => Arc::new(Float32Array::from(values.clone())),
         Values::F16(values) => Arc::new(Float16Array::from(values.clone())),
-        Values::Disk(_) => unreachable!("values that are written were rounded in memory"),
     };
     let values = FixedSizeListArray::try_new(item.clone(), *width, values, None)?;
     let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(keys), Arc::new(values)])?;
@@ -86,19 +84,6 @@ fn to_parquet(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes
 fn values_bytes(batch: &RecordBatch) -> usize {
     let columns = batch.columns().iter();
     columns.map(|column| column.get_buffer_memory_size()).sum()
-}
-
-fn with_metadata(schema: Schema, spec: &EncoderSpec) -> Schema {
-    let shape: Vec<_> = spec.shape.iter().map(usize::to_string).collect();
-    let metadata = [
-        ("mmfnd.encoder", spec.name.clone()),
-        ("mmfnd.shape", shape.join(",")),
-        ("mmfnd.fingerprint", spec.fingerprint.clone()),
-        (PROVIDER, spec.provider.clone()),
-        (PRECISION, spec.precision.to_string()),
-    ];
-    let owned = metadata.map(|(name, value)| (name.to_owned(), value));
-    schema.with_metadata(owned)
 }
 
 /// A part is read back before it is kept: nothing is stored that could not be loaded as it was.

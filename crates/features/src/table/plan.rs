@@ -1,15 +1,18 @@
-//! The plan of an unfinished encoder: its batches in order, so that a resumed run forms the same ones and ends with the same bits.
+//! The plan of an unfinished encoder: its batches in order, so that a resumed run forms the same ones and ends with
+//! the same bits.
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
 use mmfnd_posts::atomic;
+use mmfnd_posts::hash::{sha256_hex, to_hex};
 use sha2::{Digest, Sha256};
 
-use crate::disk::catalog::PLAN_FILE;
-use crate::identity::key::{sha256_hex, to_hex};
-use crate::{Error, Key};
+use crate::Error;
+use crate::identity::Key;
+
+pub(crate) const PLAN_FILE: &str = "plan";
 
 /// Opens the first line; the SHA-256 of all other lines follows.
 const HEAD: &str = "mmfnd plan 1 ";

@@ -1,35 +1,19 @@
 //! Values at the precision at which they are stored.
 
-use std::sync::Arc;
-
 use half::f16;
 use half::slice::HalfFloatSliceExt;
 use half::vec::HalfBitsVecExt;
 
-use crate::read::disk_rows::DiskRows;
-use crate::{EncoderSpec, Key, ValueType};
+use crate::Error;
+use crate::identity::{EncoderSpec, Key, ValueType};
 
-/// Rows of features, one after the other.
-#[derive(Clone, Debug)]
+/// Rows of features in memory, one after the other.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// 32-bit floats.
     F32(Vec<f32>),
     /// 16-bit floats.
     F16(Vec<f16>),
-    /// On the disk, read row by row.
-    Disk(Arc<DiskRows>),
-}
-
-impl PartialEq for Values {
-    /// Values on the disk are equal only to themselves.
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::F32(a), Self::F32(b)) => a == b,
-            (Self::F16(a), Self::F16(b)) => a == b,
-            (Self::Disk(a), Self::Disk(b)) => Arc::ptr_eq(a, b),
-            _ => false,
-        }
-    }
 }
 
 impl Values {
@@ -38,7 +22,6 @@ impl Values {
         match self {
             Self::F32(values) => values.len(),
             Self::F16(values) => values.len(),
-            Self::Disk(rows) => rows.len(),
         }
     }
 
@@ -50,12 +33,11 @@ impl Values {
     /// Copies `out.len()` values from `start` on.
     ///
     /// # Panics
-    /// When there are not that many, or they are on the disk.
+    /// When there are not that many.
     pub fn copy_to(&self, start: usize, out: &mut [f32]) {
         match self {
             Self::F32(values) => out.copy_from_slice(&values[start..start + out.len()]),
             Self::F16(values) => values[start..start + out.len()].convert_to_f32_slice(out),
-            Self::Disk(_) => panic!("values on the disk are read by rows"),
         }
     }
 
@@ -91,7 +73,6 @@ impl Values {
                 let parts = split(values, lengths).into_iter();
                 parts.map(ValuesMut::F16).collect()
             }
-            Self::Disk(_) => unreachable!("values on the disk are not filled"),
         }
     }
 }
@@ -113,7 +94,8 @@ pub(crate) enum ValuesMut<'a> {
 }
 
 impl ValuesMut<'_> {
-    /// Fills the values from `start` on from the bytes of a file; the error is the position in `bytes` of a value that is no number.
+    /// Fills the values from `start` on from the bytes of a file; the error is the position in `bytes` of a value that
+    /// is no number.
     pub(crate) fn fill(&mut self, start: usize, bytes: &[u8]) -> Result<(), (usize, f32)> {
         match self {
             Self::F32(values) => {
@@ -140,72 +122,13 @@ impl ValuesMut<'_> {
     }
 }
 
-/// The first value for which `is_wrong`; without a branch a value as long as there is none, as it is in almost every row.
+/// The first value for which `is_wrong`; without a branch a value as long as there is none, as it is in almost every
+/// row.
 fn position<T>(values: &[T], is_wrong: impl Fn(&T) -> bool) -> Option<usize> {
     let any = values
         .iter()
         .fold(false, |any, value| any | is_wrong(value));
     any.then(|| values.iter().position(is_wrong)).flatten()
-}
-
-/// The features of one encoder for some posts.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Column {
-    /// Shape of one row.
-    pub shape: Vec<usize>,
-    /// Distinct rows.
-    pub values: Values,
-    /// Each post's row among them; [`Column::NONE`] where the post has no usable picture.
-    pub row: Vec<u32>,
-}
-
-impl Column {
-    /// Stands for "no row".
-    pub const NONE: u32 = u32::MAX;
-
-    /// Values in a row.
-    pub fn width(&self) -> usize {
-        self.shape.iter().product()
-    }
-
-    /// How many distinct rows there are.
-    pub fn rows(&self) -> usize {
-        self.values.len() / self.width()
-    }
-
-    /// Whether its rows are read from the disk when they are asked for.
-    pub fn is_on_disk(&self) -> bool {
-        matches!(self.values, Values::Disk(_))
-    }
-
-    /// The row of a post, if it has one.
-    pub fn row_of(&self, post: usize) -> Option<usize> {
-        let row = self.row[post];
-        (row != Self::NONE).then_some(row as usize)
-    }
-
-    /// Copies a post's values, or zeros where it has none; says whether it has. Only reading from the disk can fail.
-    ///
-    /// # Panics
-    /// When `out` is not [`Column::width`] long.
-    pub fn read_row(&self, post: usize, out: &mut [f32]) -> Result<bool, crate::Error> {
-        assert_eq!(out.len(), self.width(), "a row has another width");
-        match (self.row_of(post), &self.values) {
-            (Some(row), Values::Disk(rows)) => rows.read(row, out)?,
-            (Some(row), values) => values.copy_to(row * out.len(), out),
-            (None, _) => out.fill(0.0),
-        }
-        Ok(self.row[post] != Self::NONE)
-    }
-
-    /// As [`Column::read_row`], of values in memory.
-    ///
-    /// # Panics
-    /// When `out` is not [`Column::width`] long, or the values are on the disk and cannot be read.
-    pub fn copy_row(&self, post: usize, out: &mut [f32]) -> bool {
-        self.read_row(post, out)
-            .expect("values in memory can be read")
-    }
 }
 
 /// A value that cannot be used, as an error.
@@ -215,8 +138,8 @@ pub(crate) fn wrong_value(
     index: usize,
     value: f32,
     problem: &str,
-) -> crate::Error {
-    crate::Error::Value {
+) -> Error {
+    Error::Value {
         post: None,
         encoder: spec.name.clone(),
         key,

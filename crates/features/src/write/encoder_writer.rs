@@ -4,17 +4,16 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use mmfnd_posts::hash::sha256_hex;
 use rayon::prelude::*;
 
-use crate::disk::catalog::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
+use crate::Error;
+use crate::disk::encoder_file::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
+use crate::disk::folder::sync_folder;
 use crate::disk::lock::Lock;
 use crate::disk::part::{self, Part};
-use crate::identity::key::sha256_hex;
-use crate::table::layout;
-use crate::table::part_bytes;
-use crate::table::plan;
-use crate::write::store_writer::sync_folder;
-use crate::{EncoderSpec, Error, Key, KeySet};
+use crate::identity::{EncoderSpec, Key, KeySet};
+use crate::table::{layout, part_bytes, plan};
 
 /// Appends rows to one encoder's table, and keeps its plan.
 #[derive(Debug)]
@@ -120,9 +119,9 @@ impl EncoderWriter {
         let path = self.folder.join(CLASSIFIER_FILE);
         let mut new = self.file.clone();
         new.encoder.classifier_sha256 = Some(sha256_hex(&bytes));
-        let mut recorded = new.classifier.clone();
-        recorded.replace(&path, &bytes, |recorded| {
-            new.classifier = recorded.clone();
+        let mut checksums = new.classifier.clone();
+        checksums.replace(&path, &bytes, |checksums| {
+            new.classifier = checksums.clone();
             new.write(&self.folder)
         })?;
         self.file = new;

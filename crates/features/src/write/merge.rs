@@ -1,7 +1,8 @@
 //! Several stores become one: the shards that machines filled, or stores of different posts.
 //!
-//! The new store is made under a temporary name beside its own and renamed when it is whole; parts are taken as they are, by hard links where the file
-//! system has them, so that little is written. A killed merge leaves the temporary folder, which the next one clears.
+//! The new store is made under a temporary name beside its own and renamed when it is whole; parts are taken as they
+//! are, by hard links where the file system has them, so that little is written. A killed merge leaves the temporary
+//! folder, which the next one clears.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,15 +10,17 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use crate::disk::catalog::REJECTS_FILE;
+use super::encoder_writer::EncoderWriter;
+use super::store_writer::StoreWriter;
+use crate::Error;
+use crate::disk::folder::{entries, make_folder, rename};
 use crate::disk::lock::{LOCK, Lock};
-use crate::disk::part::{self, entries};
-use crate::links::link;
-use crate::links::link::Target;
-use crate::links::rejects;
+use crate::disk::part;
+use crate::disk::store_file::{REJECTS_FILE, RELINK};
+use crate::identity::Key;
+use crate::links::{StoreReject, Target, link_part, rejects};
+use crate::read::Store;
 use crate::table::plan;
-use crate::write::store_writer::{make_folder, rename};
-use crate::{EncoderWriter, Error, Key, Store, StoreReject, StoreWriter};
 
 /// What a merge made.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,8 +37,9 @@ pub struct Merged {
 
 /// Merges stores into a new one.
 ///
-/// Refused are stores that are written to, unfinished, or of other encoders; shards that are not the whole of one split; posts that two stores link differently; and
-/// a link to a content of which no store has a row. `out` must not exist, or be an empty folder.
+/// Refused are stores that are written to, unfinished, or of other encoders; shards that are not the whole of one
+/// split; posts that two stores link differently; and a link to a content of which no store has a row. `out` must not
+/// exist, or be an empty folder.
 pub fn merge(stores: &[PathBuf], out: &Path) -> Result<Merged, Error> {
     let [first, _, ..] = stores else {
         return Err(Error::unfit(out, "cannot be made of fewer than two stores"));
@@ -187,7 +191,7 @@ fn targets(stores: &[Store]) -> Result<Vec<Target>, Error> {
 fn name(stores: &[Store], post: Key) -> Result<String, Error> {
     let mut name = String::new();
     for store in stores {
-        link::for_each(store.links(), |rows, row| {
+        link_part::for_each(store.links(), |rows, row| {
             if Key::of(rows.post_id(row).as_bytes()) == post {
                 rows.post_id(row).clone_into(&mut name);
             }
@@ -215,7 +219,7 @@ fn write(stores: &[Store], targets: &[Target], new: &Path) -> Result<Merged, Err
         encoders.push((spec.name.clone(), encoder.present().len()));
     }
     for store in stores {
-        part::check(store.links(), crate::disk::catalog::RELINK)?;
+        part::check(store.links(), RELINK)?;
         writer.take_links(store.links())?;
     }
     let rejects = all_rejects(stores)?;
@@ -247,7 +251,7 @@ fn clear(new: &Path) -> Result<(), Error> {
 fn check_rows(stores: &[Store], targets: &[Target], encoder: &EncoderWriter) -> Result<(), Error> {
     let spec = encoder.spec();
     let is_absent = |target: &&Target| {
-        let key = target.of(spec.input);
+        let key = target.keys.of(spec.input);
         key.is_some_and(|key| !encoder.present().contains(&key))
     };
     let Some(target) = targets.par_iter().find_first(is_absent) else {

@@ -1,5 +1,9 @@
 //! The write side. Rows, links and rejects come in; a store that can be read and completed at every moment goes out.
 
-pub(crate) mod encoder_writer;
-pub(crate) mod merge;
-pub(crate) mod store_writer;
+mod encoder_writer;
+mod merge;
+mod store_writer;
+
+pub use encoder_writer::EncoderWriter;
+pub use merge::{Merged, merge};
+pub use store_writer::StoreWriter;

@@ -6,16 +6,17 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::disk::catalog::{
-    Catalog, ENCODERS, EncoderFile, POSTS, REJECTS_FILE, RELINK, STORE_FILE, encoder_folder,
-    is_temporary,
-};
+use super::encoder_writer::EncoderWriter;
+use crate::Error;
+use crate::disk::encoder_file::{ENCODERS, EncoderFile, encoder_folder};
+use crate::disk::folder::{entries, is_temporary, make_folder, rename, sync_folder};
 use crate::disk::lock::{LOCK, Lock};
-use crate::disk::part::{self, Part, entries};
-use crate::disk::replaced_file::Recorded;
-use crate::links::link;
+use crate::disk::part::{self, Part};
+use crate::disk::replaced_file::Checksums;
+use crate::disk::store_file::{POSTS, REJECTS_FILE, RELINK, STORE_FILE, StoreFile};
+use crate::identity::{EncoderSpec, Key, Shard};
 use crate::links::rejects::{StoreReject, to_csv};
-use crate::{EncoderSpec, EncoderWriter, Error, Key, Link, Links, Shard};
+use crate::links::{Link, Links, link_part};
 
 /// Writes to a store; there is one at a time.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ impl StoreWriter {
         let lock = Arc::new(Lock::take(path)?);
         remove_temporaries(path)?;
         if !path.join(STORE_FILE).exists() {
-            Catalog::default().write(path)?;
+            StoreFile::default().write(path)?;
         }
         make_folder(&path.join(ENCODERS))?;
         adopt(path)?;
@@ -45,16 +46,17 @@ impl StoreWriter {
         &self.path
     }
 
-    /// Says which part of the work is written (`None` for all of it): a store without contents becomes that, and another one has to be it.
+    /// Says which part of the work is written (`None` for all of it): a store without contents becomes that, and
+    /// another one has to be it.
     pub fn set_shard(&mut self, shard: Option<Shard>) -> Result<(), Error> {
-        let catalog = Catalog::read(&self.path)?;
-        if catalog.shard == shard {
+        let file = StoreFile::read(&self.path)?;
+        if file.shard == shard {
             return Ok(());
         }
-        if catalog.encoders.is_empty() && catalog.link_parts == 0 {
-            return Catalog::update(&self.path, |catalog| catalog.shard = shard);
+        if file.encoders.is_empty() && file.link_parts == 0 {
+            return StoreFile::update(&self.path, |file| file.shard = shard);
         }
-        let problem = match (catalog.shard, shard) {
+        let problem = match (file.shard, shard) {
             (Some(holds), _) => format!(
                 "holds shard {holds}; go on with `--shard {holds}`, or use another `--store`"
             ),
@@ -63,7 +65,8 @@ impl StoreWriter {
         Err(Error::unfit(&self.path, problem))
     }
 
-    /// Opens an encoder's table, making it when there is none. With `replace`, a table of another encoder, or one that is damaged, is dropped.
+    /// Opens an encoder's table, making it when there is none. With `replace`, a table of another encoder, or one that
+    /// is damaged, is dropped.
     pub fn encoder(&mut self, spec: &EncoderSpec, replace: bool) -> Result<EncoderWriter, Error> {
         if let Some(problem) = spec.problem() {
             let name = spec.name.clone();
@@ -104,8 +107,8 @@ impl StoreWriter {
     }
 
     fn drop_encoder(&self, folder: &Path, name: &str) -> Result<(), Error> {
-        Catalog::update(&self.path, |catalog| {
-            catalog.encoders.retain(|known| known != name);
+        StoreFile::update(&self.path, |file| {
+            file.encoders.retain(|known| known != name);
         })?;
         let dropped = folder.with_file_name(format!(".{name}.dropped.tmp"));
         rename(folder, &dropped)?;
@@ -118,12 +121,12 @@ impl StoreWriter {
         let file = EncoderFile {
             encoder: spec.clone(),
             parts: 0,
-            classifier: Recorded::default(),
+            classifier: Checksums::default(),
         };
         file.write(&new)?;
         rename(&new, folder)?;
-        Catalog::update(&self.path, |catalog| {
-            catalog.encoders.push(spec.name.clone());
+        StoreFile::update(&self.path, |file| {
+            file.encoders.push(spec.name.clone());
         })
     }
 
@@ -135,14 +138,14 @@ impl StoreWriter {
     /// The pictures that posts were ever linked to.
     pub fn linked_pictures(&self) -> Result<HashSet<Key>, Error> {
         let mut pictures = HashSet::new();
-        link::for_each(&self.link_parts()?, |rows, row| {
+        link_part::for_each(&self.link_parts()?, |rows, row| {
             pictures.extend(rows.image_key(row));
         })?;
         Ok(pictures)
     }
 
     fn link_parts(&self) -> Result<Vec<Part>, Error> {
-        let recorded = Catalog::read(&self.path)?.link_parts;
+        let recorded = StoreFile::read(&self.path)?.link_parts;
         part::list_complete(&self.path.join(POSTS), recorded, RELINK)
     }
 
@@ -154,10 +157,10 @@ impl StoreWriter {
         let folder = self.path.join(POSTS);
         make_folder(&folder)?;
         let number = self.link_parts()?.len();
-        let bytes = link::to_bytes(links).map_err(io::Error::other);
+        let bytes = link_part::to_bytes(links).map_err(io::Error::other);
         let bytes = bytes.map_err(|source| Error::write(&folder, source))?;
         part::write(&folder, number, &bytes)?;
-        Catalog::update(&self.path, |catalog| catalog.link_parts = number + 1)
+        StoreFile::update(&self.path, |file| file.link_parts = number + 1)
     }
 
     /// Takes parts of links of other stores, as they are.
@@ -169,8 +172,8 @@ impl StoreWriter {
             part::take(&folder, first + number, part)?;
         }
         sync_folder(&folder)?;
-        Catalog::update(&self.path, |catalog| {
-            catalog.link_parts = first + taken.len();
+        StoreFile::update(&self.path, |file| {
+            file.link_parts = first + taken.len();
         })
     }
 
@@ -178,9 +181,9 @@ impl StoreWriter {
     pub fn write_rejects(&self, rejects: &[StoreReject]) -> Result<(), Error> {
         let path = self.path.join(REJECTS_FILE);
         let csv = to_csv(rejects).map_err(|source| Error::write(&path, source))?;
-        let mut recorded = Catalog::read(&self.path)?.rejects;
-        recorded.replace(&path, &csv, |recorded| {
-            Catalog::update(&self.path, |catalog| catalog.rejects = recorded.clone())
+        let mut checksums = StoreFile::read(&self.path)?.rejects;
+        checksums.replace(&path, &csv, |checksums| {
+            StoreFile::update(&self.path, |file| file.rejects = checksums.clone())
         })
     }
 }
@@ -230,43 +233,15 @@ fn subfolders(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Brings the catalog up to date: encoders that a killed run made but did not enter, and a folder of links that was deleted on purpose.
+/// Brings `store.json` up to date: encoders that a killed run made but did not enter, and a folder of links that was
+/// deleted on purpose.
 fn adopt(store: &Path) -> Result<(), Error> {
-    let names = crate::disk::catalog::encoder_names(store, &Catalog::read(store)?)?;
+    let names = StoreFile::read(store)?.encoder_names(store)?;
     let has_links = store.join(POSTS).is_dir();
-    Catalog::update(store, |catalog| {
-        catalog.encoders = names;
+    StoreFile::update(store, |file| {
+        file.encoders = names;
         if !has_links {
-            catalog.link_parts = 0;
+            file.link_parts = 0;
         }
     })
-}
-
-pub(crate) fn make_folder(path: &Path) -> Result<(), Error> {
-    fs::create_dir_all(path).map_err(|source| Error::write(path, source))?;
-    sync_parent(path)
-}
-
-pub(crate) fn rename(from: &Path, to: &Path) -> Result<(), Error> {
-    fs::rename(from, to).map_err(|source| Error::write(to, source))?;
-    sync_parent(to)
-}
-
-/// Makes a new or renamed entry last; only Unix lets folders be opened for that.
-fn sync_parent(path: &Path) -> Result<(), Error> {
-    path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Makes the entries of a folder last.
-pub(crate) fn sync_folder(folder: &Path) -> Result<(), Error> {
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    // The parent of a bare name is the folder that we are in.
-    let folder = match folder.as_os_str().is_empty() {
-        true => Path::new("."),
-        false => folder,
-    };
-    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| Error::write(folder, source))
 }

@@ -5,7 +5,7 @@ use std::fs::File;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float16Type};
 use half::f16;
-use mmfnd_features::{EncoderSpec, Input, Key, ValueType, Values};
+use mmfnd_features::{ColumnValues, EncoderSpec, Input, Key, ValueType, Values};
 use mmfnd_posts::Post;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
@@ -110,7 +110,8 @@ proptest! {
         fixture.writer().encoder(&spec, false).unwrap().append(&[text_key(&post)], &[value]).unwrap();
         fixture.writer().write_links(&[link(&post)]).unwrap();
         let features = fixture.load(&[post], &["e"]).unwrap();
-        assert_eq!(features.columns[0].values, Values::F16(vec![f16::from_f32(value)]));
+        let expected = Values::F16(vec![f16::from_f32(value)]);
+        assert_eq!(features.columns[0].values, ColumnValues::Memory(expected));
     }
 }
 

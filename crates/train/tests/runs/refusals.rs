@@ -1,6 +1,6 @@
 //! What cannot be trained or used is refused by name.
 
-use mmfnd_features::{Features, Store};
+use mmfnd_features::{ColumnValues, Features, Store, Values};
 use mmfnd_posts::Label;
 use mmfnd_train::{Device, Model, RunOptions, train};
 
@@ -66,7 +66,7 @@ fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint() {
     let mut features = load(&world);
     interrupted(&world, "run", 1);
     let checkpoint = bytes(&world, "run", "checkpoint/last.safetensors");
-    let mmfnd_features::Values::F16(values) = &mut features.columns[3].values else {
+    let ColumnValues::Memory(Values::F16(values)) = &mut features.columns[3].values else {
         panic!("features are stored as f16");
     };
     values.iter_mut().for_each(|value| *value = half::f16::NAN);

@@ -1,0 +1,69 @@
+//! The Arrow schema of a part of rows, and what its metadata says of who made it.
+
+use arrow::datatypes::{DataType, Field, Schema};
+use parquet::arrow::parquet_to_arrow_schema;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
+
+use crate::identity::{EncoderSpec, Key, ValueType};
+
+/// Metadata of a part: the execution provider that ran the encoder, and the precision of its arithmetic.
+const PROVIDER: &str = "mmfnd.provider";
+const PRECISION: &str = "mmfnd.precision";
+
+/// The columns of a part.
+pub(super) fn schema(spec: &EncoderSpec) -> Schema {
+    let value = match spec.value_type {
+        ValueType::F32 => DataType::Float32,
+        ValueType::F16 => DataType::Float16,
+    };
+    let width = i32::try_from(spec.width()).expect("checked when the encoder was added");
+    let item = Field::new("element", value, false).into();
+    let key = DataType::FixedSizeBinary(Key::BYTES as i32);
+    Schema::new(vec![
+        Field::new("key", key, false),
+        Field::new("value", DataType::FixedSizeList(item, width), false),
+    ])
+}
+
+/// [`schema`], and who makes the part.
+pub(super) fn schema_with_maker(spec: &EncoderSpec) -> Schema {
+    let shape: Vec<_> = spec.shape.iter().map(usize::to_string).collect();
+    let metadata = [
+        ("mmfnd.encoder", spec.name.clone()),
+        ("mmfnd.shape", shape.join(",")),
+        ("mmfnd.fingerprint", spec.fingerprint.clone()),
+        (PROVIDER, spec.provider.clone()),
+        (PRECISION, spec.precision.to_string()),
+    ];
+    let owned = metadata.map(|(name, value)| (name.to_owned(), value));
+    schema(spec).with_metadata(owned)
+}
+
+/// Whether a part has the columns of [`schema`].
+pub(super) fn check_schema(
+    metadata: &ParquetMetaData,
+    spec: &EncoderSpec,
+) -> Result<(), ParquetError> {
+    let file = metadata.file_metadata();
+    let found = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
+    if found.fields() == schema(spec).fields() {
+        return Ok(());
+    }
+    let expected = schema(spec);
+    Err(ParquetError::General(format!(
+        "columns {:?}, expected {:?}",
+        found.fields(),
+        expected.fields()
+    )))
+}
+
+/// Provider and precision that made a part; `None` in parts of versions that did not record them.
+///
+/// Arrow's writer keeps the metadata of the schema within the encoded schema, not beside it.
+pub(super) fn made_by(metadata: &ParquetMetaData) -> Option<(String, String)> {
+    let file = metadata.file_metadata();
+    let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).ok()?;
+    let value = |key: &str| schema.metadata().get(key).cloned();
+    Some((value(PROVIDER)?, value(PRECISION)?))
+}
