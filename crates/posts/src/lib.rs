@@ -24,21 +24,17 @@
 
 pub mod atomic;
 pub mod audit;
-mod columns;
 mod error;
-mod file;
 pub mod hash;
 pub mod import;
 mod number;
 mod parquet_guard;
 mod post;
-mod source;
-mod table;
+mod tables;
 
-pub use columns::Columns;
 pub use error::Error;
-pub use file::{PostsFile, other_columns, read_posts, write_posts};
 pub use parquet_guard::{metadata_of, rows_of, without_panic};
 pub use post::{Label, Post, Split, UnknownSplit};
-pub use source::PostSource;
-pub use table::{TableColumn, check_table_path, write_table};
+pub use tables::columns::Columns;
+pub use tables::posts::{PostSource, PostsFile, other_columns, read_posts, write_posts};
+pub use tables::results::{TableColumn, check_table_path, write_table};

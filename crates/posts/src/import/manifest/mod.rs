@@ -4,16 +4,16 @@
 //! `ocr_text`. Several pictures of a post are separated by `|`; they lie below the folder of the manifest.
 
 mod delimited;
+mod folder;
 mod json_lines;
 mod parquet;
-mod paths;
 
 use std::path::Path;
 
 use super::collector::{Candidate, Collector, Picture, Place};
 use super::{Import, MissingImage, Options, Reason};
 use crate::{Error, Label, Split};
-use paths::Folder;
+use folder::Folder;
 
 const EXPECTED: &str =
     "a manifest with the columns id, text, image and optionally label, split, event, ocr_text";

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{EXPECTED, Field, Fields, Header, Row, Sheet, split_images};
 use crate::Error;
-use crate::columns::Columns;
+use crate::tables::columns::Columns;
 
 /// Reads Parquet; pictures are a list of strings, or a string with `|` between them. Null is the same as nothing.
 pub(super) fn read(file: &Path) -> Result<Sheet, Error> {

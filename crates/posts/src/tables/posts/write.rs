@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Int8Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::folder_of;
+use super::read::folder_of;
 use super::row::Row;
 use crate::{Error, Post, atomic};
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::SeenIds;
+use super::read::SeenIds;
 use crate::{Error, Label, Split};
 
 /// One row being checked, to name it in errors.

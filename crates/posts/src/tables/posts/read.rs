@@ -1,7 +1,4 @@
-//! `posts.parquet`: the one form in which posts are kept; its columns are listed in `docs/formats.md`.
-
-mod row;
-mod write;
+//! Reading `posts.parquet`, some thousands of posts at a time.
 
 use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
@@ -9,10 +6,9 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 
-use self::row::Row;
-pub(crate) use self::write::write_batch;
-pub use self::write::write_posts;
-use crate::columns::{Batches, Columns};
+use super::row::Row;
+use super::write;
+use crate::tables::columns::{Batches, Columns};
 use crate::{Error, Post};
 
 const EXPECTED: &str = "posts.parquet as `mmfnd import` or `mmfnd demo` writes it";
@@ -106,14 +102,14 @@ impl Iterator for PostsFile {
 
 /// Ids that were met, as 128-bit hashes: millions of them need not fit into memory as strings.
 #[derive(Default)]
-struct SeenIds {
+pub(super) struct SeenIds {
     hashes: HashSet<u128>,
     hashers: [RandomState; 2],
 }
 
 impl SeenIds {
     /// Whether the id is new.
-    fn insert(&mut self, id: &str) -> bool {
+    pub(super) fn insert(&mut self, id: &str) -> bool {
         let [high, low] = self.hashers.each_ref().map(|hasher| hasher.hash_one(id));
         self.hashes.insert(u128::from(high) << 64 | u128::from(low))
     }
@@ -127,7 +123,7 @@ fn optional(columns: &Columns, name: &str) -> Result<Vec<Option<String>>, Error>
 }
 
 /// The absolute folder of a file.
-fn folder_of(path: &Path) -> Result<PathBuf, Error> {
+pub(super) fn folder_of(path: &Path) -> Result<PathBuf, Error> {
     let absolute = std::path::absolute(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
@@ -143,9 +139,9 @@ mod tests {
     use arrow::array::{ArrayRef, Int8Array, StringArray};
     use proptest::prelude::*;
 
-    use super::write::to_batch;
+    use super::super::write::{to_batch, write_batch};
     use super::*;
-    use crate::{Label, Split};
+    use crate::{Label, Split, write_posts};
 
     fn post(id: &str) -> Post {
         Post {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use crate::file::write_batch;
+use crate::tables::posts::write_batch;
 use crate::{Error, atomic};
 
 const ENDINGS: &str = "`.parquet`, `.csv` or `.jsonl`";
@@ -155,7 +155,7 @@ fn write_json_lines(
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::columns::Columns;
+    use crate::tables::columns::Columns;
 
     fn columns() -> Vec<(&'static str, TableColumn)> {
         let text = vec![Some("a,\"b\"\n".to_owned()), None];
