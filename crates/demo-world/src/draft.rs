@@ -60,7 +60,8 @@ impl Draft {
         Self::make(plan, wording, banner, Streams { seed, post })
     }
 
-    /// A scene without a label, for training encoders: a true caption in any wording, an untampered picture with any banner.
+    /// A scene without a label, for training encoders: a true caption in any wording, an untampered picture with any
+    /// banner.
     pub fn unlabelled(plan: &Plan, seed: u64, post: u64) -> Self {
         let streams = Streams { seed, post };
         let mut rng = streams.stream(0);

@@ -1,6 +1,7 @@
 //! The demo world: seeded pictures of simple scenes with captions, half of them fake for a recorded cause.
 //!
-//! *Style* can be seen in the text alone, *tamper* in the picture alone, *mismatch* only in the two together, and *overlay* only by reading the picture's text.
+//! *Style* can be seen in the text alone, *tamper* in the picture alone, *mismatch* only in the two together, and
+//! *overlay* only by reading the picture's text.
 
 mod canvas;
 mod caption;
@@ -81,7 +82,8 @@ pub fn generate(options: &WorldOptions, out: &Path) -> Result<Vec<Post>, Error> 
     Ok(posts)
 }
 
-/// Writes scenes without labels to train encoders on: `images/` (none of them tampered with) and `facts.jsonl` (true captions in any wording).
+/// Writes scenes without labels to train encoders on: `images/` (none of them tampered with) and `facts.jsonl` (true
+/// captions in any wording).
 pub fn generate_unlabelled(options: &WorldOptions, out: &Path) -> Result<(), Error> {
     write_pictures(options, out, Draft::unlabelled).map(drop)
 }

@@ -1,4 +1,5 @@
-//! Real processes: writers that are killed, and writers whose disk is full. A test starts itself again as the process that is to fail.
+//! Real processes: writers that are killed, and writers whose disk is full. A test starts itself again as the process
+//! that is to fail.
 #![cfg(unix)]
 
 use std::fs;
@@ -177,7 +178,8 @@ fn a_full_disk_names_the_file_and_leaves_the_store_as_it_was() {
         files.map(|file| (fs::read(&file).unwrap(), file)).collect()
     };
     let before = content();
-    // No file may grow beyond a few kilobytes; that is an error of `write`, as on a full disk, once the signal is ignored.
+    // No file may grow beyond a few kilobytes; that is an error of `write`, as on a full disk, once the signal is
+    // ignored.
     let shell = "trap '' XFSZ; ulimit -f 16;";
     let test = "process::a_full_disk_names_the_file_and_leaves_the_store_as_it_was";
     let output = child(&fixture, shell, test).output().unwrap();

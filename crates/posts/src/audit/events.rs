@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::share;
+use super::occurrences::share;
 use crate::{Label, Post, Split};
 
 /// What the posts are about.

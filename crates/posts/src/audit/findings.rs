@@ -1,8 +1,9 @@
 //! What the figures of an audit mean, in sentences with a remedy.
 
-use super::{Audit, Guess};
+use super::figures::Audit;
+use super::guess::Guess;
 use crate::number::{counted, percent, thousands};
-use crate::{Label, Split};
+use crate::{Label, Post, Split};
 
 /// From this share on a repetition, or one event, is worth a sentence.
 const MUCH: f64 = 0.1;
@@ -14,8 +15,21 @@ const BEATS: f64 = 0.05;
 /// Posts of a label from which on its shares mean something.
 const ENOUGH: usize = 10;
 
+impl Audit {
+    /// Looks at posts; `listed` has for each the number of pictures that it names, whether they exist or not.
+    ///
+    /// # Panics
+    /// When `listed` has another length than `posts`.
+    pub fn of_import(posts: &[Post], listed: &[usize]) -> Self {
+        assert_eq!(posts.len(), listed.len(), "a count per post");
+        let mut audit = Self::without_findings(posts, listed);
+        audit.findings = findings_of(&audit);
+        audit
+    }
+}
+
 /// The worst first.
-pub(super) fn of(audit: &Audit) -> Vec<String> {
+fn findings_of(audit: &Audit) -> Vec<String> {
     let mut findings = Vec::new();
     across_splits(audit, &mut findings);
     findings.extend(number_of_pictures(audit));
@@ -161,7 +175,6 @@ fn some(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Post;
     use crate::audit::fixture::post;
 
     /// Twenty posts, the even ones fake, after a change; the first sixteen are of train.

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::occurrences::share;
 use super::pictures::Identities;
-use super::share;
 use crate::{Label, Post, Split};
 
 /// Values that fewer posts have are taken together: alone they would give the label of their own posts away.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Occurrences, Shared, share};
+use super::occurrences::{Occurrences, Shared, share};
 use crate::Post;
 use crate::hash::sha256_of_file;
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
-use super::{Occurrences, Shared, share};
+use super::occurrences::{Occurrences, Shared, share};
 use crate::{Post, Split};
 
 /// What the posts have in common through their texts. *Near* is: without URLs, in lower case, white space made even.

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::counts::{Counts, Missed, add, label_name};
-use super::{Import, MissingImage, Options, Reason, Reject};
+use super::imported::Import;
+use super::options::{MissingImage, Options};
+use super::reject::{Reason, Reject};
 use crate::audit::Audit;
 use crate::{Label, Post, Split};
 

@@ -1,197 +1,27 @@
-//! Datasets as they are distributed, made into posts; every row ends as a post or as a reject with its reason.
+//! Datasets as they are distributed, made into posts. A folder or a list comes in; every row of it goes out, as a post
+//! or as a reject with its reason.
 
 mod collector;
 mod counts;
+mod imported;
 mod lines;
 mod manifest;
+mod options;
 mod pictures;
-#[cfg(test)]
-mod properties;
 mod reject;
+mod source_file;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod twitter;
 mod weibo;
-
-use std::fs;
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
-
-use serde::Serialize;
-
-use crate::audit::Audit;
-use crate::{Error, Post, atomic, write_posts};
+mod write;
 
 pub use counts::{Counts, Missed, PictureCounts, Table};
+pub use imported::Import;
 pub use manifest::manifest;
+pub use options::{MissingImage, Options};
 pub use reject::{Reason, Reject};
 pub use twitter::twitter;
 pub use weibo::weibo;
-
-/// What becomes of a post none of whose pictures exists.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MissingImage {
-    /// It is a reject with the reason `no picture`.
-    #[default]
-    Drop,
-    /// It stays, with its text only.
-    Keep,
-}
-
-/// Choices of an import.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Options {
-    /// What becomes of a post without a picture.
-    pub missing_image: MissingImage,
-    /// Whether a manifest may name pictures outside its own folder.
-    pub allow_outside: bool,
-}
-
-/// Posts, rejects, and what is known about both.
-#[derive(Debug, Serialize)]
-pub struct Import {
-    /// Version of the program that made it.
-    pub program: &'static str,
-    /// `twitter`, `weibo` or `manifest`.
-    pub dataset: &'static str,
-    /// The folder, or for a manifest the file, that was read.
-    pub source: String,
-    /// How it was read.
-    pub options: Options,
-    /// Every count.
-    pub counts: Counts,
-    /// What the user should know about this import in particular.
-    pub notes: Vec<String>,
-    /// What would make a test result look better than it is.
-    pub audit: Audit,
-    /// Goes into `posts.parquet`.
-    #[serde(skip)]
-    pub posts: Vec<Post>,
-    /// Goes into `rejects.csv`.
-    #[serde(skip)]
-    pub rejects: Vec<Reject>,
-}
-
-impl Import {
-    /// Writes `posts.parquet`, `rejects.csv` and `import.json`, each whole or not at all.
-    pub fn write(&self, out: &Path) -> Result<(), Error> {
-        prepare_out(out)?;
-        write_posts(&out.join("posts.parquet"), &self.posts)?;
-        atomic::write(&out.join("rejects.csv"), |file| {
-            write_rejects(file, &self.rejects)
-        })?;
-        atomic::write(&out.join("import.json"), |file| {
-            serde_json::to_writer_pretty(&mut *file, self)?;
-            file.write_all(b"\n")
-        })
-    }
-}
-
-/// Creates the output folder and tries whether it can be written to; asked before the long part.
-pub fn prepare_out(out: &Path) -> Result<(), Error> {
-    let probe = out.join(format!(".probe-{}", std::process::id()));
-    fs::create_dir_all(out)
-        .and_then(|()| fs::write(&probe, b"x"))
-        .and_then(|()| fs::remove_file(&probe))
-        .map_err(|source| Error::Write {
-            path: out.to_owned(),
-            source,
-        })
-}
-
-fn write_rejects(out: &mut impl Write, rejects: &[Reject]) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_record(["file", "line", "post_id", "reason", "detail"])?;
-    for reject in rejects {
-        csv.write_record([
-            reject.file.as_str(),
-            &reject.line.to_string(),
-            reject.post_id.as_deref().unwrap_or_default(),
-            reject.reason.as_str(),
-            &reject.detail,
-        ])?;
-    }
-    csv.flush()
-}
-
-/// The folder to read, as an absolute path without links.
-fn existing_folder(root: &Path, expected: &str) -> Result<PathBuf, Error> {
-    if !root.is_dir() {
-        return Err(Error::Missing {
-            path: root.to_owned(),
-            expected: expected.to_owned(),
-        });
-    }
-    canonical(root)
-}
-
-fn canonical(path: &Path) -> Result<PathBuf, Error> {
-    path.canonicalize().map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })
-}
-
-/// The bytes of a file that must exist and hold something.
-fn read_file(path: &Path, expected: &str) -> Result<Vec<u8>, Error> {
-    let data = fs::read(path).map_err(|source| match source.kind() {
-        io::ErrorKind::NotFound => Error::Missing {
-            path: path.to_owned(),
-            expected: expected.to_owned(),
-        },
-        _ => Error::Read {
-            path: path.to_owned(),
-            source,
-        },
-    })?;
-    if lines::without_bom(&data).trim_ascii().is_empty() {
-        return Err(Error::Empty {
-            path: path.to_owned(),
-            expected: expected.to_owned(),
-        });
-    }
-    Ok(data)
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use super::*;
-
-    fn import(folder: &Path) -> Import {
-        let path = folder.join("m.csv");
-        fs::write(folder.join("a.png"), b"a").unwrap();
-        fs::write(&path, "id,text,image\n1,\"a, b\",a.png\n1,c,a.png\n").unwrap();
-        manifest(&path, &Options::default()).unwrap()
-    }
-
-    #[test]
-    fn the_three_files_are_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("new/out");
-        import(folder.path()).write(&out).unwrap();
-        let posts = crate::read_posts(&out.join("posts.parquet")).unwrap();
-        assert_eq!((posts.len(), posts[0].text.as_str()), (1, "a, b"));
-        let rejects = fs::read_to_string(out.join("rejects.csv")).unwrap();
-        let expected = "file,line,post_id,reason,detail\n\
-                        m.csv,3,1,duplicate id,first on line 2 of m.csv\n";
-        assert_eq!(rejects, expected);
-        let json = fs::read(out.join("import.json")).unwrap();
-        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(json["counts"]["rows"], 2);
-        assert_eq!(json["counts"]["rejects_by_reason"]["duplicate id"], 1);
-        assert_eq!(fs::read_dir(&out).unwrap().count(), 3);
-    }
-
-    #[test]
-    fn an_output_folder_that_cannot_be_made_is_named_and_nothing_is_lost() {
-        let folder = tempfile::tempdir().unwrap();
-        let out = folder.path().join("out");
-        fs::write(&out, b"mine").unwrap();
-        let error = prepare_out(&out).unwrap_err().to_string();
-        assert!(error.contains(out.to_str().unwrap()), "{error}");
-        let error = import(folder.path()).write(&out).unwrap_err().to_string();
-        assert!(error.contains(out.to_str().unwrap()), "{error}");
-        assert_eq!(fs::read(&out).unwrap(), b"mine");
-    }
-}
+pub use write::prepare_out;

@@ -85,7 +85,8 @@ impl Pictures {
         Ok(())
     }
 
-    /// A link to a file within the tree counts as a file; what a link to a folder within the tree shows is found anyway.
+    /// A link to a file within the tree counts as a file; what a link to a folder within the tree shows is found
+    /// anyway.
     fn add_link(&mut self, name: &str, link: PathBuf, canonical: &Path) {
         match link.canonicalize() {
             Ok(target) if !target.starts_with(canonical) => self.links_not_followed += 1,

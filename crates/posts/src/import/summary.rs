@@ -4,8 +4,8 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use super::counts::Table;
-use super::{Counts, Import};
+use super::counts::{Counts, Table};
+use super::imported::Import;
 use crate::Label;
 use crate::audit::{Audit, Shared};
 use crate::number::{counted, percent, thousands};

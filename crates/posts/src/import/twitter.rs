@@ -6,9 +6,12 @@
 use std::path::Path;
 
 use super::collector::{Candidate, Collector, Picture, Place};
+use super::imported::Import;
 use super::lines::{Line, lines};
+use super::options::Options;
 use super::pictures::Pictures;
-use super::{Import, Options, Reason, existing_folder, read_file};
+use super::reject::Reason;
+use super::source_file::{existing_folder, read_file};
 use crate::{Error, Label, Split};
 
 const EXPECTED: &str = "a folder with `devset/posts.txt` and `testset/posts_groundtruth.txt` (MediaEval 2016) \

@@ -6,9 +6,12 @@
 use std::path::{Path, PathBuf};
 
 use super::collector::{Candidate, Collector, Picture, Place};
+use super::imported::Import;
 use super::lines::{Line, lines};
+use super::options::{MissingImage, Options};
 use super::pictures::Pictures;
-use super::{Import, MissingImage, Options, Reason, existing_folder, read_file};
+use super::reject::Reason;
+use super::source_file::{existing_folder, read_file};
 use crate::{Error, Label, Split};
 
 const EXPECTED: &str = "a folder with `train_rumor.txt`, `train_nonrumor.txt`, `test_rumor.txt`, `test_nonrumor.txt` \

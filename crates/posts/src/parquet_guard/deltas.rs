@@ -1,4 +1,5 @@
-//! Byte arrays whose lengths are packed as differences: such a page counts its lengths once more, and the reader asks for memory for that many before it looks for them.
+//! Byte arrays whose lengths are packed as differences: such a page counts its lengths once more, and the reader asks
+//! for memory for that many before it looks for them.
 
 use bytes::Bytes;
 use parquet::basic::Encoding;
@@ -8,7 +9,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::file::serialized_reader::SerializedPageReader;
 
-use super::malformed;
+use super::malformed::malformed;
 use super::thrift::Thrift;
 
 /// Refuses a page that counts more lengths than it has values. The headers of the pages must have been checked.
@@ -68,7 +69,8 @@ fn values<'a>(page: &'a Page, column: &ColumnChunkMetaData) -> Option<Thrift<'a>
     Some(bytes)
 }
 
-/// Steps over a run of packed differences (<https://parquet.apache.org/docs/file-format/data-pages/encodings/#DELTAENC>); how many numbers it holds.
+/// Steps over a run of packed differences
+/// (<https://parquet.apache.org/docs/file-format/data-pages/encodings/#DELTAENC>); how many numbers it holds.
 fn lengths(bytes: &mut Thrift) -> Option<u64> {
     let block = bytes.varint()?;
     let parts = bytes.varint()?;

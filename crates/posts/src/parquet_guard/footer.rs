@@ -5,10 +5,11 @@ use parquet::file::metadata::ParquetMetaData;
 use parquet::file::reader::ChunkReader;
 
 use super::format::{FILE, OFFSET_INDEX, step_over};
-use super::malformed;
+use super::malformed::malformed;
 use super::thrift::Thrift;
 
-/// Refuses a footer whose lists have more elements than it has bytes, or whose fields have other types than Parquet gives them. What is not a Parquet file at all is left to the reader.
+/// Refuses a footer whose lists have more elements than it has bytes, or whose fields have other types than Parquet
+/// gives them. What is not a Parquet file at all is left to the reader.
 pub(super) fn check_footer(file: &impl ChunkReader) -> Result<(), ParquetError> {
     /// Length of the footer, then `PAR1`.
     const END: u64 = 8;

@@ -1,6 +1,8 @@
-//! What a Parquet file says about itself, as <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift> has it.
+//! What a Parquet file says about itself, as
+//! <https://github.com/apache/parquet-format/blob/master/src/main/thrift/parquet.thrift> has it.
 //!
-//! Parquet's reader looks at the types only of fields that it does not know, to step over them; a known field of another type would make us see other bytes than the reader.
+//! Parquet's reader looks at the types only of fields that it does not know, to step over them; a known field of
+//! another type would make us see other bytes than the reader.
 
 use super::thrift::{BINARY, BYTE, DOUBLE, I16, I64, LIST, SET, STRUCT, Thrift};
 
@@ -139,7 +141,8 @@ const DATA_PAGE: Type = Struct(&[(1, Int), (2, Int), (3, Int), (4, Int)]);
 const DICTIONARY_PAGE: Type = Struct(&[(1, Int), (2, Int)]);
 const DATA_PAGE_V2: Type = Struct(&[(1, Int), (2, Int), (3, Int), (4, Int), (5, Int), (6, Int)]);
 
-/// Steps over a struct of a type; `None` where its lists have more elements than there are bytes, or its fields other types.
+/// Steps over a struct of a type; `None` where its lists have more elements than there are bytes, or its fields other
+/// types.
 pub(super) fn step_over(bytes: &mut Thrift, expected: &Type) -> Option<()> {
     value(bytes, STRUCT, expected)
 }

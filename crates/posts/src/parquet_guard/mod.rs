@@ -1,8 +1,11 @@
-//! What Parquet's reader does not refuse by itself (found by fuzzing): it panics at negative places and lengths of columns, and it believes what a file claims about itself, of whatever size.
+//! What Parquet's reader does not refuse by itself (found by fuzzing): it panics at negative places and lengths of
+//! columns, and it believes what a file claims about itself, of whatever size. A file of unknown origin comes in; a
+//! reader of it, or its footer, goes out.
 
 mod deltas;
 mod footer;
 mod format;
+mod malformed;
 mod pages;
 mod thrift;
 
@@ -16,6 +19,7 @@ use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, ParquetMetaDataR
 use parquet::file::reader::ChunkReader;
 
 use self::footer::{check_footer, check_offset_indexes};
+use self::malformed::malformed;
 
 /// Reads; a panic on the way is an error of the file.
 pub fn without_panic<T, E: From<ParquetError>>(
@@ -26,7 +30,8 @@ pub fn without_panic<T, E: From<ParquetError>>(
         .unwrap_or_else(|_| Err(malformed("its reader gave up").into()))
 }
 
-/// A reader of the rows of a file whose claims about itself were checked. Types are those of Parquet: what Arrow would make of them (dictionaries, large strings) is left out.
+/// A reader of the rows of a file whose claims about itself were checked. Types are those of Parquet: what Arrow would
+/// make of them (dictionaries, large strings) is left out.
 pub fn rows_of<R: ChunkReader + 'static>(
     file: R,
 ) -> Result<ParquetRecordBatchReaderBuilder<R>, ParquetError> {
@@ -48,10 +53,6 @@ pub fn metadata_of(file: &impl ChunkReader) -> Result<ParquetMetaData, ParquetEr
         .with_offset_index_policy(PageIndexPolicy::Required);
     reader.read_page_indexes(file)?;
     reader.finish()
-}
-
-fn malformed(problem: &str) -> ParquetError {
-    ParquetError::General(format!("it is malformed: {problem}"))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::deltas::check_deltas;
 use super::format::{PAGE_HEADER, step_over};
-use super::malformed;
+use super::malformed::malformed;
 use super::thrift::Thrift;
 
 /// A column has at most this many values for each byte of the file: what tells its rows apart takes more than that.
@@ -19,7 +19,8 @@ const UNPACKED_RATIO: u64 = 1000;
 /// Encodings that begin with a count of their own (`DELTA_LENGTH_BYTE_ARRAY`, `DELTA_BYTE_ARRAY`).
 const DELTAS: [i32; 2] = [6, 7];
 
-/// Refuses rows, values and pages that a file of this size does not hold: the reader asks for memory for them before it looks for them.
+/// Refuses rows, values and pages that a file of this size does not hold: the reader asks for memory for them before
+/// it looks for them.
 pub(super) fn check_pages(file: &impl ChunkReader, metadata: &ParquetMetaData) -> Result<()> {
     let most = file.len().saturating_mul(VALUES_PER_BYTE);
     let groups = metadata.row_groups();

@@ -1,6 +1,8 @@
 //! Thrift's compact protocol, as far as it takes to step over what a Parquet file says about itself.
 
-/// Bytes in the compact protocol (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>). `None` where they end too early, and where they hold what Parquet's format does not.
+/// Bytes in the compact protocol
+/// (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>). `None` where they end too
+/// early, and where they hold what Parquet's format does not.
 #[derive(Clone)]
 pub(super) struct Thrift<'a>(&'a [u8]);
 
@@ -42,7 +44,8 @@ impl<'a> Thrift<'a> {
         Some(byte)
     }
 
-    /// A number of seven bits a byte (ULEB128), as Parquet's packed differences have them too. Too many bytes wrap around, as they do in Parquet's reader.
+    /// A number of seven bits a byte (ULEB128), as Parquet's packed differences have them too. Too many bytes wrap
+    /// around, as they do in Parquet's reader.
     pub(super) fn varint(&mut self) -> Option<u64> {
         let (mut value, mut shift) = (0u64, 0u32);
         loop {
@@ -129,7 +132,8 @@ impl<'a> Thrift<'a> {
         }
     }
 
-    /// Steps over what a list or a map holds. Truth values are refused: Parquet has no list of them where it is read here, and its reader counts them, up to 2^31, without a byte for each
+    /// Steps over what a list or a map holds. Truth values are refused: Parquet has no list of them where it is read
+    /// here, and its reader counts them, up to 2^31, without a byte for each
     /// (<https://github.com/apache/arrow-rs/issues/9874>); any other element has a byte or more.
     fn elements(&mut self, count: u64, kinds: &[u8], depth: usize) -> Option<()> {
         for _ in 0..count {

@@ -235,7 +235,7 @@ mod tests {
     use tempfile::tempdir;
 
     use super::*;
-    use crate::tables::posts::write_batch;
+    use crate::tables::record_batch::write_batch;
 
     #[test]
     fn what_pandas_and_polars_make_of_our_types_is_understood() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use crate::tables::posts::write_batch;
+use super::record_batch::write_batch;
 use crate::{Error, atomic};
 
 const ENDINGS: &str = "`.parquet`, `.csv` or `.jsonl`";

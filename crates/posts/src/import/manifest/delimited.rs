@@ -4,7 +4,8 @@ use std::path::Path;
 
 use csv::ByteRecord;
 
-use super::{Fault, Field, Fields, Header, Row, Sheet, split_images};
+use super::fields::{Field, Fields, Header, split_images};
+use super::sheet::{Fault, Row, Sheet};
 use crate::Error;
 use crate::import::Reason;
 use crate::import::lines::without_bom;

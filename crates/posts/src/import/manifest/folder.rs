@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::Fault;
+use super::sheet::Fault;
 use crate::Error;
 use crate::import::Reason;
 

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::{Fault, Field, Fields, Header, Row, Sheet, split_images};
+use super::fields::{EXPECTED, Field, Fields, Header, split_images};
+use super::sheet::{Fault, Row, Sheet};
 use crate::Error;
 use crate::import::Reason;
 use crate::import::lines::{Line, lines};
@@ -21,7 +22,7 @@ pub(super) fn read(file: &Path, data: &[u8]) -> Result<Sheet, Error> {
             path: file.to_owned(),
             column: "id".to_owned(),
             found: "no JSON object in any line".to_owned(),
-            expected: super::EXPECTED,
+            expected: EXPECTED,
         });
     }
     let header = Header::of(keys.into_iter().cloned().collect());

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{EXPECTED, Field, Fields, Header, Row, Sheet, split_images};
+use super::fields::{EXPECTED, Field, Fields, Header, split_images};
+use super::sheet::{Row, Sheet};
 use crate::Error;
 use crate::tables::columns::Columns;
 

@@ -8,5 +8,4 @@ mod write;
 
 pub use read::{PostsFile, other_columns, read_posts};
 pub use source::PostSource;
-pub(crate) use write::write_batch;
 pub use write::write_posts;

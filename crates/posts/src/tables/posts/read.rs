@@ -1,13 +1,11 @@
 //! Reading `posts.parquet`, some thousands of posts at a time.
 
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatch;
 
-use super::row::Row;
-use super::write;
+use super::row::{Row, SeenIds, folder_of};
+use super::write::schema;
 use crate::tables::columns::{Batches, Columns};
 use crate::{Error, Post};
 
@@ -24,7 +22,7 @@ pub fn read_posts(path: &Path) -> Result<Vec<Post>, Error> {
 
 /// Names of the columns of a posts file that [`write_posts`] would not write again.
 pub fn other_columns(path: &Path) -> Result<Vec<String>, Error> {
-    let schema = write::schema();
+    let schema = schema();
     let empty = Batches::open(path, EXPECTED)?.empty;
     let mut names = Columns::of(path, empty).names();
     names.retain(|name| schema.column_with_name(name).is_none());
@@ -100,35 +98,11 @@ impl Iterator for PostsFile {
     }
 }
 
-/// Ids that were met, as 128-bit hashes: millions of them need not fit into memory as strings.
-#[derive(Default)]
-pub(super) struct SeenIds {
-    hashes: HashSet<u128>,
-    hashers: [RandomState; 2],
-}
-
-impl SeenIds {
-    /// Whether the id is new.
-    pub(super) fn insert(&mut self, id: &str) -> bool {
-        let [high, low] = self.hashers.each_ref().map(|hasher| hasher.hash_one(id));
-        self.hashes.insert(u128::from(high) << 64 | u128::from(low))
-    }
-}
-
 fn optional(columns: &Columns, name: &str) -> Result<Vec<Option<String>>, Error> {
     match columns.find(&[name]) {
         Some(name) => columns.strings(&name, false),
         None => Ok(vec![None; columns.rows()]),
     }
-}
-
-/// The absolute folder of a file.
-pub(super) fn folder_of(path: &Path) -> Result<PathBuf, Error> {
-    let absolute = std::path::absolute(path).map_err(|source| Error::Read {
-        path: path.to_owned(),
-        source,
-    })?;
-    Ok(absolute.parent().map(Path::to_owned).unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -139,8 +113,9 @@ mod tests {
     use arrow::array::{ArrayRef, Int8Array, StringArray};
     use proptest::prelude::*;
 
-    use super::super::write::{to_batch, write_batch};
+    use super::super::write::to_batch;
     use super::*;
+    use crate::tables::record_batch::write_batch;
     use crate::{Label, Split, write_posts};
 
     fn post(id: &str) -> Post {

@@ -1,8 +1,9 @@
 //! The values of one row, checked; errors name the row and the column.
 
+use std::collections::HashSet;
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
-use super::read::SeenIds;
 use crate::{Error, Label, Split};
 
 /// One row being checked, to name it in errors.
@@ -63,4 +64,28 @@ impl Row<'_> {
             expected,
         }
     }
+}
+
+/// Ids that were met, as 128-bit hashes: millions of them need not fit into memory as strings.
+#[derive(Default)]
+pub(super) struct SeenIds {
+    hashes: HashSet<u128>,
+    hashers: [RandomState; 2],
+}
+
+impl SeenIds {
+    /// Whether the id is new.
+    pub(super) fn insert(&mut self, id: &str) -> bool {
+        let [high, low] = self.hashers.each_ref().map(|hasher| hasher.hash_one(id));
+        self.hashes.insert(u128::from(high) << 64 | u128::from(low))
+    }
+}
+
+/// The absolute folder of a file.
+pub(super) fn folder_of(path: &Path) -> Result<PathBuf, Error> {
+    let absolute = std::path::absolute(path).map_err(|source| Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(absolute.parent().map(Path::to_owned).unwrap_or_default())
 }

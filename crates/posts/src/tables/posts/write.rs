@@ -1,39 +1,20 @@
 //! Writing `posts.parquet`: its schema, and posts as columns.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int8Array, ListBuilder, RecordBatch, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 
-use super::read::folder_of;
-use super::row::Row;
-use crate::{Error, Post, atomic};
+use super::row::{Row, folder_of};
+use crate::tables::record_batch::write_batch;
+use crate::{Error, Post};
 
 /// Writes `posts.parquet`, whole or not at all; pictures below its folder are written as relative paths.
 pub fn write_posts(path: &Path, posts: &[Post]) -> Result<(), Error> {
     let batch = to_batch(path, posts)?;
     write_batch(path, &batch)
-}
-
-/// Writes one record batch as a Parquet file, whole or not at all.
-pub(crate) fn write_batch(path: &Path, batch: &RecordBatch) -> Result<(), Error> {
-    use parquet::arrow::ArrowWriter;
-    use parquet::basic::{Compression, ZstdLevel};
-    use parquet::file::properties::WriterProperties;
-
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::default()))
-        .build();
-    atomic::write(path, |file| {
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties))
-            .map_err(io::Error::other)?;
-        writer.write(batch).map_err(io::Error::other)?;
-        writer.close().map_err(io::Error::other)?;
-        Ok(())
-    })
 }
 
 pub(super) fn to_batch(path: &Path, posts: &[Post]) -> Result<RecordBatch, Error> {

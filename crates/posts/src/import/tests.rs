@@ -1,4 +1,5 @@
-//! Properties that hold for any input: no reader panics, every row is a post or a reject, manifests survive a round trip.
+//! Properties that hold for any input: no reader panics, every row is a post or a reject, manifests survive a round
+//! trip.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +7,7 @@ use std::path::Path;
 use proptest::prelude::*;
 
 use super::*;
-use crate::{Label, Split, TableColumn, write_table};
+use crate::{Label, Post, Split, TableColumn, write_table};
 
 const DEV: &[u8] = b"post_id\tpost_text\tuser_id\timage_id(s)\tusername\ttimestamp\tlabel\n";
 const HEAD: &str = "1|n|url|url|2012|true|1|2|3|4|5|6|7|8|web";
