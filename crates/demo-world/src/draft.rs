@@ -5,12 +5,12 @@ use rand_chacha::ChaCha8Rng;
 
 use super::canvas::Canvas;
 use super::caption::{Caption, Wording};
-use super::plan::{Cause, Plan};
+use super::role::{Cause, Role};
 use super::scene::{Place, Scene};
 use super::tamper::Splice;
 use super::{overlay, picture};
 
-/// A post before its picture is drawn; everything about it follows from the plan, the seed and its number.
+/// A post before its picture is drawn; everything about it follows from the role, the seed and its number.
 #[derive(Clone, Debug)]
 pub struct Draft {
     /// What the picture shows.
@@ -36,7 +36,7 @@ struct Streams {
 impl Streams {
     fn stream(self, purpose: u64) -> ChaCha8Rng {
         let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        // Stream 0 made the plan.
+        // Stream 0 gave out the roles.
         rng.set_stream(1 + 8 * self.post + purpose);
         rng
     }
@@ -47,22 +47,22 @@ pub const LEAST_CONTRADICTIONS: usize = 2;
 
 impl Draft {
     /// A post of the labelled world.
-    pub fn of(plan: &Plan, seed: u64, post: u64) -> Self {
-        let wording = match plan.cause {
+    pub fn of(role: &Role, seed: u64, post: u64) -> Self {
+        let wording = match role.cause {
             Some(Cause::Style) => Wording::Sensational,
             _ => Wording::Plain,
         };
-        let banner = match plan.cause {
+        let banner = match role.cause {
             Some(Cause::Overlay) => Banner::Contradicting,
             Some(_) => Banner::Harmless(0.12),
             None => Banner::Harmless(0.24),
         };
-        Self::make(plan, wording, banner, Streams { seed, post })
+        Self::make(role, wording, banner, Streams { seed, post })
     }
 
     /// A scene without a label, for training encoders: a true caption in any wording, an untampered picture with any
     /// banner.
-    pub fn unlabelled(plan: &Plan, seed: u64, post: u64) -> Self {
+    pub fn unlabelled(role: &Role, seed: u64, post: u64) -> Self {
         let streams = Streams { seed, post };
         let mut rng = streams.stream(0);
         let wording = match rng.random_bool(0.25) {
@@ -73,28 +73,28 @@ impl Draft {
             true => Banner::Contradicting,
             false => Banner::Harmless(0.18),
         };
-        let plan = Plan {
+        let role = Role {
             cause: None,
-            ..plan.clone()
+            ..role.clone()
         };
-        Self::make(&plan, wording, banner, streams)
+        Self::make(&role, wording, banner, streams)
     }
 
-    fn make(plan: &Plan, wording: Wording, banner: Banner, streams: Streams) -> Self {
-        let scene = Scene::any(plan.place, &mut streams.stream(1));
+    fn make(role: &Role, wording: Wording, banner: Banner, streams: Streams) -> Self {
+        let scene = Scene::any(role.place, &mut streams.stream(1));
         let mut words = streams.stream(2);
-        let caption = match plan.cause {
+        let caption = match role.cause {
             Some(Cause::Mismatch) => mismatched(&scene, &mut words),
             _ => Caption::of(&scene, &mut words),
         };
-        let text = caption.worded(wording, &plan.town, &mut words);
+        let text = caption.worded(wording, &role.town, &mut words);
         let overlay = banner.text(&scene, &mut streams.stream(3));
         Self {
             scene,
             caption,
             text,
             overlay,
-            cause: plan.cause,
+            cause: role.cause,
             streams,
         }
     }
@@ -137,7 +137,7 @@ impl Draft {
             other = Scene::any(Place::any(&mut rng), &mut rng);
         }
         let taken = picture::photograph(&other, (canvas.width, canvas.height), &mut rng);
-        (Splice::plan(canvas, &self.scene, &other, &mut rng), taken)
+        (Splice::choose(canvas, &self.scene, &other, &mut rng), taken)
     }
 }
 
@@ -178,17 +178,17 @@ impl Banner {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use super::super::plan::plans;
+    use super::super::role::roles;
     use super::*;
 
     fn drafts(cause: Option<Cause>) -> Vec<Draft> {
-        let plans = plans(400, &mut ChaCha8Rng::seed_from_u64(12));
-        let numbered = plans
+        let roles = roles(400, &mut ChaCha8Rng::seed_from_u64(12));
+        let numbered = roles
             .iter()
             .zip(0..)
-            .filter(|(plan, _)| plan.cause == cause);
+            .filter(|(role, _)| role.cause == cause);
         numbered
-            .map(|(plan, post)| Draft::of(plan, 12, post))
+            .map(|(role, post)| Draft::of(role, 12, post))
             .collect()
     }
 

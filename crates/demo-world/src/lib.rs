@@ -1,4 +1,5 @@
-//! The demo world: seeded pictures of simple scenes with captions, half of them fake for a recorded cause.
+//! The demo world: a seed comes in; pictures of simple scenes with captions go out as posts, half of them fake for a
+//! recorded cause.
 //!
 //! *Style* can be seen in the text alone, *tamper* in the picture alone, *mismatch* only in the two together, and
 //! *overlay* only by reading the picture's text.
@@ -9,7 +10,7 @@ mod draft;
 mod landscape;
 mod overlay;
 mod picture;
-mod plan;
+mod role;
 mod scene;
 mod tamper;
 mod things;
@@ -25,7 +26,7 @@ use rayon::prelude::*;
 use serde::Serialize;
 
 use self::draft::Draft;
-use self::plan::{Cause, Plan};
+use self::role::{Cause, Role};
 use self::scene::Scene;
 
 /// How large a world is and which one.
@@ -92,7 +93,7 @@ pub fn generate_unlabelled(options: &WorldOptions, out: &Path) -> Result<(), Err
 struct Made {
     id: String,
     image: String,
-    plan: Plan,
+    role: Role,
     draft: Draft,
 }
 
@@ -107,8 +108,8 @@ impl Made {
             text: self.draft.text,
             images: vec![folder.join(self.image)],
             label: Some(label),
-            split: self.plan.split,
-            event: Some(self.plan.event),
+            split: self.role.split,
+            event: Some(self.role.event),
             ocr_text: None,
             cause: self.draft.cause.map(|cause| cause.to_string()),
         }
@@ -118,16 +119,16 @@ impl Made {
 fn write_pictures(
     options: &WorldOptions,
     out: &Path,
-    draft: fn(&Plan, u64, u64) -> Draft,
+    draft: fn(&Role, u64, u64) -> Draft,
 ) -> Result<Vec<Made>, Error> {
     let images = out.join("images");
     fs::create_dir_all(&images).map_err(not_written(&images))?;
-    let plans = plan::plans(options.posts, &mut ChaCha8Rng::seed_from_u64(options.seed));
-    let numbered: Vec<(u64, Plan)> = (0..).zip(plans).collect();
+    let roles = role::roles(options.posts, &mut ChaCha8Rng::seed_from_u64(options.seed));
+    let numbered: Vec<(u64, Role)> = (0..).zip(roles).collect();
     let made = numbered
         .into_par_iter()
-        .map(|(number, plan)| {
-            let draft = draft(&plan, options.seed, number);
+        .map(|(number, role)| {
+            let draft = draft(&role, options.seed, number);
             let id = format!("w{}-{number:05}", options.seed);
             let file = draft.file().map_err(not_written(&images))?;
             let image = format!("images/{number:05}.{}", file.extension);
@@ -136,7 +137,7 @@ fn write_pictures(
             Ok(Made {
                 id,
                 image,
-                plan,
+                role,
                 draft,
             })
         })

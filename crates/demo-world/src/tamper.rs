@@ -19,7 +19,7 @@ pub struct Splice {
 
 impl Splice {
     /// A piece around the main thing of the other picture, put where the picture's own main thing is not.
-    pub fn plan(canvas: &Canvas, scene: &Scene, other: &Scene, rng: &mut ChaCha8Rng) -> Self {
+    pub fn choose(canvas: &Canvas, scene: &Scene, other: &Scene, rng: &mut ChaCha8Rng) -> Self {
         let (width, height) = (canvas.width as f32, canvas.height as f32);
         let side = match (scene.groups.len(), scene.groups[0].side) {
             (1, Side::Left) => Side::Right,

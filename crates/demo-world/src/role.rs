@@ -38,7 +38,7 @@ impl fmt::Display for Cause {
 
 /// What is decided of a post before it is made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Plan {
+pub struct Role {
     /// Part of the dataset.
     pub split: Split,
     /// Town and number: posts of one event share landscape and town, and no other split has them.
@@ -51,8 +51,8 @@ pub struct Plan {
     pub cause: Option<Cause>,
 }
 
-/// Plans a world: 70 % train, 10 % validation, 20 % test; half of each is fake.
-pub fn plans(posts: usize, rng: &mut ChaCha8Rng) -> Vec<Plan> {
+/// Gives out the roles of a world: 70 % train, 10 % validation, 20 % test; half of each is fake.
+pub fn roles(posts: usize, rng: &mut ChaCha8Rng) -> Vec<Role> {
     let validation = posts / 10;
     let test = posts / 5;
     let sizes = [
@@ -60,7 +60,7 @@ pub fn plans(posts: usize, rng: &mut ChaCha8Rng) -> Vec<Plan> {
         (Split::Validation, validation),
         (Split::Test, test),
     ];
-    let mut plans = Vec::with_capacity(posts);
+    let mut roles = Vec::with_capacity(posts);
     let mut events = 0;
     for (split, size) in sizes {
         let mut causes = causes(size);
@@ -71,7 +71,7 @@ pub fn plans(posts: usize, rng: &mut ChaCha8Rng) -> Vec<Plan> {
             events += 1;
             let event = format!("{}-{events:04}", town.to_lowercase());
             for cause in causes.by_ref().take(rng.random_range(5..11)) {
-                plans.push(Plan {
+                roles.push(Role {
                     split,
                     event: event.clone(),
                     town: town.clone(),
@@ -81,7 +81,7 @@ pub fn plans(posts: usize, rng: &mut ChaCha8Rng) -> Vec<Plan> {
             }
         }
     }
-    plans
+    roles
 }
 
 /// Half real; of all posts 4 % overlay fakes; the other causes equally often.
@@ -109,10 +109,10 @@ mod tests {
 
     #[test]
     fn counts_are_exact_in_every_split() {
-        let plans = plans(1200, &mut ChaCha8Rng::seed_from_u64(10));
+        let roles = roles(1200, &mut ChaCha8Rng::seed_from_u64(10));
         let count = |split, cause| {
-            let of = |plan: &&Plan| plan.split == split && plan.cause == cause;
-            plans.iter().filter(of).count()
+            let of = |role: &&Role| role.split == split && role.cause == cause;
+            roles.iter().filter(of).count()
         };
         let causes = [
             None,
@@ -138,10 +138,10 @@ mod tests {
     #[test]
     fn no_event_is_in_two_splits() {
         for posts in [0, 1, 7, 50, 1200] {
-            let plans = plans(posts, &mut ChaCha8Rng::seed_from_u64(11));
-            assert_eq!(plans.len(), posts);
-            let pairs: HashSet<_> = plans.iter().map(|plan| (&plan.event, plan.split)).collect();
-            let events: HashSet<_> = plans.iter().map(|plan| &plan.event).collect();
+            let roles = roles(posts, &mut ChaCha8Rng::seed_from_u64(11));
+            assert_eq!(roles.len(), posts);
+            let pairs: HashSet<_> = roles.iter().map(|role| (&role.event, role.split)).collect();
+            let events: HashSet<_> = roles.iter().map(|role| &role.event).collect();
             assert_eq!(pairs.len(), events.len());
         }
     }
