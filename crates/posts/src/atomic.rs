@@ -1,72 +1,53 @@
 //! Files that appear complete or not at all: temporary name, fsync, rename, fsync of the folder.
 
-use std::fs::{self, File, OpenOptions};
+use std::ffi::OsString;
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+
+use tempfile::{Builder, NamedTempFile};
 
 use crate::Error;
-
-static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// Writes `path` through `content`; after a failure the file is as it was before and nothing is left beside it.
 pub fn write(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), Error> {
-    let failed = |source| Error::Write {
+    replace(path, content).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
-    };
-    let temporary = Temporary::beside(path).map_err(failed)?;
-    temporary.fill(content).map_err(failed)?;
-    temporary.rename_to(path).map_err(failed)
+    })
 }
 
-/// A file that vanishes when it is dropped without having been renamed.
-struct Temporary {
-    path: PathBuf,
-    renamed: bool,
+fn replace(
+    path: &Path,
+    content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let (file, temporary) = beside(path)?.into_parts();
+    let mut writer = BufWriter::new(file);
+    content(&mut writer)?;
+    writer.flush()?;
+    writer.get_ref().sync_all()?;
+    temporary.persist(path)?;
+    sync_folder(path)
 }
 
-impl Temporary {
-    fn beside(path: &Path) -> io::Result<Self> {
-        let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
-        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{}-{number}.tmp", std::process::id()));
-        Ok(Self {
-            path: path.with_file_name(temporary),
-            renamed: false,
-        })
-    }
-
-    fn fill(&self, content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>) -> io::Result<()> {
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .open(&self.path)?;
-        let mut writer = BufWriter::new(file);
-        content(&mut writer)?;
-        writer.flush()?;
-        writer.get_ref().sync_all()
-    }
-
-    fn rename_to(mut self, path: &Path) -> io::Result<()> {
-        fs::rename(&self.path, path)?;
-        self.renamed = true;
-        sync_folder(path)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        if !self.renamed {
-            // Nothing can be done about a failure here, and the first one is already being reported.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
+/// A new file in the folder of `path`, hidden and with `.tmp` at its end; it vanishes when it is dropped.
+fn beside(path: &Path) -> io::Result<NamedTempFile> {
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    let mut builder = Builder::new();
+    builder.prefix(&prefix).suffix(".tmp");
+    // As any new file has them: what is temporary of itself only its owner could read.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    builder.tempfile_in(folder.unwrap_or(Path::new(".")))
 }
 
 /// Makes a rename in the folder of `path` last; only Unix lets folders be opened for that.
@@ -83,6 +64,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn names(folder: &Path) -> Vec<String> {
@@ -104,6 +87,31 @@ mod tests {
         assert!(error.unwrap_err().to_string().contains("a.txt"));
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_in_nobody_s_way() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        // Names of a version before, whose process had our number, as the first of a container always has.
+        let left = (0..5_000).map(|number| format!(".a.txt.{}-{number}.tmp", std::process::id()));
+        left.for_each(|name| fs::write(folder.path().join(name), b"half").unwrap());
+        write(&path, |file| file.write_all(b"whole")).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+        assert_eq!(names(folder.path()).len(), 5_001);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_may_be_read_by_whom_any_new_file_may_be() {
+        use std::os::unix::fs::PermissionsExt;
+
+        let folder = tempfile::tempdir().unwrap();
+        let (usual, path) = (folder.path().join("usual"), folder.path().join("a.txt"));
+        fs::write(&usual, b"").unwrap();
+        write(&path, |file| file.write_all(b"")).unwrap();
+        let modes = [&usual, &path].map(|path| fs::metadata(path).unwrap().permissions().mode());
+        assert_eq!(modes[0], modes[1]);
     }
 
     #[test]

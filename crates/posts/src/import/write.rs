@@ -25,10 +25,9 @@ impl Import {
 
 /// Creates the output folder and tries whether it can be written to; asked before the long part.
 pub fn prepare_out(out: &Path) -> Result<(), Error> {
-    let probe = out.join(format!(".probe-{}", std::process::id()));
     fs::create_dir_all(out)
-        .and_then(|()| fs::write(&probe, b"x"))
-        .and_then(|()| fs::remove_file(&probe))
+        .and_then(|()| tempfile::NamedTempFile::new_in(out))
+        .and_then(|mut probe| probe.write_all(b"x"))
         .map_err(|source| Error::Write {
             path: out.to_owned(),
             source,
