@@ -434,23 +434,23 @@ fn the_tables_can_be_read_in_a_terminal() {
     let lines = ran.stdout.lines().filter(|line| !line.contains('`'));
     let table: Vec<String> = lines.map(masked).collect();
     insta::assert_snapshot!(table.join("\n"), @r"
-                                 validation              test accuracy            best test epoch
- experts  learning_rate  seeds    accuracy        mean ± sd     95 % interval      (optimistic)
- 9        9.999              9  9.999 ± 9.999   9.999 ± 9.999   [9.999, 9.999]     9.999 ± 9.999
- 9        9.999              9  9.999 ± 9.999   9.999 ± 9.999   [9.999, 9.999]     9.999 ± 9.999
- 9        9.999              9  9.999 ± 9.999   9.999 ± 9.999   [9.999, 9.999]     9.999 ± 9.999
- 9        9.999              9  9.999 ± 9.999   9.999 ± 9.999   [9.999, 9.999]     9.999 ± 9.999
+                                    validation   test accuracy                   best test epoch
+ experts  learning_rate  seeds        accuracy       mean ± sd   95 % interval      (optimistic)
+ 9        9.999              9   9.999 ± 9.999   9.999 ± 9.999  [9.999, 9.999]     9.999 ± 9.999
+ 9        9.999              9   9.999 ± 9.999   9.999 ± 9.999  [9.999, 9.999]     9.999 ± 9.999
+ 9        9.999              9   9.999 ± 9.999   9.999 ± 9.999  [9.999, 9.999]     9.999 ± 9.999
+ 9        9.999              9   9.999 ± 9.999   9.999 ± 9.999  [9.999, 9.999]     9.999 ± 9.999
   best by accuracy on the validation posts
 
-                                                                 fake                  real
- experts  learning_rate    macro-F1         AUROC        prec. recall     F1   prec. recall     F1
- 9        9.999          9.999 ± 9.999  9.999 ± 9.999    9.999  9.999  9.999   9.999  9.999  9.999
- 9        9.999          9.999 ± 9.999  9.999 ± 9.999    9.999  9.999  9.999   9.999  9.999  9.999
- 9        9.999          9.999 ± 9.999  9.999 ± 9.999    9.999  9.999  9.999   9.999  9.999  9.999
- 9        9.999          9.999 ± 9.999  9.999 ± 9.999    9.999  9.999  9.999   9.999  9.999  9.999
+                                                                 fake                   real
+ experts  learning_rate       macro-F1          AUROC   prec.  recall     F1   prec.  recall     F1
+ 9        9.999          9.999 ± 9.999  9.999 ± 9.999   9.999   9.999  9.999   9.999   9.999  9.999
+ 9        9.999          9.999 ± 9.999  9.999 ± 9.999   9.999   9.999  9.999   9.999   9.999  9.999
+ 9        9.999          9.999 ± 9.999  9.999 ± 9.999   9.999   9.999  9.999   9.999   9.999  9.999
+ 9        9.999          9.999 ± 9.999  9.999 ± 9.999   9.999   9.999  9.999   9.999   9.999  9.999
 
 test accuracy minus that of experts=9, learning_rate=9.999, on the same 99 posts and seeds
- experts  learning_rate  difference    95 % interval          p     only it / other         p
+ experts  learning_rate  difference     95 % interval       p   only it / other       p
 9 9.999 +9.999 [+9.999, +9.999] 9.999 9 / 9 9.999
 9 9.999 +9.999 [+9.999, +9.999] 9.999 9 / 9 9.999
 9 9.999 +9.999 [+9.999, +9.999] 9.999 9 / 9 9.999

@@ -135,9 +135,9 @@ fn the_table_has_the_layout_of_the_paper() {
     let (header, figures) = table.split_at(table.find("test").unwrap());
     let figures: String = figures.chars().map(digits).collect();
     insta::assert_snapshot!(format!("{header}{figures}"), @r"
-                                             fake                      real
-split                 n  accuracy     prec.  recall      F1     prec.  recall      F1   AUROC
-test                 99     9.999     9.999   9.999   9.999     9.999   9.999   9.999   9.999
+                               fake                   real
+split   n  accuracy   prec.  recall     F1   prec.  recall     F1   AUROC
+test   99     9.999   9.999   9.999  9.999   9.999   9.999  9.999   9.999
 seed 9, epoch 9 of 9, chosen by validation accuracy
 the text in the pictures was not read
 ");

@@ -14,10 +14,11 @@ use mmfnd_posts::{Post, Split, write_posts};
 use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
 use mmfnd_train::{Config, Device, ENCODERS, Metrics, Prediction, RunOptions, RunSummary};
 
-use crate::heads::evaluate::MetricsRow;
 use crate::heads::train;
 use crate::posts::ocr;
+use crate::show::metrics::metrics_table;
 use crate::show::progress::Stage;
+use crate::show::table::{left, right, table};
 use crate::store::encode;
 
 /// Run the whole method on a generated world: posts, features, head, table
@@ -241,7 +242,7 @@ fn report(posts: &[Post], models: &[Model]) -> String {
     let mut text = String::new();
     let rows = models
         .iter()
-        .filter_map(|model| Some((model.name, model.run.metrics.test.as_ref()?)));
+        .filter_map(|model| Some((model.name.to_owned(), model.run.metrics.test.as_ref()?)));
     let first = &models[0].run;
     let selected = first.metrics.selection;
     let _ = write!(
@@ -250,11 +251,8 @@ fn report(posts: &[Post], models: &[Model]) -> String {
         first.info.seed,
         selected.epochs,
         selected.by.split(),
-        MetricsRow::head("model")
+        metrics_table("model", rows)
     );
-    for (name, metrics) in rows {
-        let _ = writeln!(text, "{}", MetricsRow { name, metrics });
-    }
     let _ = write!(
         text,
         "\nAccuracy by cause of fakeness, test split\n{}",
@@ -280,19 +278,16 @@ fn causes(posts: &[Post], models: &[Model]) -> String {
         )
     };
     let kinds: Vec<Vec<KindAccuracy>> = models.iter().map(of).collect();
-    let mut text = format!("{:<16} {:>6}", "", "n");
-    models
-        .iter()
-        .for_each(|model| text += &format!(" {:>15}", model.name));
-    text += "\n";
-    for (i, KindAccuracy { kind, n, .. }) in kinds[0].iter().enumerate() {
-        text += &format!("{kind:<16} {n:>6}");
-        kinds
+    let mut columns = vec![left("cause"), right("n")];
+    columns.extend(models.iter().map(|model| right(model.name)));
+    let row = |(i, first): (usize, &KindAccuracy)| {
+        let accuracies = kinds
             .iter()
-            .for_each(|model| text += &format!(" {:>15.3}", model[i].accuracy));
-        text += "\n";
-    }
-    text
+            .map(|model| format!("{:.3}", model[i].accuracy));
+        let names = [first.kind.clone(), first.n.to_string()];
+        names.into_iter().chain(accuracies).collect()
+    };
+    table(columns, kinds[0].iter().enumerate().map(row))
 }
 
 /// How far CLIP alone tells mismatched pairs from all other posts.
@@ -313,22 +308,27 @@ fn similarity(posts: &[ScoredPost<'_>]) -> String {
 
 /// The first test post of each kind.
 fn examples(posts: &[ScoredPost<'_>]) -> String {
-    let mut text = format!(
-        "{:<8} {:<9} {:>6}   {:>5} {:>5} {:>5}  {:>10}  {}\n",
-        "post", "is", "p_fake", "text", "image", "cross", "similarity", "text of the post"
-    );
-    for kind in ["real", "mismatch", "style", "tamper", "overlay"] {
+    let columns = vec![
+        left("post"),
+        left("is"),
+        right("p_fake"),
+        right("text").apart(),
+        right("image"),
+        right("cross"),
+        right("similarity").apart(),
+        left("text of the post"),
+    ];
+    let kinds = ["real", "mismatch", "style", "tamper", "overlay"];
+    let row = |kind: &str| {
         let is_kind = |(post, _): &&ScoredPost<'_>| post.cause.as_deref().unwrap_or("real") == kind;
-        let Some((post, prediction)) = posts.iter().find(is_kind) else {
-            continue;
-        };
-        let [a, b, c] = prediction.attention;
-        let id = &post.id;
-        let (p_fake, similarity) = (prediction.p_fake, prediction.similarity);
-        text += &format!(
-            "{id:<8} {kind:<9} {p_fake:>6.3}   {a:>5.3} {b:>5.3} {c:>5.3}  {similarity:>10.3}  {}\n",
-            post.text
-        );
-    }
-    text + "text, image, cross: attention of the three branches\n"
+        let (post, prediction) = posts.iter().find(is_kind)?;
+        let [text, image, cross] = prediction.attention;
+        let figures = [prediction.p_fake, text, image, cross, prediction.similarity];
+        let mut cells = vec![post.id.clone(), kind.to_owned()];
+        cells.extend(figures.map(|figure| format!("{figure:.3}")));
+        cells.push(post.text.clone());
+        Some(cells)
+    };
+    table(columns, kinds.into_iter().filter_map(row))
+        + "text, image, cross: attention of the three branches\n"
 }

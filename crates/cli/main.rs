@@ -17,7 +17,8 @@ mod setup;
 mod show;
 mod store;
 
-/// The system's own gives large blocks back to the kernel at once: a training step then spends a fifth of its time on fresh pages.
+/// The system's own gives large blocks back to the kernel at once: a training step then spends a fifth of its time on
+/// fresh pages.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -5,7 +5,8 @@ use crate::show::sweep_table::Names;
 
 /// Train the whole head and its eight ablations (Table 2 of the paper) with several seeds
 ///
-/// A sweep over head.ablation; see `mmfnd sweep --help` for what it writes and how it goes on after an interruption. Each ablation is compared with the whole head.
+/// A sweep over head.ablation; see `mmfnd sweep --help` for what it writes and how it goes on after an interruption.
+/// Each ablation is compared with the whole head.
 #[derive(clap::Args)]
 pub struct Arguments {
     #[command(flatten)]

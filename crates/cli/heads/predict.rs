@@ -7,13 +7,14 @@ use mmfnd_features::Store;
 use mmfnd_posts::{Label, Post};
 use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
-use crate::heads::train::load;
 use crate::show::count::count;
 use crate::store::encode;
+use crate::store::load::load;
 
 /// Score posts with a trained head
 ///
-/// Writes post_id, label (1 fake, 0 real), p_fake, attention_text, attention_image, attention_cross and similarity; nulls for a post without a usable picture, or without what the run was trained to need.
+/// Writes post_id, label (1 fake, 0 real), p_fake, attention_text, attention_image, attention_cross and similarity;
+/// nulls for a post without a usable picture, or without what the run was trained to need.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Folder of the run
@@ -34,7 +35,8 @@ pub struct Arguments {
     /// With --preset: append the text in the pictures for BERT, as the training posts had it
     #[arg(long, requires = "preset")]
     with_ocr: bool,
-    /// Most megabytes of features in memory; what does not fit is read from the store as it is needed, with the same result
+    /// Most megabytes of features in memory; what does not fit is read from the store as it is needed, with the same
+    /// result
     #[arg(long, value_name = "MB")]
     memory_budget: Option<u64>,
     /// Where to compute: flex, ndarray, wgpu or cuda

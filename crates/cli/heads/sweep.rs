@@ -11,17 +11,20 @@ use mmfnd_features::Store;
 use mmfnd_train::grid::Grid;
 use mmfnd_train::{Device, Event, RunRecord, Summary, Sweep, SweepOptions};
 
-use crate::heads::train::{commit, load};
+use crate::heads::train::commit;
 use crate::show::progress::Stage;
 use crate::show::sweep_table::{Names, SweepTable};
+use crate::store::load::load;
 
 /// Train every point of a grid with several seeds, several runs at once
 ///
-/// Each run has its own folder in DIR/runs; a run that ended is a line of DIR/runs.jsonl. Started again with the same command, a sweep that was interrupted goes on:
+/// Each run has its own folder in DIR/runs; a run that ended is a line of DIR/runs.jsonl. Started again with the same
+/// command, a sweep that was interrupted goes on:
 /// finished runs are left out, failed ones tried again. Ends with exit status 1 if a run failed.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A key of the configuration and its values, such as head.experts=1..6 (both ends included) or train.lr=1e-4,5e-4; may be given several times
+    /// A key of the configuration and its values, such as head.experts=1..6 (both ends included) or
+    /// train.lr=1e-4,5e-4; may be given several times
     #[arg(long = "grid", value_name = "KEY=VALUES")]
     axes: Vec<String>,
     #[command(flatten)]
@@ -55,7 +58,8 @@ pub struct Common {
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
-    /// Most megabytes of features in memory, shared by all runs; what does not fit each run reads from the store as it needs it
+    /// Most megabytes of features in memory, shared by all runs; what does not fit each run reads from the store as it
+    /// needs it
     #[arg(long, value_name = "MB")]
     memory_budget: Option<u64>,
     /// Do not look at the test posts after each epoch; saves their time, and the best-test column stays empty

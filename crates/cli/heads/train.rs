@@ -6,15 +6,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use mmfnd_features::{Features, Store};
-use mmfnd_posts::Post;
+use mmfnd_posts::{Post, Split};
 use mmfnd_train::{Config, Device, EpochReport, RunOptions, RunSummary};
 
-use crate::heads::evaluate::Table;
+use crate::show::metrics::RunTable;
 use crate::show::progress::Stage;
+use crate::store::load::load;
 
 /// Train a head over the features of a store
 ///
-/// Writes a run directory: config.toml, run.json, metrics.jsonl (a line per epoch), metrics.json, predictions.parquet, rejects.csv, weights.safetensors.
+/// Writes a run directory: config.toml, run.json, metrics.jsonl (a line per epoch), metrics.json, predictions.parquet,
+/// rejects.csv, weights.safetensors.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Posts, as `mmfnd import` writes them
@@ -38,7 +40,8 @@ pub struct Arguments {
     /// Seed of first weights, order of posts, dropout and validation split; the same as --set train.seed=N
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
-    /// Most megabytes of features in memory; what does not fit is read from the store as it is needed, in the same order
+    /// Most megabytes of features in memory; what does not fit is read from the store as it is needed, in the same
+    /// order
     /// and with the same result
     #[arg(long, value_name = "MB")]
     memory_budget: Option<u64>,
@@ -71,28 +74,6 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     let summary = train_posts("train", &features, &posts, &config, &options)?;
     print(&summary, &options.out).context("cannot print the summary")
-}
-
-/// Features of posts, at most `budget` megabytes of them in memory; names those that stay on the disk.
-pub(crate) fn load(
-    store: &Store,
-    posts: &[Post],
-    encoders: &[&str],
-    budget: Option<u64>,
-) -> anyhow::Result<Features> {
-    let budget = budget.map_or(u64::MAX, |megabytes| megabytes.saturating_mul(1_000_000));
-    let features = Features::load_within(store, posts, encoders, budget)?;
-    let columns = features.specs.iter().zip(&features.columns);
-    let on_disk = columns.filter(|(_, column)| column.is_on_disk());
-    let names: Vec<&str> = on_disk.map(|(spec, _)| spec.name.as_str()).collect();
-    if !names.is_empty() {
-        eprintln!(
-            "{:>10}  {} read from the store as needed: more than the memory budget",
-            "features",
-            names.join(", ")
-        );
-    }
-    Ok(features)
 }
 
 /// The git commit that this program was built from, where the build said so.
@@ -151,6 +132,7 @@ fn print(summary: &RunSummary, out: &Path) -> std::io::Result<()> {
     for note in &info.notes {
         writeln!(stdout, "note: {note}")?;
     }
-    write!(stdout, "{}", Table::new(&summary.metrics, info))?;
+    let splits = [Split::Validation, Split::Test];
+    write!(stdout, "{}", RunTable::new(&summary.metrics, info, &splits))?;
     writeln!(stdout, "run: `{}`", out.display())
 }

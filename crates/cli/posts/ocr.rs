@@ -13,7 +13,8 @@ use crate::show::progress::Stage;
 
 /// Read the text in the posts' pictures with Tesseract, into the column ocr_text
 ///
-/// `mmfnd encode --with-ocr` appends it to the text for BERT. Of each post the picture is read that is encoded: the first
+/// `mmfnd encode --with-ocr` appends it to the text for BERT. Of each post the picture is read that is encoded: the
+/// first
 /// that decodes. Each distinct picture is read once; a run that was interrupted goes on where it was.
 #[derive(clap::Args)]
 pub struct Arguments {

@@ -19,7 +19,8 @@ pub struct Arguments {
     /// Number of posts.
     #[arg(long, default_value_t = WorldOptions::default().posts)]
     posts: usize,
-    /// Only untampered pictures with true captions, no labels and no posts.parquet: what models/demo/train.py trains the demo encoders on.
+    /// Only untampered pictures with true captions, no labels and no posts.parquet: what models/demo/train.py trains
+    /// the demo encoders on.
     #[arg(long)]
     unlabelled: bool,
 }

@@ -2,5 +2,7 @@
 //! standard output.
 
 pub(crate) mod count;
+pub(crate) mod metrics;
 pub(crate) mod progress;
 pub(crate) mod sweep_table;
+pub(crate) mod table;

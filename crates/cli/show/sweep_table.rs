@@ -7,8 +7,10 @@ use mmfnd_train::grid::{Grid, show};
 use mmfnd_train::statistics::{RESAMPLES, Spread};
 use mmfnd_train::{Comparison, Figures, PointSummary, Summary};
 
+use super::table::{Column, left, right, table};
+
 /// The widest that the names of points may be before they are numbered.
-const WIDEST: usize = 25;
+const WIDEST: usize = 23;
 
 /// How points are called.
 pub(crate) enum Names {
@@ -25,116 +27,77 @@ pub(crate) struct SweepTable<'a> {
     pub(crate) names: &'a Names,
 }
 
-/// The title of the names and a name per point, padded to one width, with the lines that explain them.
+/// The columns that name the points, and a point's cells in them, with the lines that explain them.
 struct Labels {
-    title: String,
-    names: Vec<String>,
+    titles: Vec<String>,
+    names: Vec<Vec<String>>,
     legend: Vec<String>,
 }
 
 impl SweepTable<'_> {
     fn labels(&self) -> Labels {
-        let (title, names) = match self.names {
-            Names::Given(title, names) => (
-                (*title).to_owned(),
-                names.iter().map(|&name| name.to_owned()).collect(),
-            ),
+        let (titles, names) = match self.names {
+            Names::Given(title, names) => {
+                let names = names.iter().map(|&name| vec![name.to_owned()]);
+                (vec![(*title).to_owned()], names.collect())
+            }
             Names::Values => self.values(),
         };
-        let width = |names: &[String]| {
-            names
-                .iter()
-                .map(|name| name.chars().count())
-                .max()
-                .unwrap_or(0)
-        };
-        let widest = width(&names).max(title.chars().count());
-        if widest <= WIDEST {
-            let pad = |name: &String| format!("{name:<widest$}");
+        if width(&titles, &names) <= WIDEST {
             return Labels {
-                names: names.iter().map(pad).collect(),
-                title: format!("{title:<widest$}"),
+                titles,
+                names,
                 legend: Vec::new(),
             };
         }
-        let numbers: Vec<_> = (1..=names.len())
-            .map(|number| format!("#{number}"))
-            .collect();
-        let widest = width(&numbers).max(5);
+        let numbers = (1..=names.len()).map(|number| format!("#{number}"));
+        let points = self.summary.points.iter().map(|point| &point.name);
+        let legend = numbers.clone().zip(points);
         Labels {
-            title: format!("{:<widest$}", "point"),
-            legend: numbers
-                .iter()
-                .zip(&self.summary.points)
-                .map(|(number, point)| format!("{number:<widest$} {}", point.name))
+            titles: vec!["point".into()],
+            legend: legend
+                .map(|(number, name)| format!("{number:<5} {name}"))
                 .collect(),
-            names: numbers
-                .iter()
-                .map(|number| format!("{number:<widest$}"))
-                .collect(),
+            names: numbers.map(|number| vec![number]).collect(),
         }
     }
 
     /// A column per axis.
-    fn values(&self) -> (String, Vec<String>) {
+    fn values(&self) -> (Vec<String>, Vec<Vec<String>>) {
         let keys = self.grid.short_keys();
         if keys.is_empty() {
-            return ("point".into(), vec!["all".into()]);
+            return (vec!["point".into()], vec![vec!["all".into()]]);
         }
-        let widths = keys.iter().enumerate().map(|(axis, key)| {
-            let values = self
-                .grid
-                .points
-                .iter()
-                .map(|point| show(&point.values[axis]).chars().count());
-            values.max().unwrap_or(0).max(key.len())
-        });
-        let widths: Vec<_> = widths.collect();
-        let row = |cells: Vec<String>| {
-            let cells = cells
-                .iter()
-                .zip(&widths)
-                .map(|(cell, &width)| format!("{cell:<width$}"));
-            cells.collect::<Vec<_>>().join("  ")
-        };
-        let names = self
-            .grid
-            .points
-            .iter()
-            .map(|point| row(point.values.iter().map(show).collect()));
+        let points = self.grid.points.iter();
+        let names = points.map(|point| point.values.iter().map(show).collect());
         (
-            row(keys.iter().map(|&key| key.to_owned()).collect()),
+            keys.into_iter().map(str::to_owned).collect(),
             names.collect(),
         )
     }
 
-    /// `*` for the best, so that it is found in each table.
-    fn rows<'a>(&'a self, labels: &'a Labels) -> impl Iterator<Item = (String, &'a PointSummary)> {
-        let mark = |index| {
-            if self.summary.best == Some(index) {
-                '*'
-            } else {
-                ' '
-            }
-        };
+    /// The points with the cells that name them; `*` marks the best, so that it is found in each table.
+    fn rows<'a>(
+        &'a self,
+        labels: &'a Labels,
+    ) -> impl Iterator<Item = (Vec<String>, &'a PointSummary)> {
         let points = self.summary.points.iter().zip(&labels.names).enumerate();
-        points.map(move |(index, (point, name))| (format!("{}{name}", mark(index)), point))
+        points.map(move |(index, (point, name))| {
+            let is_best = self.summary.best == Some(index);
+            (marked(if is_best { '*' } else { ' ' }, name), point)
+        })
     }
 
-    fn accuracy(&self, labels: &Labels) -> Vec<String> {
-        let title = &labels.title;
-        let indent = " ".repeat(title.chars().count());
-        let mut lines = vec![
-            format!(
-                " {indent}         {:^13}   {:^31}   best test epoch",
-                "validation", "test accuracy"
-            ),
-            format!(
-                " {title}  seeds  {:^13}   {:^13}  {:^16}    (optimistic)",
-                "accuracy", "mean ± sd", "95 % interval"
-            ),
-        ];
-        for (name, point) in self.rows(labels) {
+    fn accuracy(&self, labels: &Labels) -> String {
+        let mut columns = labels.columns();
+        columns.extend([
+            right("seeds"),
+            right("validation\naccuracy").apart(),
+            right("test accuracy\nmean ± sd").apart(),
+            right("95 % interval"),
+            right("best test epoch\n(optimistic)").apart(),
+        ]);
+        let row = |(mut cells, point): (Vec<String>, &PointSummary)| {
             let accuracy = |figures: &Option<Figures>| figures.as_ref().map(|f| f.accuracy);
             let (validation, best) = (accuracy(&point.validation), accuracy(&point.best_test));
             let test = accuracy(&point.test);
@@ -142,86 +105,67 @@ impl SweepTable<'_> {
                 (finished, 0) => finished.to_string(),
                 (finished, failed) => format!("{finished}/{}", finished + failed),
             };
-            lines.push(format!(
-                "{name}  {seeds:>5}  {:^13}   {:^13}  {:^16}   {:^15}",
-                mean_sd(validation),
-                mean_sd(test),
-                interval(test),
-                mean_sd(best)
-            ));
-        }
-        lines
+            cells.extend([seeds, mean_sd(validation), mean_sd(test)]);
+            cells.extend([interval(test), mean_sd(best)]);
+            cells
+        };
+        table(columns, self.rows(labels).map(row))
     }
 
-    fn classes(&self, labels: &Labels) -> Vec<String> {
-        let title = &labels.title;
-        let indent = " ".repeat(title.chars().count());
-        let class = format!("{:>6} {:>6} {:>6}", "prec.", "recall", "F1");
-        let mut lines = vec![
-            String::new(),
-            format!(" {indent}{:32}  {:^20}  {:^20}", "", "fake", "real"),
-            format!(
-                " {title}  {:^13}  {:^13}   {class}  {class}",
-                "macro-F1", "AUROC"
-            ),
-        ];
-        for (name, point) in self.rows(labels) {
-            let Some(test) = &point.test else {
-                continue;
-            };
-            let (macro_f1, auroc) = (mean_sd(Some(test.macro_f1)), mean_sd(test.auroc));
-            let classes = [test.fake, test.real].map(|class| {
-                let mean = [class.precision, class.recall, class.f1].map(|spread| spread.mean);
-                format!("  {:>6.3} {:>6.3} {:>6.3}", mean[0], mean[1], mean[2])
-            });
-            lines.push(format!(
-                "{name}  {macro_f1:^13}  {auroc:^13} {}",
-                classes.concat()
-            ));
+    fn classes(&self, labels: &Labels) -> String {
+        let mut columns = labels.columns();
+        columns.extend([right("macro-F1"), right("AUROC")]);
+        for class in ["fake", "real"] {
+            let recall = right(format!("{class}\nrecall"));
+            columns.extend([right("prec.").apart(), recall, right("F1")]);
         }
-        lines
+        let row = |(mut cells, point): (Vec<String>, &PointSummary)| {
+            let test = point.test.as_ref()?;
+            cells.extend([mean_sd(Some(test.macro_f1)), mean_sd(test.auroc)]);
+            for class in [test.fake, test.real] {
+                let means = [class.precision, class.recall, class.f1];
+                cells.extend(means.map(|spread| format!("{:.3}", spread.mean)));
+            }
+            Some(cells)
+        };
+        table(columns, self.rows(labels).filter_map(row))
     }
 
-    fn comparisons(&self, labels: &Labels) -> Vec<String> {
+    fn comparisons(&self, labels: &Labels) -> Option<String> {
         let compared = self.rows(labels);
         let compared =
             compared.filter_map(|(name, point)| Some((name, point.comparison.as_ref()?)));
         let compared: Vec<_> = compared.collect();
-        let (Some(reference), Some((_, first))) = (self.summary.reference, compared.first()) else {
-            return Vec::new();
-        };
+        let (reference, (_, first)) = (self.summary.reference?, compared.first()?);
         let Comparison {
             posts, pictures, ..
         } = first;
-        let mut lines = vec![
-            String::new(),
-            format!(
-                "test accuracy minus that of {}, on the same {posts} posts and seeds",
-                self.called(reference, labels)
-            ),
-            format!(
-                " {}  {:>10}  {:^18}  {:>6}   {:^19}  {:>6}",
-                labels.title, "difference", "95 % interval", "p", "only it / other", "p"
-            ),
-        ];
-        for (name, comparison) in &compared {
+        let (reference, tests) = (self.called(reference, labels), compared.len());
+        let mut columns = labels.columns();
+        columns.extend([
+            right("difference"),
+            right("95 % interval"),
+            right("p"),
+            right("only it / other").apart(),
+            right("p"),
+        ]);
+        let row = |(mut cells, comparison): (Vec<String>, &Comparison)| {
             let (accuracy, mcnemar) = (comparison.accuracy, comparison.mcnemar);
-            let only = format!("{} / {}", mcnemar.only_first, mcnemar.only_second);
-            let interval = format!("[{:+.3}, {:+.3}]", accuracy.low, accuracy.high);
-            let (p, votes) = (probability(accuracy.p), probability(mcnemar.p));
-            let mean = accuracy.mean;
-            lines.push(format!(
-                "{name}  {mean:>+10.3}  {interval:^18}  {p:>6}   {only:^19}  {votes:>6}"
-            ));
-        }
-        lines.push(format!(
-            "first p: paired bootstrap, {RESAMPLES} draws of the {pictures} pictures (with their posts) and of the seeds;"
-        ));
-        lines.push(format!(
-            "second p: McNemar's exact test of the majority votes of the seeds; not corrected for {} tests",
-            compared.len()
-        ));
-        lines
+            cells.extend([
+                format!("{:+.3}", accuracy.mean),
+                format!("[{:+.3}, {:+.3}]", accuracy.low, accuracy.high),
+                probability(accuracy.p),
+                format!("{} / {}", mcnemar.only_first, mcnemar.only_second),
+                probability(mcnemar.p),
+            ]);
+            cells
+        };
+        Some(format!(
+            "test accuracy minus that of {reference}, on the same {posts} posts and seeds\n{}\
+             first p: paired bootstrap, {RESAMPLES} draws of the {pictures} pictures (with their posts) and of the seeds;\n\
+             second p: McNemar's exact test of the majority votes of the seeds; not corrected for {tests} tests\n",
+            table(columns, compared.into_iter().map(row))
+        ))
     }
 
     /// A point in a sentence.
@@ -231,7 +175,7 @@ impl SweepTable<'_> {
             Names::Values if labels.legend.is_empty() => {
                 self.summary.points[index].name.replace(',', ", ").into()
             }
-            Names::Values => labels.names[index].trim_end().into(),
+            Names::Values => labels.names[index].join(" ").into(),
         }
     }
 
@@ -247,41 +191,66 @@ impl SweepTable<'_> {
 
 impl SweepTable<'_> {
     /// Points of which a run has lost a group of experts.
-    fn collapsed(&self, labels: &Labels) -> Vec<String> {
+    fn collapsed(&self, labels: &Labels) -> Option<String> {
         let points = self.rows(labels);
         let points = points.filter(|(_, point)| !point.collapsed.is_empty());
-        let mut lines: Vec<_> = points
-            .map(|(name, point)| {
-                let seeds: Vec<_> = point.collapsed.keys().map(u64::to_string).collect();
-                let (seeds, runs) = (seeds.join(", "), point.seeds.len());
-                let collapsed = point.collapsed.len();
-                let name = name.trim_end();
-                format!("{name}  in {collapsed} of {runs} runs, seeds {seeds}")
-            })
-            .collect();
-        if !lines.is_empty() {
-            let title = "warning: groups of experts have collapsed in the epochs chosen (`collapsed` in the summary)";
-            lines.splice(0..0, [String::new(), title.to_owned()]);
-        }
-        lines
+        let row = |(mut cells, point): (Vec<String>, &PointSummary)| {
+            let seeds: Vec<_> = point.collapsed.keys().map(u64::to_string).collect();
+            let (seeds, runs) = (seeds.join(", "), point.seeds.len());
+            let collapsed = point.collapsed.len();
+            cells.push(format!("in {collapsed} of {runs} runs, seeds {seeds}"));
+            cells
+        };
+        let rows: Vec<_> = points.map(row).collect();
+        let title = "warning: groups of experts have collapsed in the epochs chosen (`collapsed` in the summary)";
+        let mut columns = labels.columns();
+        columns.push(left("collapsed"));
+        (!rows.is_empty()).then(|| format!("{title}\n{}", table(columns, rows)))
     }
 }
 
 impl fmt::Display for SweepTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let labels = self.labels();
-        let mut lines = labels.legend.clone();
-        lines.extend(self.accuracy(&labels));
-        lines.extend(self.best());
-        if self.summary.points.iter().any(|point| point.test.is_some()) {
-            lines.extend(self.classes(&labels));
-        }
-        lines.extend(self.comparisons(&labels));
-        lines.extend(self.collapsed(&labels));
-        lines
+        labels
+            .legend
             .iter()
-            .try_for_each(|line| writeln!(f, "{}", line.trim_end()))
+            .try_for_each(|line| writeln!(f, "{line}"))?;
+        f.write_str(&self.accuracy(&labels))?;
+        if let Some(best) = self.best() {
+            writeln!(f, "{best}")?;
+        }
+        if self.summary.points.iter().any(|point| point.test.is_some()) {
+            write!(f, "\n{}", self.classes(&labels))?;
+        }
+        let more = [self.comparisons(&labels), self.collapsed(&labels)];
+        more.into_iter()
+            .flatten()
+            .try_for_each(|text| write!(f, "\n{text}"))
     }
+}
+
+impl Labels {
+    fn columns(&self) -> Vec<Column> {
+        marked(' ', &self.titles).into_iter().map(left).collect()
+    }
+}
+
+/// Cells of which the first begins with a mark.
+fn marked(mark: char, cells: &[String]) -> Vec<String> {
+    let mut cells = cells.to_vec();
+    cells[0].insert(0, mark);
+    cells
+}
+
+/// Of all the names' columns, two spaces apart.
+fn width(titles: &[String], names: &[Vec<String>]) -> usize {
+    let widest = (0..titles.len()).map(|column| {
+        let cells = names.iter().map(|name| &name[column]);
+        let cells = cells.chain([&titles[column]]);
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    });
+    widest.sum::<usize>() + 2 * titles.len().saturating_sub(1)
 }
 
 fn mean_sd(spread: Option<Spread>) -> String {
@@ -305,9 +274,10 @@ fn interval(spread: Option<Spread>) -> String {
     }
 }
 
+/// As wide as the smallest that can be told, so that a table does not change its shape with its values.
 fn probability(p: f64) -> String {
     match p < 0.001 {
         true => "<0.001".to_owned(),
-        false => format!("{p:.3}"),
+        false => format!("{p:>6.3}"),
     }
 }

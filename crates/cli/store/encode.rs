@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
-use mmfnd_encode::{Device, Options, Preset, Progress, Summary};
+use mmfnd_encode::{Device, EncoderSummary, Options, Preset, Progress, Summary};
 use mmfnd_features::{Shard, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
 
 use crate::show::count::count;
 use crate::show::progress::Stage;
+use crate::show::table::{left, right, table};
 
 /// Encode posts into a feature store; what is there already is not encoded again
 #[derive(clap::Args)]
@@ -33,7 +34,8 @@ pub struct Arguments {
     /// Leave all products to ONNX Runtime, also where the processor has matrix tiles (Intel AMX)
     #[arg(long)]
     no_tiles: bool,
-    /// Most tokens of a batch of texts, padding included; less where the device's memory is short [default: 512 on the CPU, 16384 on a GPU]
+    /// Most tokens of a batch of texts, padding included; less where the device's memory is short [default: 512 on the
+    /// CPU, 16384 on a GPU]
     #[arg(long, value_name = "N", value_parser = batch)]
     batch_tokens: Option<usize>,
     /// Most pictures of a batch [default: 4 on the CPU, 32 on a GPU]
@@ -51,7 +53,8 @@ pub struct Arguments {
     /// Only this part of the work, for one of N machines with a store each; `mmfnd features merge` joins them
     #[arg(long, value_name = "I/N")]
     shard: Option<Shard>,
-    /// Append the text in the pictures (ocr_text, read by `mmfnd ocr`) for encoders that read text+ocr; without this it is not used
+    /// Append the text in the pictures (ocr_text, read by `mmfnd ocr`) for encoders that read text+ocr; without this
+    /// it is not used
     #[arg(long)]
     with_ocr: bool,
     /// Write finished features at least this often; it is what a kill can lose
@@ -149,7 +152,8 @@ pub(crate) fn choose_ocr(file: &Path, is_wanted: bool) -> anyhow::Result<PostSou
 
 /// Lets glibc ask the kernel for large pages, which ONNX Runtime's weights want: BERT is 5 to 8 % faster with them.
 ///
-/// glibc takes this wish at a program's start only, so the program takes its own place once, as the same process. Where that cannot be, it is only slower.
+/// glibc takes this wish at a program's start only, so the program takes its own place once, as the same process.
+/// Where that cannot be, it is only slower.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 fn ask_for_large_pages() {
     use std::os::unix::process::CommandExt;
@@ -224,24 +228,7 @@ fn print(summary: &Summary, store: &Path) {
         count(summary.pictures, "distinct picture"),
         summary.posts_without_picture
     );
-    println!(
-        "{:<12} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8}",
-        "encoder", "contents", "encoded", "present", "cut off", "padding", "seconds"
-    );
-    for encoder in &summary.encoders {
-        let padding = encoder
-            .padding()
-            .map_or(String::from("-"), |share| format!("{:.1} %", 100.0 * share));
-        println!(
-            "{:<12} {:>9} {:>9} {:>9} {:>9} {padding:>8} {:>8.1}",
-            encoder.name,
-            encoder.contents,
-            encoder.encoded,
-            encoder.present,
-            encoder.truncated,
-            encoder.time.as_secs_f64()
-        );
-    }
+    print!("{}", encoder_table(&summary.encoders));
     print_rejects(summary, store);
     if summary.encoded() == 0 {
         println!("nothing to encode: everything is in the store");
@@ -252,6 +239,33 @@ fn print(summary: &Summary, store: &Path) {
         summary.time.as_secs_f64(),
         store.display()
     );
+}
+
+fn encoder_table(encoders: &[EncoderSummary]) -> String {
+    let columns = vec![
+        left("encoder"),
+        right("contents"),
+        right("encoded"),
+        right("present"),
+        right("cut off"),
+        right("padding"),
+        right("seconds"),
+    ];
+    let row = |encoder: &EncoderSummary| {
+        let padding = encoder
+            .padding()
+            .map_or(String::from("-"), |share| format!("{:.1} %", 100.0 * share));
+        vec![
+            encoder.name.clone(),
+            encoder.contents.to_string(),
+            encoder.encoded.to_string(),
+            encoder.present.to_string(),
+            encoder.truncated.to_string(),
+            padding,
+            format!("{:.1}", encoder.time.as_secs_f64()),
+        ]
+    };
+    table(columns, encoders.iter().map(row))
 }
 
 fn print_rejects(summary: &Summary, store: &Path) {

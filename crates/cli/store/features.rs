@@ -10,6 +10,7 @@ use mmfnd_encode::{Options, Preset, Sample, Sampled, check_sample};
 use mmfnd_features::{EncoderReport, Inspection, Store, Verified};
 
 use crate::show::count::count;
+use crate::show::table::{left, right, table};
 
 /// Look into a feature store, check it, export it
 #[derive(Args)]
@@ -144,16 +145,25 @@ fn encode_again(arguments: &VerifyArguments) -> anyhow::Result<()> {
 
 /// A line per encoder, and one for each that lacks contents.
 fn sampled_table(sampled: &[Sampled]) -> String {
-    let mut text = format!(
-        "{:<12} {:>9} {:>9} {:>10} {:>12} {:>12}\n",
-        "encoder", "rows", "compared", "cosine", "difference", "relative"
-    );
-    for one in sampled {
-        text += &format!(
-            "{:<12} {:>9} {:>9} {:>10.7} {:>12.3e} {:>12.3e}\n",
-            one.name, one.rows, one.compared, one.cosine, one.difference, one.relative
-        );
-    }
+    let columns = vec![
+        left("encoder"),
+        right("rows"),
+        right("compared"),
+        right("cosine"),
+        right("difference"),
+        right("relative"),
+    ];
+    let row = |one: &Sampled| {
+        vec![
+            one.name.clone(),
+            one.rows.to_string(),
+            one.compared.to_string(),
+            format!("{:.7}", one.cosine),
+            format!("{:.3e}", one.difference),
+            format!("{:.3e}", one.relative),
+        ]
+    };
+    let mut text = table(columns, sampled.iter().map(row));
     for one in sampled.iter().filter(|one| !one.absent.is_empty()) {
         text += &format!(
             "note     {}: {} of the rows that were drawn {} not compared: none of the posts has their content, such as {}\n",
@@ -235,7 +245,7 @@ fn summary(inspection: &Inspection) -> String {
         ),
     };
     let shard = inspection.shard.map(|shard| format!(" (shard {shard})"));
-    let mut lines = vec![
+    let lines = [
         format!(
             "store        {}{}",
             inspection.path.display(),
@@ -252,9 +262,8 @@ fn summary(inspection: &Inspection) -> String {
         ),
         String::new(),
     ];
-    lines.extend(table(&inspection.encoders));
-    lines.extend(inspection.encoders.iter().filter_map(unfinished));
-    lines.join("\n") + "\n"
+    let unfinished = inspection.encoders.iter().filter_map(unfinished);
+    lines.join("\n") + "\n" + &encoder_table(&inspection.encoders) + &unfinished.collect::<String>()
 }
 
 /// What an encoder lacks, if anything.
@@ -267,46 +276,32 @@ fn unfinished(encoder: &EncoderReport) -> Option<String> {
     let name = &encoder.spec.name;
     let missing = count(encoder.missing, "content");
     Some(format!(
-        "{name}: {missing} not encoded{planned}; run `mmfnd encode` again"
+        "{name}: {missing} not encoded{planned}; run `mmfnd encode` again\n"
     ))
 }
 
-/// A row per encoder under a row of names.
-fn table(encoders: &[EncoderReport]) -> Vec<String> {
-    let head = [
-        "encoder",
-        "input",
-        "shape",
-        "type",
-        "rows",
-        "MB",
-        "precision",
-        "provider",
-        "fingerprint",
-        "preset",
-        "model",
+/// A row per encoder.
+fn encoder_table(encoders: &[EncoderReport]) -> String {
+    let columns = vec![
+        left("encoder"),
+        left("input"),
+        left("shape"),
+        left("type"),
+        right("rows"),
+        right("MB"),
+        left("precision"),
+        left("provider"),
+        left("fingerprint"),
+        left("preset"),
+        left("model"),
     ];
-    let mut rows = vec![head.map(str::to_owned)];
-    rows.extend(encoders.iter().map(cells));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<_> = (0..head.len())
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
-    let line = |row: &[String; 11]| {
-        let cells = row.iter().zip(&widths).enumerate();
-        let cells = cells.map(|(column, (cell, &width))| match column {
-            4 | 5 => format!("{cell:>width$}"),
-            _ => format!("{cell:<width$}"),
-        });
-        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    rows.iter().map(line).collect()
+    table(columns, encoders.iter().map(cells))
 }
 
-fn cells(encoder: &EncoderReport) -> [String; 11] {
+fn cells(encoder: &EncoderReport) -> Vec<String> {
     let spec = &encoder.spec;
     let shape: Vec<_> = spec.shape.iter().map(usize::to_string).collect();
-    [
+    vec![
         spec.name.clone(),
         spec.input.to_string(),
         shape.join("x"),

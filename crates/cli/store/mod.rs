@@ -1,4 +1,6 @@
-//! Comes in: posts. Goes out: a feature store, checked, joined, exported.
+//! Comes in: posts. Goes out: a feature store, checked, joined, exported, and the features
+//! that heads read from it.
 
 pub(crate) mod encode;
 pub(crate) mod features;
+pub(crate) mod load;
