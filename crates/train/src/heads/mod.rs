@@ -14,57 +14,31 @@
 //! Axis letters: B batch, L layers of BERT and its embeddings, D feature, E experts of a group, G experts that a gate weighs, M branches, C classes
 //! (0 real, 1 fake). Layers compute what PyTorch's do: `tests/golden` holds outputs, gradients and running statistics to compare with.
 
-mod attention;
-mod classifier;
-mod concat;
-mod dropout;
-mod expert;
-mod fork;
-mod gate;
+mod baselines;
+mod graph;
 mod head;
-mod init;
-mod layer_pool;
-mod linear;
-mod mapping;
-mod mlp;
+mod layers;
 mod mmfnd;
-mod norm;
-mod ops;
-mod options;
-mod parts;
-mod ple;
-mod present;
-mod projection;
+mod modality_mask;
 pub(crate) mod range;
-mod similarity;
 
 use burn::tensor::{Device, Tensor};
 
-pub use attention::ModalityAttention;
-pub use classifier::Classifier;
-pub use concat::{Concat, Feature};
-pub use dropout::{Dropout, Noise};
-pub use expert::{ExpertLinear, Experts};
-pub use fork::{Cut, backward};
-pub use gate::Gate;
+pub use baselines::{Concat, ConcatMlp, Feature, LinearConfig, LinearProbe, MlpConfig};
+pub use graph::{Cut, backward};
 pub use head::{Head, HeadOption};
-pub use init::Init;
-pub use layer_pool::LayerPool;
-pub use linear::{LinearConfig, LinearProbe};
-pub use mapping::Mapping;
-pub use mlp::{ConcatMlp, MlpConfig};
-pub use mmfnd::Mmfnd;
-pub use norm::BatchNorm;
-pub use options::{
-    Ablation, ClassifierKind, Fusion, MmfndConfig, Pooling, Routing, SimilarityKind, Sizes,
+pub use layers::{
+    BatchNorm, Classifier, Dropout, ExpertLinear, Experts, Gate, GateShares, Init, LayerPool,
+    Mapping, ModalityAttention, Noise, Ple, PleLevel, Projection, SimilarityWeight, Streams,
+    cosine,
+};
+pub use mmfnd::{
+    Ablation, ClassifierKind, Fusion, Mmfnd, MmfndConfig, Pooling, Routing, SimilarityKind, Sizes,
     Trained, Variant,
 };
-pub use ple::{GateShares, Ple, PleLevel, Streams};
-pub use present::{Has, Present};
-pub use projection::Projection;
-pub use similarity::{SimilarityWeight, cosine};
+pub use modality_mask::{Has, Present};
 
-use present::Branch;
+use modality_mask::Branch;
 
 /// A batch of features; what the head does not read is `None`. With masks B is, for each modality, the number of posts that have it.
 #[derive(Clone, Debug, Default)]

@@ -1,0 +1,114 @@
+//! The heads that there are, by name. A new one is a file in `heads/`, and a line in [`HEADS`].
+
+use serde::Serialize;
+use toml::{Table, Value};
+
+use crate::config::plainly;
+use crate::heads::{ConcatMlp, Has, Head, HeadOption, LinearProbe, Mmfnd};
+use crate::run::RunDir;
+use crate::run::{self, Job};
+use crate::scoring::{self, Forward};
+use crate::{Error, RunSummary};
+
+/// The heads; the first one is the default.
+pub const HEADS: [Kind; 3] = [
+    Kind::of::<Mmfnd>(),
+    Kind::of::<LinearProbe>(),
+    Kind::of::<ConcatMlp>(),
+];
+
+/// One head, whatever the types of its network and of its options.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// The value of `head.kind`.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    /// Its options.
+    pub options: &'static [HeadOption],
+    pub(crate) resolve: fn(&Table) -> Result<Table, String>,
+    pub(crate) encoders: fn(&Table) -> Vec<&'static str>,
+    pub(crate) can_score: fn(&Table, Has) -> bool,
+    pub(crate) needs_both: fn(&Table) -> Option<&'static str>,
+    pub(crate) to_toml: fn(&Table) -> String,
+    pub(crate) train: fn(&Job) -> Result<RunSummary, Error>,
+    pub(crate) load: fn(&RunDir, &burn::tensor::Device) -> Result<Forward, Error>,
+}
+
+impl Kind {
+    const fn of<H: Head>() -> Self {
+        Self {
+            name: H::NAME,
+            about: H::ABOUT,
+            options: H::OPTIONS,
+            resolve: resolve::<H>,
+            encoders: |options| H::encoders(&typed::<H>(options)),
+            can_score: |options, has| H::can_score(&typed::<H>(options), has),
+            needs_both: |options| H::needs_both(&typed::<H>(options)),
+            to_toml: |options| to_toml(&typed::<H>(options)),
+            train: run::run::<H>,
+            load: scoring::load::<H>,
+        }
+    }
+
+    /// The head of that name.
+    pub fn find(name: &str) -> Option<&'static Self> {
+        HEADS.iter().find(|kind| kind.name == name)
+    }
+
+    /// The values that its options have when nothing is set, in their order.
+    pub fn defaults(&self) -> Vec<(&'static HeadOption, Value)> {
+        let defaults = (self.resolve)(&Table::new()).expect("the defaults are in range");
+        let with_value = |option: &'static HeadOption| (option, defaults[option.name].clone());
+        self.options.iter().map(with_value).collect()
+    }
+}
+
+/// The options of a head as its own type; they were resolved before.
+pub(crate) fn typed<H: Head>(options: &Table) -> H::Config {
+    parse::<H>(options).expect("resolved when the configuration was read")
+}
+
+fn parse<H: Head>(options: &Table) -> Result<H::Config, toml::de::Error> {
+    Value::Table(options.clone()).try_into()
+}
+
+/// Every option set, or the one that is wrong.
+fn resolve<H: Head>(options: &Table) -> Result<Table, String> {
+    for (key, value) in options {
+        let alone = Table::from_iter([(key.clone(), value.clone())]);
+        let wrong = |error: toml::de::Error| format!("`head.{key}`: {}", plainly(&error));
+        parse::<H>(&alone).map_err(wrong)?;
+    }
+    let config = parse::<H>(options).map_err(|error| plainly(&error))?;
+    let resolved = H::resolve(&config)?;
+    Ok(Table::try_from(resolved).expect("options are plain values"))
+}
+
+fn to_toml(config: &impl Serialize) -> String {
+    toml::to_string(config).expect("options are plain values")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_option_is_described_and_every_description_is_of_an_option() {
+        for kind in HEADS {
+            let defaults = (kind.resolve)(&Table::new()).expect("defaults");
+            let mut described: Vec<_> = kind.options.iter().map(|option| option.name).collect();
+            described.sort_unstable();
+            let mut keys: Vec<_> = defaults.keys().map(String::as_str).collect();
+            keys.sort_unstable();
+            assert_eq!(keys, described, "{}", kind.name);
+        }
+    }
+
+    #[test]
+    fn names_are_distinct() {
+        for (i, kind) in HEADS.iter().enumerate() {
+            assert!(HEADS[..i].iter().all(|other| other.name != kind.name));
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! The experiment file: defaults, then the TOML file, then `--set key=value`; an unknown key or a value out of range is an error.
+
+use std::path::Path;
+
+use serde::Deserialize;
+use toml::{Table, Value};
+
+use crate::Error;
+use crate::config::keys::{full_key, with_full_keys};
+use crate::config::{HEADS, Kind, Missing, TrainConfig, typed};
+use crate::heads::{Has, Head};
+
+/// What is trained and how.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Config {
+    /// The head.
+    pub head: HeadConfig,
+    /// The training.
+    pub train: TrainConfig,
+}
+
+/// The section `[head]`: which head, and every option of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HeadConfig {
+    kind: &'static str,
+    options: Table,
+}
+
+impl Default for HeadConfig {
+    fn default() -> Self {
+        Self::resolve(Table::new()).expect("the defaults are in range")
+    }
+}
+
+impl HeadConfig {
+    /// From what was set; an option that was not is the head's default.
+    fn resolve(mut options: Table) -> Result<Self, String> {
+        let kind = match options.remove(KIND) {
+            None => &HEADS[0],
+            Some(name) => find_kind(&name)?,
+        };
+        let is_known = |key: &&String| kind.options.iter().any(|option| option.name == **key);
+        if let Some(key) = options.keys().find(|key| !is_known(key)) {
+            let kind = kind.name;
+            return Err(format!(
+                "`head.{key}` is no option of head `{kind}`; `mmfnd heads` lists them"
+            ));
+        }
+        Ok(Self {
+            kind: kind.name,
+            options: (kind.resolve)(&options)?,
+        })
+    }
+
+    /// The head.
+    pub fn kind(&self) -> &'static Kind {
+        Kind::find(self.kind).expect("one of the list")
+    }
+
+    /// The encoders whose features it reads.
+    pub fn encoders(&self) -> Vec<&'static str> {
+        (self.kind().encoders)(&self.options)
+    }
+
+    /// Whether it can score a post that has only this.
+    pub(crate) fn can_score(&self, has: Has) -> bool {
+        (self.kind().can_score)(&self.options, has)
+    }
+
+    /// Its options, of a head that is known to be `H`.
+    ///
+    /// # Panics
+    /// If it is another head.
+    pub fn options<H: Head>(&self) -> H::Config {
+        assert_eq!(self.kind, H::NAME, "the configuration of another head");
+        typed::<H>(&self.options)
+    }
+}
+
+/// Key of the head's name in the section `[head]`.
+const KIND: &str = "kind";
+
+fn find_kind(name: &Value) -> Result<&'static Kind, String> {
+    let found = name.as_str().and_then(Kind::find);
+    let names = || HEADS.map(|kind| format!("`{}`", kind.name)).join(", ");
+    found.ok_or_else(|| format!("`head.kind` is {name}; it has to be one of {}", names()))
+}
+
+impl Config {
+    /// From a file, if there is one, and `key=value` settings, the later ones winning.
+    pub fn read(file: Option<&Path>, settings: &[String]) -> Result<Self, Error> {
+        let mut table = match file {
+            Some(file) => read_table(file)?,
+            None => Table::new(),
+        };
+        // the head first: it decides which options there are
+        let is_kind = |setting: &&String| {
+            let key = setting.split('=').next().unwrap_or_default();
+            full_key(key.trim()) == "head.kind"
+        };
+        let (kinds, others): (Vec<_>, Vec<_>) = settings.iter().partition(is_kind);
+        for setting in kinds.into_iter().chain(others) {
+            set(&mut table, setting)?;
+        }
+        Self::from_table(table, "the settings")
+    }
+
+    /// From the text of an experiment file; `place` is its name in messages.
+    pub fn parse(text: &str, place: &str) -> Result<Self, Error> {
+        let table = parse_table(text, place)?;
+        Self::from_table(table, place)
+    }
+
+    /// As TOML, with every option set.
+    pub fn to_toml(&self) -> String {
+        let (kind, train) = (self.head.kind(), toml::to_string(&self.train));
+        format!(
+            "[head]\n{KIND} = \"{}\"\n{}\n[train]\n{}",
+            kind.name,
+            (kind.to_toml)(&self.head.options),
+            train.expect("plain values")
+        )
+    }
+
+    /// The first key in which two configurations differ.
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let theirs = leaves(other);
+        leaves(self).into_iter().find_map(|(key, ours)| {
+            let theirs = theirs.iter().find(|(name, _)| *name == key);
+            let theirs = theirs.map(|(_, value)| value);
+            let was = theirs.map_or("not an option".to_owned(), Value::to_string);
+            (theirs != Some(&ours)).then(|| format!("`{key}` is {ours}, was {was}"))
+        })
+    }
+
+    fn from_table(mut table: Table, place: &str) -> Result<Self, Error> {
+        let head = match table.remove("head") {
+            Some(Value::Table(options)) => options,
+            None => Table::new(),
+            Some(_) => return Err(config_error(place, "`head` has to be a section `[head]`")),
+        };
+        let problem = |problem: String| config_error(place, &problem);
+        let config = Self {
+            head: HeadConfig::resolve(head).map_err(problem)?,
+            train: train_section(&table).map_err(|error| problem(plainly(&error)))?,
+        };
+        config.train.check().map_err(problem)?;
+        let needs_both = (config.head.kind().needs_both)(&config.head.options);
+        match needs_both.filter(|_| config.train.missing == Missing::Mask) {
+            Some(why) => Err(problem(format!(
+                "`train.missing` is `mask`, but {why}; use `drop`"
+            ))),
+            None => Ok(config),
+        }
+    }
+}
+
+/// The section `[train]` alone.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TrainSection {
+    #[serde(default)]
+    train: TrainConfig,
+}
+
+fn train_section(table: &Table) -> Result<TrainConfig, toml::de::Error> {
+    let section: TrainSection = Value::Table(table.clone()).try_into()?;
+    Ok(section.train)
+}
+
+/// What is wrong with a value, without names of Rust's types.
+pub(crate) fn plainly(error: &toml::de::Error) -> String {
+    let types = [
+        ("usize", "a whole number, 0 or more"),
+        ("u64", "a whole number, 0 or more"),
+        ("f64", "a number"),
+    ];
+    let message = error.message().to_owned();
+    types.iter().fold(message, |message, (name, plain)| {
+        message.replace(&format!("expected {name}"), &format!("expected {plain}"))
+    })
+}
+
+/// The configuration's keys, such as `train.epochs`, with their values.
+pub fn leaves(config: &Config) -> Vec<(String, Value)> {
+    let train = Table::try_from(&config.train).expect("plain values");
+    let named = |section: &str, values: Table| -> Vec<(String, Value)> {
+        let name = |(key, value)| (format!("{section}.{key}"), value);
+        values.into_iter().map(name).collect()
+    };
+    let kind = (format!("head.{KIND}"), Value::from(config.head.kind));
+    let head = named("head", config.head.options.clone());
+    [vec![kind], head, named("train", train)].concat()
+}
+
+/// The keys of all heads and of the training.
+fn known_keys() -> Vec<String> {
+    let mut keys: Vec<_> = leaves(&Config::default())
+        .into_iter()
+        .map(|leaf| leaf.0)
+        .collect();
+    for option in HEADS.iter().flat_map(|kind| kind.options) {
+        let key = format!("head.{}", option.name);
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    keys
+}
+
+fn read_table(file: &Path) -> Result<Table, Error> {
+    let text = std::fs::read_to_string(file).map_err(|source| mmfnd_posts::Error::Read {
+        path: file.to_owned(),
+        source,
+    })?;
+    parse_table(&text, &format!("`{}`", file.display()))
+}
+
+/// Parses and checks names and types, so that messages show the line.
+fn parse_table(text: &str, place: &str) -> Result<Table, Error> {
+    let table: Table =
+        toml::from_str(text).map_err(|error| config_error(place, &error.to_string()))?;
+    let table = with_full_keys(table).map_err(|problem| config_error(place, &problem))?;
+    for (section, values) in &table {
+        match values {
+            Value::Table(values) => {
+                let mut keys = values.keys().map(|key| format!("{section}.{key}"));
+                keys.try_for_each(|key| check_key(&key, place))?;
+            }
+            _ => check_key(section, place)?,
+        }
+    }
+    // types of this section, with their line; those of a head are known when its kind is
+    let typed = toml::from_str::<TrainLines>(text);
+    typed.map_err(|error| config_error(place, &error.to_string()))?;
+    Ok(table)
+}
+
+/// The section `[train]` of a whole file.
+#[derive(Deserialize)]
+struct TrainLines {
+    #[serde(default, rename = "train")]
+    _train: TrainConfig,
+}
+
+/// `train.epochs=20`; what is no TOML value is a string.
+fn set(table: &mut Table, setting: &str) -> Result<(), Error> {
+    let place = format!("`--set {setting}`");
+    let Some((key, value)) = setting.split_once('=') else {
+        return Err(config_error(&place, "write it as `--set train.epochs=20`"));
+    };
+    let key = &full_key(key.trim());
+    check_key(key, &place)?;
+    let (section, name) = key.split_once('.').expect("every known key has a dot");
+    let value = parse_value(value.trim());
+    let section = table
+        .entry(section)
+        .or_insert_with(|| Value::Table(Table::new()));
+    if let Value::Table(section) = section {
+        section.insert(name.to_owned(), value);
+    }
+    // names the setting if its type is wrong
+    Config::from_table(table.clone(), &place).map(|_| ())
+}
+
+fn parse_value(text: &str) -> Value {
+    let line: Result<Table, _> = toml::from_str(&format!("value = {text}"));
+    let value = line.ok().and_then(|mut table| table.remove("value"));
+    value.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn check_key(key: &str, place: &str) -> Result<(), Error> {
+    let known = known_keys();
+    if known.iter().any(|name| name == key) {
+        return Ok(());
+    }
+    let likeness = |name: &str| likeness(name, key);
+    let nearest = (known.iter()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    let nearest = nearest.expect("there are keys");
+    let problem = format!("unknown key `{key}`; the nearest known one is `{nearest}`");
+    Err(config_error(place, &problem))
+}
+
+/// 0 to 1; 1 also for initials, such as `lr` for `learning_rate`.
+fn likeness(name: &str, key: &str) -> f64 {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let (short_name, short_key) = (last(name), last(key));
+    let initials: String = short_name
+        .split('_')
+        .filter_map(|word| word.chars().next())
+        .collect();
+    if initials.len() > 1 && initials == short_key {
+        return 1.0;
+    }
+    strsim::jaro_winkler(name, key).max(strsim::jaro_winkler(&short_name, &short_key))
+}
+
+fn config_error(place: &str, problem: &str) -> Error {
+    Error::Config {
+        place: place.to_owned(),
+        problem: problem.trim_end().to_owned(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use crate::heads::{Ablation, ConcatMlp, Mmfnd, Pooling, Variant};
+
+    fn set(settings: &[&str]) -> Result<Config, Error> {
+        let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        Config::read(None, &settings)
+    }
+
+    fn problem(settings: &[&str]) -> String {
+        set(settings).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_in_plain_words() {
+        let wrong = [
+            ("head.experts=many", "expected a whole number, 0 or more"),
+            ("train.batch_size=-1", "expected a whole number, 0 or more"),
+            ("train.learning_rate=fast", "expected a number"),
+        ];
+        for (setting, expected) in wrong {
+            let problem = problem(&[setting]);
+            assert!(problem.ends_with(expected), "{problem}");
+        }
+    }
+
+    #[test]
+    fn settings_are_typed_and_later_ones_win() {
+        let config = set(&[
+            "train.epochs=3",
+            "head.ablation=text-only",
+            "train.epochs=20",
+        ])
+        .unwrap();
+        assert_eq!(config.train.epochs, 20);
+        let head = config.head.options::<Mmfnd>();
+        assert_eq!(head.ablation, Ablation::TextOnly);
+        assert!(problem(&["train.epochs=many"]).contains("--set train.epochs=many"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_nearest_known_one() {
+        let error = problem(&["train.epoch=3"]);
+        assert!(
+            error.contains("`train.epoch`") && error.contains("`train.epochs`"),
+            "{error}"
+        );
+        assert!(problem(&["model.expert=3"]).contains("`head.experts`"));
+        let error = Config::parse("[train]\nlearn_rate = 1.0\n", "`a.toml`")
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("`a.toml`: unknown key `train.learn_rate`"),
+            "{error}"
+        );
+        assert!(error.contains("`train.learning_rate`"), "{error}");
+    }
+
+    #[test]
+    fn values_out_of_range_are_named_with_the_range() {
+        assert!(
+            problem(&["head.experts=9"]).contains("`head.experts` is 9; it has to be from 1 to 8")
+        );
+        assert!(problem(&["train.learning_rate=nan"]).contains("train.learning_rate"));
+        assert!(problem(&["train.batch_size=1"]).contains("from 2"));
+    }
+
+    #[test]
+    fn the_variant_decides_what_is_not_set() {
+        let config = set(&["head.variant=released", "head.pooling=softmax"]).unwrap();
+        assert_eq!(config.head.options::<Mmfnd>().variant, Variant::Released);
+        let text = config.to_toml();
+        assert!(
+            text.contains("pooling = \"softmax\"") && text.contains("similarity = \"learned\""),
+            "{text}"
+        );
+        let again = Config::parse(&text, "config.toml").unwrap();
+        assert_eq!(again, config);
+        let pooling = again.head.options::<Mmfnd>().pooling;
+        assert_eq!(pooling, Some(Pooling::Softmax));
+    }
+
+    #[test]
+    fn each_head_has_its_own_options_in_any_order() {
+        let config = set(&["head.hidden=32", "head.kind=mlp"]).unwrap();
+        assert_eq!(config.head.options::<ConcatMlp>().hidden, 32);
+        let again = Config::parse(&config.to_toml(), "config.toml").unwrap();
+        assert_eq!(again, config);
+        let error = problem(&["head.experts=2", "head.kind=linear"]);
+        assert!(
+            error.contains("`head.experts` is no option of head `linear`"),
+            "{error}"
+        );
+        let error = problem(&["head.kind=bert"]);
+        assert!(error.contains("one of `mmfnd`, `linear`, `mlp`"), "{error}");
+    }
+
+    #[test]
+    fn options_of_wrong_values_are_named() {
+        let error = problem(&["head.pooling=mean"]);
+        assert!(
+            error.contains("`head.pooling`") && error.contains("softmax"),
+            "{error}"
+        );
+        let error = problem(&["head.kind=linear", "head.features=[]"]);
+        assert!(error.contains("`head.features` is empty"), "{error}");
+        let error = Config::parse("head = 3\n", "`a.toml`").unwrap_err();
+        assert!(error.to_string().contains("unknown key `head`"), "{error}");
+    }
+
+    #[test]
+    fn a_difference_names_the_key_and_both_values() {
+        let (a, b) = (set(&["train.epochs=3"]).unwrap(), set(&[]).unwrap());
+        assert_eq!(a.difference(&b).unwrap(), "`train.epochs` is 3, was 100");
+        assert_eq!(a.difference(&a), None);
+        let linear = set(&["head.kind=linear"]).unwrap();
+        let difference = linear.difference(&b).unwrap();
+        assert_eq!(difference, "`head.kind` is \"linear\", was \"mmfnd\"");
+    }
+}

@@ -1,0 +1,190 @@
+//! The columns that a head reads, and what else a run takes from posts and features.
+
+use std::collections::HashMap;
+
+use mmfnd_features::{Column, EncoderSpec, Features, Key};
+use mmfnd_posts::Post;
+
+use crate::config::{Config, Missing};
+use crate::data::prefetch::Ahead;
+use crate::error::DataProblem;
+use crate::heads::{Has, Sizes};
+
+/// The encoders that heads know.
+pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
+/// What the rows of each have to be.
+const SHAPES: [(usize, &str); 4] = [
+    (2, "[layers, width]: the `[CLS]` state of each layer"),
+    (1, "[width]: one vector a text"),
+    (1, "[width]: one vector a picture"),
+    (1, "[width]: one pooled vector a picture"),
+];
+/// Classes of ResNet's layer where the store has none.
+const IMAGENET_CLASSES: usize = 1000;
+
+/// The columns that a head reads, in the order of [`ENCODERS`], and which posts have what.
+#[derive(Clone, Debug)]
+pub struct Dataset<'a> {
+    posts: &'a [Post],
+    columns: [Option<&'a Column>; 4],
+    has: Vec<Has>,
+    /// Why a post cannot be used.
+    problems: Vec<Option<&'static str>>,
+}
+
+impl<'a> Dataset<'a> {
+    /// Finds the columns that the head of a configuration reads, and checks their shapes.
+    pub fn new(
+        features: &'a Features,
+        posts: &'a [Post],
+        config: &Config,
+    ) -> Result<Self, DataProblem> {
+        let encoders = config.head.encoders();
+        let mut columns = [None; 4];
+        for (index, name) in ENCODERS.into_iter().enumerate() {
+            if encoders.contains(&name) {
+                columns[index] = Some(column(features, name, SHAPES[index])?);
+            }
+        }
+        if let [_, Some(text), Some(image), _] = columns
+            && text.shape != image.shape
+        {
+            return Err(DataProblem::Shape {
+                name: "clip_image",
+                shape: image.shape.clone(),
+                expected: "the width of `clip_text`: the two have to come from one model",
+            });
+        }
+        let has = posts.iter().zip(&features.image_key);
+        let has = has.map(|(post, key)| Has {
+            text: config.train.missing == Missing::Drop || !post.text.trim().is_empty(),
+            image: key.is_some(),
+        });
+        let has: Vec<_> = has.collect();
+        let problems = has.iter().map(|&has| problem(config, has)).collect();
+        Ok(Self {
+            posts,
+            columns,
+            has,
+            problems,
+        })
+    }
+
+    /// Sizes of the features, 0 of those that are not read, with the classes of ResNet's layer.
+    pub fn sizes(&self, resnet_classes: Option<usize>) -> Sizes {
+        let [bert, clip_text, clip_image, resnet] = self.columns;
+        let width = |column: Option<&Column>| column.map_or(0, Column::width);
+        Sizes {
+            layers: bert.map_or(0, |bert| bert.shape[0]),
+            bert: bert.map_or(0, |bert| bert.shape[1]),
+            resnet: width(resnet),
+            resnet_classes: resnet.map_or(0, |_| resnet_classes.unwrap_or(IMAGENET_CLASSES)),
+            clip: width(clip_text.or(clip_image)),
+        }
+    }
+
+    /// Why a post cannot be used, if so.
+    pub fn problem(&self, row: usize) -> Option<&'static str> {
+        self.problems[row]
+    }
+
+    /// A post's id.
+    pub(crate) fn id(&self, row: usize) -> &str {
+        &self.posts[row].id
+    }
+
+    /// What a post has.
+    pub fn has(&self, row: usize) -> Has {
+        self.has[row]
+    }
+
+    /// The columns, in the order of [`ENCODERS`]; none of those that are not read.
+    pub(crate) fn columns(&self) -> [Option<&'a Column>; 4] {
+        self.columns
+    }
+
+    /// Features of batches, in this order; what is on the disk is read ahead.
+    pub(crate) fn ahead(&self, batches: Vec<Vec<usize>>) -> Ahead<'_> {
+        Ahead::new(self, batches)
+    }
+}
+
+/// Why a post that has only this cannot be used, if so. With `drop` that does not depend on the head, so that heads are compared on the same posts.
+fn problem(config: &Config, has: Has) -> Option<&'static str> {
+    if config.train.missing == Missing::Drop {
+        return (!has.image).then_some("no usable picture");
+    }
+    match (config.head.can_score(has), has.text, has.image) {
+        (true, ..) => None,
+        (false, false, false) => Some("neither text nor usable picture"),
+        (false, false, _) => Some("no text"),
+        (false, true, _) => Some("no usable picture"),
+    }
+}
+
+/// The column of an encoder, with as many axes as it has to have.
+fn column<'a>(
+    features: &'a Features,
+    name: &'static str,
+    (rank, expected): (usize, &'static str),
+) -> Result<&'a Column, DataProblem> {
+    let column = features.column(name);
+    let column = column.ok_or(DataProblem::NoEncoder { name })?;
+    match column.shape.len() == rank {
+        true => Ok(column),
+        false => Err(DataProblem::Shape {
+            name,
+            shape: column.shape.clone(),
+            expected,
+        }),
+    }
+}
+
+/// Labels of posts that are trained on, 1 for fake.
+pub(crate) fn labels(posts: &[Post], rows: &[usize]) -> Vec<usize> {
+    let label = |&row: &usize| {
+        posts[row]
+            .label
+            .expect("only labelled posts are trained on")
+    };
+    rows.iter().map(label).map(|label| label.index()).collect()
+}
+
+/// Numbers the picture of each post, one that has none by itself; or why the post cannot be used.
+pub(crate) fn pictures(features: &Features, dataset: &Dataset) -> Vec<Result<usize, &'static str>> {
+    let (mut numbers, mut next) = (HashMap::new(), 0);
+    let mut number = || {
+        next += 1;
+        next - 1
+    };
+    let rows = features.image_key.iter().enumerate();
+    rows.map(|(row, key)| match (dataset.problem(row), key) {
+        (Some(problem), _) => Err(problem),
+        (None, None) => Ok(number()),
+        (None, Some(key)) => Ok(*numbers.entry(key).or_insert_with(&mut number)),
+    })
+    .collect()
+}
+
+/// The specs of the encoders that a head reads.
+pub(crate) fn specs(features: &Features, encoders: &[&str]) -> Vec<EncoderSpec> {
+    let is_read = |spec: &&EncoderSpec| encoders.contains(&spec.name.as_str());
+    features.specs.iter().filter(is_read).cloned().collect()
+}
+
+/// Hash over what a run takes from the posts and over which pictures they have.
+pub(crate) fn fingerprint(posts: &[Post], features: &Features) -> String {
+    let line = |(post, key): (&Post, &Option<Key>)| {
+        let Post {
+            id,
+            split,
+            label,
+            event,
+            ..
+        } = post;
+        let text = post.encoder_text();
+        format!("{id:?} {split} {label:?} {event:?} {key:?} {text:?}\n")
+    };
+    let lines: String = posts.iter().zip(&features.image_key).map(line).collect();
+    Key::of(lines.as_bytes()).to_string()
+}

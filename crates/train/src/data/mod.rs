@@ -1,0 +1,13 @@
+//! Posts and the features of a store in, batches of features out, in the order in which they are wanted; and which posts
+//! are trained on, selected on and reported.
+
+mod dataset;
+mod prefetch;
+mod resnet_layer;
+mod split;
+
+pub use dataset::{Dataset, ENCODERS};
+pub(crate) use dataset::{fingerprint, labels, pictures, specs};
+pub(crate) use resnet_layer::ResnetLayer;
+pub(crate) use split::Picture;
+pub use split::Splits;

@@ -1,0 +1,172 @@
+//! Batches of features in the order in which they are wanted. What lies on the disk is read by a thread of its own while the steps before it are computed, so that training
+//! on a store that does not fit into memory takes the same batches, in the same order, and about the same time.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use mmfnd_features::{Column, Error};
+use rayon::prelude::*;
+
+use crate::data::Dataset;
+use crate::heads::{Has, Inputs, Present};
+
+/// Batches that may wait for their step: enough to bridge a slow read, little memory.
+const WAITING: usize = 8;
+
+/// Values of some posts, `[B, width]`, of each encoder that is read; none where no post has any.
+type Gathered = [Option<Vec<f32>>; 4];
+
+/// Why a row cannot be read, and which post it is of.
+type Unread = (usize, Error);
+
+/// The posts of a batch.
+#[derive(Clone, Debug)]
+struct Wanted {
+    has: Vec<Has>,
+    /// Rows of those that have a text, and of those that have a picture.
+    rows: [Vec<usize>; 2],
+}
+
+impl Wanted {
+    fn new(dataset: &Dataset, batch: &[usize]) -> Self {
+        let has: Vec<_> = batch.iter().map(|&row| dataset.has(row)).collect();
+        let rows = |has_it: fn(&Has) -> bool| -> Vec<usize> {
+            let there = batch.iter().zip(&has).filter(|(_, has)| has_it(has));
+            there.map(|(row, _)| *row).collect()
+        };
+        let rows = [rows(|has| has.text), rows(|has| has.image)];
+        Self { has, rows }
+    }
+
+    /// Of the encoder with this index: the first two read texts.
+    fn rows(&self, encoder: usize) -> &[usize] {
+        &self.rows[encoder / 2]
+    }
+}
+
+/// The batches to come.
+pub(crate) struct Ahead<'a> {
+    dataset: &'a Dataset<'a>,
+    batches: std::vec::IntoIter<Wanted>,
+    /// What was read from the disk; none when all features are in memory.
+    read: Option<Receiver<Result<Gathered, Unread>>>,
+}
+
+impl<'a> Ahead<'a> {
+    /// `batches` are rows of posts that the head can score.
+    pub(crate) fn new(dataset: &'a Dataset<'a>, batches: Vec<Vec<usize>>) -> Self {
+        let wanted = batches.iter().map(|batch| Wanted::new(dataset, batch));
+        let batches: Vec<_> = wanted.collect();
+        let columns = dataset.columns();
+        let on_disk = columns.map(|column| column.filter(|column| column.is_on_disk()));
+        let read = on_disk.iter().any(Option::is_some).then(|| {
+            let (sender, receiver) = sync_channel(WAITING);
+            // Cheap clones: their values stay where they are.
+            let (columns, batches) = (on_disk.map(Option::<&Column>::cloned), batches.clone());
+            std::thread::spawn(move || read_all(&columns, &batches, &sender));
+            receiver
+        });
+        Self {
+            dataset,
+            batches: batches.into_iter(),
+            read,
+        }
+    }
+
+    /// Features of the next batch.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub(crate) fn next(&mut self, device: &Device) -> Result<Inputs, Error> {
+        let wanted = self
+            .batches
+            .next()
+            .expect("no more batches are taken than were asked for");
+        let mut values = match &self.read {
+            Some(read) => {
+                let read = read.recv().expect("the thread reads every batch");
+                read.map_err(|(row, error)| error.of_post(row, self.dataset.id(row)))?
+            }
+            None => Gathered::default(),
+        };
+        for (index, column) in self.dataset.columns().into_iter().enumerate() {
+            let rows = wanted.rows(index);
+            if let (None, Some(column), false) = (&values[index], column, rows.is_empty()) {
+                values[index] = Some(gather(column, rows));
+            }
+        }
+        Ok(self.inputs(values, &wanted.has, device))
+    }
+
+    fn inputs(&self, values: Gathered, has: &[Has], device: &Device) -> Inputs {
+        let [bert, clip_text, clip_image, resnet] = values;
+        let columns = self.dataset.columns();
+        let matrix = |index: usize, values: Option<Vec<f32>>| {
+            let (width, values) = (columns[index]?.width(), values?);
+            let shape = [values.len() / width, width];
+            Some(Tensor::from_data(TensorData::new(values, shape), device))
+        };
+        let stack = |values: Vec<f32>, column: &Column| {
+            let shape = [
+                values.len() / column.width(),
+                column.shape[0],
+                column.shape[1],
+            ];
+            Tensor::from_data(TensorData::new(values, shape), device)
+        };
+        Inputs {
+            bert: bert
+                .zip(columns[0])
+                .map(|(values, column)| stack(values, column)),
+            resnet: matrix(3, resnet),
+            clip_text: matrix(1, clip_text),
+            clip_image: matrix(2, clip_image),
+            present: Present::new(has, device),
+        }
+    }
+}
+
+/// Reads batch after batch; stops after an error, and when nobody waits any more.
+fn read_all(
+    columns: &[Option<Column>; 4],
+    batches: &[Wanted],
+    sender: &SyncSender<Result<Gathered, Unread>>,
+) {
+    for wanted in batches {
+        let read = read(columns, wanted);
+        let is_over = read.is_err();
+        if sender.send(read).is_err() || is_over {
+            return;
+        }
+    }
+}
+
+/// One after the other: all other threads are busy with the step.
+fn read(columns: &[Option<Column>; 4], wanted: &Wanted) -> Result<Gathered, Unread> {
+    let mut values = Gathered::default();
+    for (index, (values, column)) in values.iter_mut().zip(columns).enumerate() {
+        let rows = wanted.rows(index);
+        let Some(column) = column.as_ref().filter(|_| !rows.is_empty()) else {
+            continue;
+        };
+        let width = column.width();
+        let values = values.insert(vec![0.0; rows.len() * width]);
+        for (target, &row) in values.chunks_exact_mut(width).zip(rows) {
+            let read = column.read_row(row, target);
+            read.map_err(|error| (row, error))?;
+        }
+    }
+    Ok(values)
+}
+
+/// Copies values that are in memory.
+fn gather(column: &Column, rows: &[usize]) -> Vec<f32> {
+    let width = column.width();
+    let mut values = vec![0.0; rows.len() * width];
+    let targets = values.par_chunks_exact_mut(width).zip(rows);
+    targets.for_each(|(target, &row)| {
+        let there = column.copy_row(row, target);
+        debug_assert!(there, "row {row} has no features");
+    });
+    values
+}

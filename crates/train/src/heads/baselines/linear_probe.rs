@@ -1,0 +1,70 @@
+//! A linear probe: how much of the answer lies in the features as they are.
+
+use burn::module::Module;
+use burn::nn::Linear;
+use serde::{Deserialize, Serialize};
+
+use super::concat;
+use crate::heads::{
+    Concat, Feature, Has, Head, HeadOption, Init, Inputs, Noise, Output, Pooling, Sizes,
+};
+
+/// Configuration of [`LinearProbe`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LinearConfig {
+    /// What it reads.
+    pub features: Vec<Feature>,
+    /// What becomes of BERT's layers.
+    pub pooling: Pooling,
+}
+
+impl Default for LinearConfig {
+    fn default() -> Self {
+        Self {
+            features: Feature::ALL.to_vec(),
+            pooling: Pooling::Last,
+        }
+    }
+}
+
+/// One affine map of the standardised features.
+#[derive(Module, Debug)]
+pub struct LinearProbe {
+    features: Concat,
+    linear: Linear,
+}
+
+impl Head for LinearProbe {
+    type Config = LinearConfig;
+
+    const NAME: &'static str = "linear";
+    const ABOUT: &'static str = "baseline: a linear probe of the standardised features";
+    const OPTIONS: &'static [HeadOption] = &[concat::FEATURES, concat::POOLING];
+
+    fn resolve(config: &LinearConfig) -> Result<LinearConfig, String> {
+        concat::check(&config.features, config.pooling)?;
+        Ok(config.clone())
+    }
+
+    fn encoders(config: &LinearConfig) -> Vec<&'static str> {
+        Feature::encoders(&config.features)
+    }
+
+    fn can_score(config: &Self::Config, has: Has) -> bool {
+        Feature::any(&config.features, has)
+    }
+
+    fn new(config: &LinearConfig, sizes: &Sizes, init: &mut Init) -> Self {
+        let (features, width) = Concat::new(&config.features, config.pooling, sizes, init);
+        Self {
+            features,
+            linear: init.linear(width, 2),
+        }
+    }
+
+    fn forward(&self, inputs: Inputs, _noise: Option<Noise>) -> Output {
+        let features = self.features.forward(&inputs);
+        Output::of(self.linear.forward(features.clone()), features, &inputs)
+    }
+}

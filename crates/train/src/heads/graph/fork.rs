@@ -1,0 +1,70 @@
+//! Branches of a head that need nothing of each other run side by side, forward and backward.
+//!
+//! Burn walks back through a graph on one thread. So the graph is cut where the branches meet: what lies behind the cut is differentiated first, then each
+//! branch from the gradients that came out at its end. The sums are those of the uncut graph, in the same order.
+
+use burn::tensor::{Device, Gradients, Tensor};
+use rayon::prelude::*;
+
+use super::is_flex;
+
+/// Where a graph is cut: the end of one branch, and the tensors that go on in its place.
+#[derive(Clone, Debug)]
+pub struct Cut {
+    ends: Vec<Tensor<2>>,
+    leaves: Vec<Tensor<2>>,
+}
+
+/// Runs two branches side by side and cuts their ends off the graph, if there is one. A graphics card has but one queue: there they run one after the other, uncut.
+pub(crate) fn fork<const N: usize, const M: usize>(
+    device: &Device,
+    a: impl FnOnce() -> [Option<Tensor<2>>; N] + Send,
+    b: impl FnOnce() -> [Option<Tensor<2>>; M] + Send,
+) -> ([Option<Tensor<2>>; N], [Option<Tensor<2>>; M], Vec<Cut>) {
+    if !is_flex(device) {
+        return (a(), b(), Vec::new());
+    }
+    let (mut a, mut b) = rayon::join(a, b);
+    let cuts = [cut(&mut a), cut(&mut b)];
+    (a, b, cuts.into_iter().flatten().collect())
+}
+
+/// Puts leaves in the place of a branch's ends.
+fn cut(ends: &mut [Option<Tensor<2>>]) -> Option<Cut> {
+    let mut cut = Cut {
+        ends: Vec::new(),
+        leaves: Vec::new(),
+    };
+    for end in ends.iter_mut().filter_map(Option::as_mut) {
+        if end.is_autodiff() && end.is_tracked() {
+            let leaf = end.clone().detach().require_grad();
+            cut.leaves.push(leaf.clone());
+            cut.ends.push(std::mem::replace(end, leaf));
+        }
+    }
+    (!cut.ends.is_empty()).then_some(cut)
+}
+
+/// Gradients of a loss, of what lies behind the cuts and of each branch.
+pub fn backward(loss: &Tensor<1>, cuts: Vec<Cut>) -> Vec<Gradients> {
+    let mut last = loss.backward();
+    let roots: Vec<_> = cuts
+        .into_iter()
+        .filter_map(|cut| cut.root(&mut last))
+        .collect();
+    let mut all: Vec<_> = roots.into_par_iter().map(|root| root.backward()).collect();
+    all.push(last);
+    all
+}
+
+impl Cut {
+    /// Σ end · gradient: its gradients are those of the loss. `None` where the loss does not depend on the branch.
+    fn root(self, gradients: &mut Gradients) -> Option<Tensor<1>> {
+        let pairs = self.ends.into_iter().zip(self.leaves);
+        let products = pairs.filter_map(|(end, leaf)| {
+            let gradient = leaf.grad_remove(gradients)?;
+            Some((end * Tensor::from_inner(gradient)).sum())
+        });
+        products.reduce(|a, b| a + b)
+    }
+}

@@ -1,0 +1,127 @@
+//! What each ablation of Table 2 leaves of the head, as data.
+
+use crate::heads::{Ablation, Has};
+
+/// Which parts there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Parts {
+    /// The text's projection and experts.
+    pub text: bool,
+    /// The picture's projection and experts.
+    pub image: bool,
+    /// f^t and f^v, of the modalities that there are.
+    pub unimodal: bool,
+    /// f^m.
+    pub fusion: bool,
+    /// Experts; without them the fusion reads CLIP.
+    pub ple: bool,
+    /// CLIP in Eq. 1.
+    pub clip: bool,
+    /// The weight of Eqs. 4 to 6.
+    pub similarity: bool,
+    /// The attention of Eq. 7; without it the classifier reads the branches side by side.
+    pub attention: bool,
+}
+
+impl Parts {
+    const ALL: Self = Self {
+        text: true,
+        image: true,
+        unimodal: true,
+        fusion: true,
+        ple: true,
+        clip: true,
+        similarity: true,
+        attention: true,
+    };
+
+    /// Everything before the three branches.
+    const TRUNK: Self = Self {
+        unimodal: false,
+        fusion: false,
+        similarity: false,
+        attention: false,
+        ..Self::ALL
+    };
+
+    /// The parts that an ablation keeps.
+    #[rustfmt::skip] // a table
+    pub fn of(ablation: Ablation) -> Self {
+        let (all, trunk) = (Self::ALL, Self::TRUNK);
+        match ablation {
+            Ablation::None           => all,
+            Ablation::MultimodalOnly => Self { fusion: true, ..trunk },
+            Ablation::TextOnly       => Self { unimodal: true, image: false, ..trunk },
+            Ablation::ImageOnly      => Self { unimodal: true, text: false, ..trunk },
+            Ablation::WithoutA       => Self { similarity: false, attention: false, ..all },
+            Ablation::WithoutF       => Self { fusion: false, similarity: false, ..all },
+            Ablation::WithoutC       => Self { clip: false, similarity: false, ..all },
+            Ablation::WithoutS       => Self { similarity: false, ..all },
+            Ablation::WithoutP       => Self { ple: false, ..all },
+        }
+    }
+
+    /// The encoders that these parts read.
+    pub fn encoders(self) -> Vec<&'static str> {
+        let reads_clip = self.clip || self.similarity || (self.fusion && !self.ple);
+        let encoders = [
+            ("bert", self.text),
+            ("clip_text", reads_clip),
+            ("clip_image", reads_clip),
+            ("resnet", self.image),
+        ];
+        let read = encoders.into_iter().filter(|(_, is_read)| *is_read);
+        read.map(|(name, _)| name).collect()
+    }
+
+    /// Whether one of the branches can run over a post that has only this.
+    pub fn can_score(self, has: Has) -> bool {
+        let unimodal = (self.text && has.text) || (self.image && has.image);
+        (self.unimodal && unimodal) || (self.fusion && has == Has::ALL)
+    }
+
+    /// f^t, f^v, f^m: how many of them there are.
+    pub fn branches(self) -> usize {
+        let unimodal = usize::from(self.text) + usize::from(self.image);
+        usize::from(self.unimodal) * unimodal + usize::from(self.fusion)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_part_does_not_read_is_not_asked_for() {
+        let encoders = |ablation| Parts::of(ablation).encoders();
+        let all = ["bert", "clip_text", "clip_image", "resnet"];
+        assert_eq!(encoders(Ablation::None), all);
+        assert_eq!(encoders(Ablation::TextOnly), all[..3]);
+        assert_eq!(encoders(Ablation::ImageOnly), all[1..]);
+        assert_eq!(encoders(Ablation::WithoutC), ["bert", "resnet"]);
+        assert_eq!(encoders(Ablation::WithoutP), all);
+    }
+
+    #[test]
+    fn a_post_is_scored_where_one_branch_is_there() {
+        let (text, image) = (true, false);
+        let text_only = Has { text, image };
+        let can = |ablation| Parts::of(ablation).can_score(text_only);
+        assert!(can(Ablation::None) && can(Ablation::TextOnly) && can(Ablation::WithoutP));
+        assert!(!can(Ablation::ImageOnly) && !can(Ablation::MultimodalOnly));
+    }
+
+    #[test]
+    fn branches_are_those_of_the_table() {
+        let branches = |ablation| Parts::of(ablation).branches();
+        assert_eq!(branches(Ablation::None), 3);
+        assert_eq!(branches(Ablation::WithoutF), 2);
+        for single in [
+            Ablation::MultimodalOnly,
+            Ablation::TextOnly,
+            Ablation::ImageOnly,
+        ] {
+            assert_eq!(branches(single), 1);
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! Gradients and a learning rate in, other weights out: the loss, clipping, the schedule and AdamW.
+
+mod adamw;
+mod clip;
+mod loss;
+mod schedule;
+
+pub use adamw::AdamW;
+pub(crate) use adamw::SavedMoments;
+pub use clip::clip;
+pub use loss::{Loss, cross_entropy};
+pub use schedule::Rates;

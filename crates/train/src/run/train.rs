@@ -1,0 +1,343 @@
+//! A run from features to predictions.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use burn::tensor::{Tensor, TensorData};
+use mmfnd_features::Features;
+use mmfnd_posts::{Post, Split, TableColumn, write_table};
+
+use crate::config::{Config, Select, TrainConfig};
+use crate::data::ResnetLayer;
+use crate::data::Splits;
+use crate::data::{Dataset, fingerprint, labels, pictures, specs};
+use crate::fitting::checkpoint;
+use crate::fitting::{State, Trainer};
+use crate::heads::{Head, Init, Sizes};
+use crate::optim::AdamW;
+use crate::optim::Loss;
+use crate::optim::Rates;
+use crate::run::{BestTest, Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
+use crate::scoring::metrics::Metrics;
+use crate::scoring::{Prediction, Scorer, write_run};
+use crate::weights::{self, file as weights_file};
+use crate::{Device, Error};
+
+/// Where a run goes and what it runs on.
+#[derive(Clone, Debug, Default)]
+pub struct RunOptions {
+    /// The run directory.
+    pub out: PathBuf,
+    /// Where it is computed.
+    pub device: Device,
+    /// Continue what stands in the directory.
+    pub resume: bool,
+    /// Replace what stands in the directory.
+    pub overwrite: bool,
+    /// Fingerprint of the store that the features come from.
+    pub store: String,
+    /// The git commit of the program, where it is known.
+    pub commit: Option<String>,
+    /// Look at the test posts after each epoch, for [`RunMetrics::best_test`]; the epoch is not chosen by that.
+    pub test_each_epoch: bool,
+    /// Least time from one checkpoint to the next, whatever `train.checkpoint_every` says.
+    pub checkpoint_interval: Duration,
+}
+
+/// A finished run.
+#[derive(Clone, Debug)]
+pub struct RunSummary {
+    /// What `run.json` says.
+    pub info: RunInfo,
+    /// What `metrics.json` says.
+    pub metrics: RunMetrics,
+    /// Rows of the posts that have predictions, in the order of `predictions.parquet`.
+    pub rows: Vec<usize>,
+    /// Predictions of those rows.
+    pub predictions: Vec<Prediction>,
+}
+
+const NO_LAYER: &str =
+    "the features of `resnet` come without a classification layer: it starts from random weights";
+
+/// What [`train`] is asked for.
+pub(crate) struct Job<'a> {
+    features: &'a Features,
+    posts: &'a [Post],
+    config: &'a Config,
+    options: &'a RunOptions,
+    on_epoch: &'a dyn Fn(&EpochReport),
+}
+
+/// Trains a head over features and writes the run directory.
+pub fn train(
+    features: &Features,
+    posts: &[Post],
+    config: &Config,
+    options: &RunOptions,
+    on_epoch: &dyn Fn(&EpochReport),
+) -> Result<RunSummary, Error> {
+    let train = config.head.kind().train;
+    train(&Job {
+        features,
+        posts,
+        config,
+        options,
+        on_epoch,
+    })
+}
+
+/// [`train`], for the head that the configuration names.
+pub(crate) fn run<H: Head>(job: &Job) -> Result<RunSummary, Error> {
+    let (features, posts, config) = (job.features, job.posts, job.config);
+    let options = job.options;
+    let device = options.device.open()?.autodiff();
+    let dataset = Dataset::new(features, posts, config)?;
+    let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
+    let layer = resnet_layer::<H>(job)?;
+    let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
+    let run = RunDir::create(&options.out, options.resume, options.overwrite)?;
+    let info = info(
+        job,
+        &splits,
+        sizes,
+        notes::<H>(config, &splits, layer.is_some()),
+    );
+    start(&run, config, &info)?;
+    write_rejects(&run, posts, &splits)?;
+    let trainer = Trainer {
+        dataset: &dataset,
+        posts,
+        splits: &splits,
+        config: &config.train,
+        loss: Loss::of(&config.train, labels(posts, &splits.train).into_iter()),
+        rates: Rates::new(&config.train, steps(splits.train.len(), &config.train)),
+        device: &device,
+        test_each_epoch: options.test_each_epoch,
+    };
+    let state = fresh::<H>(config, &sizes, layer, &device, options.device);
+    let (head, selection) = match run.is_finished() {
+        true => finished(&run, state.head.valid())?,
+        false => {
+            let interval = options.checkpoint_interval;
+            fit(&trainer, &run, state, (interval, job.on_epoch))?
+        }
+    };
+    finish(&trainer, &run, &head, selection, info)
+}
+
+/// ResNet's own layer, for a head that starts from it.
+fn resnet_layer<H: Head>(job: &Job) -> Result<Option<ResnetLayer>, Error> {
+    match reads_resnet::<H>(job.config) {
+        true => ResnetLayer::of(job.features),
+        false => Ok(None),
+    }
+}
+
+fn reads_resnet<H: Head>(config: &Config) -> bool {
+    H::HAS_RESNET_LAYER && config.head.encoders().contains(&"resnet")
+}
+
+/// What was decided for the user.
+fn notes<H: Head>(config: &Config, splits: &Splits, has_layer: bool) -> Vec<String> {
+    let mut notes = splits.notes.clone();
+    notes.extend(H::notes(&config.head.options::<H>()));
+    if config.train.select == Select::Test {
+        notes.push("the epoch is chosen by the test split: the test figures are optimistic".into());
+    }
+    if reads_resnet::<H>(config) && !has_layer {
+        notes.push(NO_LAYER.to_owned());
+    }
+    notes
+}
+
+/// What `run.json` says.
+fn info(job: &Job, splits: &Splits, sizes: Sizes, notes: Vec<String>) -> RunInfo {
+    let Job {
+        config, options, ..
+    } = job;
+    RunInfo {
+        format: 1,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        commit: options.commit.clone(),
+        seed: config.train.seed,
+        device: options.device,
+        store: options.store.clone(),
+        posts: fingerprint(job.posts, job.features),
+        encoders: specs(job.features, &config.head.encoders()),
+        sizes,
+        with_ocr: job
+            .features
+            .with_ocr
+            .filter(|_| config.head.encoders().contains(&"bert")),
+        counts: Counts {
+            train: splits.train.len(),
+            validation: splits.validation.len(),
+            test: splits.test.len(),
+            left_out: splits.left_out.len(),
+        },
+        notes,
+    }
+}
+
+/// Writes what is known before the first step, or checks that a resumed run is the same one.
+fn start(run: &RunDir, config: &Config, info: &RunInfo) -> Result<(), Error> {
+    if !run.has_info() {
+        run.write_config(config)?;
+        return run.write_info(info);
+    }
+    if let Some(difference) = config.difference(&run.config()?) {
+        return Err(run.problem(&format!(
+            "cannot be resumed with another configuration: {difference}; leave out what differs, or use another `--out`"
+        )));
+    }
+    let before = run.info()?;
+    let changed = [
+        ("the device", before.device != info.device),
+        (
+            "the encoders of the store",
+            before.encoders != info.encoders,
+        ),
+        ("the posts", before.posts != info.posts),
+    ];
+    match changed.iter().find(|(_, changed)| *changed) {
+        Some((what, _)) => Err(run.problem(&format!(
+            "cannot be resumed: {what} changed; train anew with `--overwrite`"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// A head with first values, and no step done.
+fn fresh<H: Head>(
+    config: &Config,
+    sizes: &Sizes,
+    layer: Option<ResnetLayer>,
+    device: &burn::tensor::Device,
+    kind: Device,
+) -> State<H> {
+    let train = &config.train;
+    let options = config.head.options::<H>();
+    let mut head = H::new(&options, sizes, &mut Init::new(train.seed, device));
+    if let Some(layer) = layer {
+        let weight = TensorData::new(layer.weight, [sizes.resnet, layer.classes]);
+        let bias = TensorData::new(layer.bias, [layer.classes]);
+        let (weight, bias) = (
+            Tensor::from_data(weight, device),
+            Tensor::from_data(bias, device),
+        );
+        head = head.with_resnet_layer(weight, bias);
+    }
+    State {
+        head,
+        optimizer: AdamW::new(train.learning_rate, train.weight_decay, kind.is_host()),
+        epoch: 0,
+        step: 0,
+        best: None,
+    }
+}
+
+/// Steps of an epoch; a last batch of one post is none.
+fn steps(posts: usize, config: &TrainConfig) -> usize {
+    posts / config.batch_size + usize::from(posts % config.batch_size > 1)
+}
+
+/// All epochs that are still to be done; the weights of the best one.
+fn fit<H: Head>(
+    trainer: &Trainer,
+    run: &RunDir,
+    state: State<H>,
+    (interval, on_epoch): (Duration, &dyn Fn(&EpochReport)),
+) -> Result<(H, Selection), Error> {
+    let folder = run.checkpoint();
+    let mut state = checkpoint::load(&folder, state, trainer.device)?;
+    let mut reports = run.epochs()?;
+    reports.truncate(state.epoch);
+    let mut saved = Instant::now();
+    while !trainer.is_done(&state) {
+        let report;
+        (state, report) = trainer.epoch(state)?;
+        on_epoch(&report);
+        reports.push(report);
+        run.write_epochs(&reports)?;
+        let is_due = state.epoch % trainer.config.checkpoint_every == 0;
+        if is_due && saved.elapsed() >= interval {
+            checkpoint::save(&folder, &state)?;
+            saved = Instant::now();
+        }
+    }
+    let by = trainer.config.select;
+    let best = state.best;
+    let best = best.expect("there is at least one epoch, and the first is the best so far");
+    let selection = Selection {
+        epoch: best.epoch,
+        epochs: state.epoch,
+        by,
+        optimistic: by == Select::Test,
+    };
+    Ok((best.head, selection))
+}
+
+/// The weights of a run that is finished already.
+fn finished<H: Head>(run: &RunDir, head: H) -> Result<(H, Selection), Error> {
+    let (weights, _) = weights_file::read(&run.weights())?;
+    let head = weights::load(head, &weights);
+    let head = head.map_err(|problem| weights_file::problem(&run.weights(), problem))?;
+    Ok((head, run.metrics()?.selection))
+}
+
+/// Predicts all posts and writes what stands at the end of a run, the metrics last.
+fn finish(
+    trainer: &Trainer,
+    run: &RunDir,
+    head: &impl Head,
+    selection: Selection,
+    info: RunInfo,
+) -> Result<RunSummary, Error> {
+    let splits = [Split::Train, Split::Validation, Split::Test];
+    let rows = splits.map(|split| trainer.splits.rows(split));
+    let device = trainer.device.clone().without_autodiff();
+    let forward = |inputs| head.forward(inputs, None);
+    let scorer = Scorer {
+        forward: &forward,
+        dataset: trainer.dataset,
+        device: &device,
+    };
+    let predict = |rows: &[usize]| scorer.predict(rows);
+    let predictions = [predict(rows[0])?, predict(rows[1])?, predict(rows[2])?];
+    let of =
+        |index: usize| -> Option<Metrics> { trainer.metrics(rows[index], &predictions[index]) };
+    let metrics = RunMetrics {
+        selection,
+        train: of(0),
+        validation: of(1),
+        test: of(2),
+        best_test: BestTest::of(&run.epochs()?),
+    };
+    let names = [0, 1, 2].map(|index| vec![splits[index]; rows[index].len()]);
+    let (rows, predictions) = (rows.concat(), predictions.concat());
+    let scored: Vec<_> = rows.iter().map(|&row| &trainer.posts[row]).collect();
+    weights_file::write(&run.weights(), &weights::named(head), None)?;
+    write_run(&run.predictions(), &scored, &names.concat(), &predictions)?;
+    run.write_metrics(&metrics)?;
+    run.remove_checkpoint()?;
+    Ok(RunSummary {
+        info,
+        metrics,
+        rows,
+        predictions,
+    })
+}
+
+/// Posts that were left out, and why.
+fn write_rejects(run: &RunDir, posts: &[Post], splits: &Splits) -> Result<(), Error> {
+    let text = |value: &dyn Fn(&(usize, &'static str)) -> String| {
+        TableColumn::Text(splits.left_out.iter().map(|row| Some(value(row))).collect())
+    };
+    let columns = [
+        ("post_id", text(&|(row, _)| posts[*row].id.clone())),
+        ("split", text(&|(row, _)| posts[*row].split.to_string())),
+        ("reason", text(&|(_, reason)| (*reason).to_owned())),
+    ];
+    Ok(write_table(&run.rejects(), &columns)?)
+}

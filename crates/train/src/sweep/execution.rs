@@ -1,0 +1,322 @@
+//! A sweep: every point of a grid with every seed, one thread a run and several runs side by side, over one copy of the features.
+//!
+//! A run that ended is a line of `runs.jsonl`. Started again, a sweep leaves out what is finished, goes on with interrupted runs where their checkpoint left them
+//! and tries failed ones again.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use mmfnd_features::Features;
+use mmfnd_posts::Post;
+
+use crate::config::{Config, Missing, TrainConfig};
+use crate::data::{Dataset, pictures};
+use crate::data::{Picture, Splits};
+use crate::error::DataProblem;
+use crate::run::{EpochReport, RunDir};
+use crate::run::{RunOptions, RunSummary, train};
+use crate::sweep::grid::{Grid, Point};
+use crate::sweep::record::{Ledger, RunRecord, Status};
+use crate::sweep::sweep_file::SweepInfo;
+use crate::{Device, Error};
+
+/// Time from one checkpoint of a run to the next: what an interruption can cost, beside an epoch.
+const CHECKPOINT: Duration = Duration::from_secs(30);
+const LEDGER: &str = "runs.jsonl";
+const RUNS: &str = "runs";
+
+/// Where a sweep goes and what it runs on.
+#[derive(Clone, Debug, Default)]
+pub struct SweepOptions {
+    /// The sweep's folder.
+    pub out: PathBuf,
+    /// Where it is computed.
+    pub device: Device,
+    /// Runs side by side.
+    pub jobs: usize,
+    /// Seeds of each point: `train.seed` of the configuration and those after it.
+    pub seeds: usize,
+    /// Whether the test posts are looked at after each epoch, for the best-test column.
+    pub best_test: bool,
+    /// Fingerprint of the store that the features come from.
+    pub store: String,
+    /// The git commit of the program, where it is known.
+    pub commit: Option<String>,
+}
+
+/// A grid, what it is trained on, and where it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct Sweep<'a> {
+    /// Of the posts, from all encoders that a point of the grid reads.
+    pub features: &'a Features,
+    /// What is trained on and tested.
+    pub posts: &'a [Post],
+    /// What is trained.
+    pub grid: &'a Grid,
+    /// Where it goes.
+    pub options: &'a SweepOptions,
+}
+
+/// What happens during a sweep.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// What is to be done.
+    Start {
+        /// Runs of the grid with all seeds.
+        runs: usize,
+        /// Finished by an earlier start.
+        finished: usize,
+    },
+    /// An epoch of a run.
+    Epoch {
+        /// The run.
+        run: &'a str,
+        /// How it went.
+        report: &'a EpochReport,
+    },
+    /// A run ended.
+    Ended(&'a RunRecord),
+}
+
+/// Who is told.
+pub type OnEvent<'a> = &'a (dyn Fn(&Event) + Sync);
+
+/// A run that belongs to a sweep.
+#[derive(Clone, Debug)]
+struct Planned<'a> {
+    name: String,
+    point: &'a Point,
+    seed: u64,
+}
+
+impl Sweep<'_> {
+    /// Runs what is not finished; the records of all runs, seed by seed.
+    pub fn run(&self, on_event: OnEvent) -> Result<Vec<RunRecord>, Error> {
+        self.options.device.open()?;
+        self.check()?;
+        let runs = self.options.out.join(RUNS);
+        fs::create_dir_all(&runs)
+            .map_err(|source| mmfnd_posts::Error::Write { path: runs, source })?;
+        let mut ledger = Ledger::open(&self.options.out.join(LEDGER))?;
+        let records = ledger.records()?;
+        SweepInfo::of(self).write_or_check(&self.options.out)?;
+        let planned = self.planned();
+        let is_pending = |run: &&Planned| !self.is_finished(run, &records);
+        let pending: Vec<_> = planned.iter().filter(is_pending).collect();
+        on_event(&Event::Start {
+            runs: planned.len(),
+            finished: planned.len() - pending.len(),
+        });
+        // what stands in the file, so that a sweep that is started again says the same
+        let mut records = self.work(&pending, ledger, on_event)?.records()?;
+        let record = |run: &Planned| records.remove(&run.name);
+        Ok(planned.iter().filter_map(record).collect())
+    }
+
+    /// What every run of a point would fail with is an error before the first one: features that are not there, a split without posts or with one class only.
+    fn check(&self) -> Result<(), Error> {
+        let mut checked: Vec<&Config> = Vec::new();
+        for config in self.grid.points.iter().map(|point| &point.config) {
+            if checked.iter().any(|other| use_the_same(other, config)) {
+                continue;
+            }
+            let dataset = Dataset::new(self.features, self.posts, config)?;
+            self.check_splits(&pictures(self.features, &dataset), &config.train)?;
+            checked.push(config);
+        }
+        Ok(())
+    }
+
+    /// Where one seed finds no validation split, another may.
+    fn check_splits(&self, pictures: &[Picture], train: &TrainConfig) -> Result<(), Error> {
+        let mut problem = None;
+        for seed in self.seeds() {
+            let train = TrainConfig {
+                seed,
+                ..train.clone()
+            };
+            match Splits::of(self.posts, pictures, &train) {
+                Ok(_) => return Ok(()),
+                Err(none @ DataProblem::NoValidation { .. }) => problem = Some(none),
+                Err(other) => return Err(other.into()),
+            }
+        }
+        problem.map_or(Ok(()), |problem| Err(problem.into()))
+    }
+
+    /// Seed by seed, so that a sweep that is cut short has whole grids.
+    fn planned(&self) -> Vec<Planned<'_>> {
+        let mut planned = Vec::new();
+        for seed in self.seeds() {
+            planned.extend(self.grid.points.iter().map(|point| Planned {
+                name: run_name(&point.name, seed),
+                point,
+                seed,
+            }));
+        }
+        planned
+    }
+
+    /// The seeds.
+    pub fn seeds(&self) -> Vec<u64> {
+        let first = self.grid.base.train.seed;
+        (0..self.options.seeds as u64)
+            .map(|next| first.wrapping_add(next))
+            .collect()
+    }
+
+    fn is_finished(&self, run: &Planned, records: &BTreeMap<String, RunRecord>) -> bool {
+        let record = records.get(&run.name);
+        record.is_some_and(RunRecord::is_finished)
+            && folder(&self.options.out, &run.name)
+                .join("metrics.json")
+                .is_file()
+    }
+
+    /// All runs, `jobs` of them side by side.
+    fn work(
+        &self,
+        pending: &[&Planned],
+        ledger: Ledger,
+        on_event: OnEvent,
+    ) -> Result<Ledger, Error> {
+        let next = AtomicUsize::new(0);
+        let ledger = Mutex::new(ledger);
+        let worker = || -> Result<(), Error> {
+            let pool = self.pool()?;
+            while let Some(run) = pending.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let record = pool.install(|| self.one(run, on_event));
+                let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+                ledger.append(&record)?;
+                on_event(&Event::Ended(&record));
+            }
+            Ok(())
+        };
+        let jobs = self.options.jobs.clamp(1, pending.len().max(1));
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..jobs)
+                .map(|_| {
+                    scope.spawn(|| {
+                        // a record that cannot be written ends the sweep, not only this worker
+                        worker().inspect_err(|_| next.store(pending.len(), Ordering::Relaxed))
+                    })
+                })
+                .collect();
+            let results = workers
+                .into_iter()
+                .map(|worker| worker.join().expect("a panic of a run is caught"));
+            results.collect::<Result<Vec<()>, Error>>()
+        })?;
+        Ok(ledger.into_inner().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// One thread, on which all of a run is computed: products, sums and batches ask the pool that they are called in.
+    fn pool(&self) -> Result<rayon::ThreadPool, Error> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
+        pool.map_err(|error| Error::Run {
+            path: self.options.out.clone(),
+            problem: format!(
+                "cannot be computed: no thread can be started ({error}); use fewer `--jobs`"
+            ),
+        })
+    }
+
+    fn one(&self, run: &Planned, on_event: OnEvent) -> RunRecord {
+        let start = Instant::now();
+        let result = catch_unwind(AssertUnwindSafe(|| self.train(run, on_event)));
+        let result = match result {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(panic) => Err(format!("the program has a fault: {}", message(&*panic))),
+        };
+        let values = self.grid.axes.iter().zip(&run.point.values);
+        let value = |value| serde_json::to_value(value).expect("a plain value");
+        let (error, metrics, collapsed) = match result {
+            Ok((summary, collapsed)) => (None, Some(summary.metrics), collapsed),
+            Err(error) => (Some(error), None, Vec::new()),
+        };
+        let metrics = metrics.as_ref();
+        RunRecord {
+            run: run.name.clone(),
+            point: values
+                .map(|(axis, of)| (axis.key.clone(), value(of)))
+                .collect(),
+            seed: run.seed,
+            status: if error.is_some() {
+                Status::Failed
+            } else {
+                Status::Finished
+            },
+            error,
+            seconds: start.elapsed().as_secs_f64(),
+            selection: metrics.map(|metrics| metrics.selection),
+            collapsed,
+            validation: metrics.and_then(|metrics| metrics.validation.clone()),
+            test: metrics.and_then(|metrics| metrics.test.clone()),
+            best_test: metrics.and_then(|metrics| metrics.best_test.clone()),
+        }
+    }
+
+    /// The run, and the groups of experts that have collapsed in the epoch that was chosen.
+    fn train(&self, run: &Planned, on_event: OnEvent) -> Result<(RunSummary, Vec<String>), Error> {
+        let mut config = run.point.config.clone();
+        config.train.seed = run.seed;
+        let options = RunOptions {
+            out: folder(&self.options.out, &run.name),
+            device: self.options.device,
+            resume: true,
+            overwrite: false,
+            store: self.options.store.clone(),
+            commit: self.options.commit.clone(),
+            test_each_epoch: self.options.best_test,
+            checkpoint_interval: CHECKPOINT,
+        };
+        let on_epoch = |report: &EpochReport| {
+            let run = &run.name;
+            on_event(&Event::Epoch { run, report });
+        };
+        let summary = train(self.features, self.posts, &config, &options, &on_epoch)?;
+        let chosen = summary.metrics.selection.epoch;
+        let reports = RunDir::open(&options.out)?.epochs()?.into_iter();
+        let mut chosen = reports.filter(|report| report.epoch == chosen);
+        let collapsed = chosen.next().map_or(Vec::new(), |report| report.collapsed);
+        Ok((summary, collapsed))
+    }
+}
+
+/// Whether two configurations train on the same features of the same posts, whatever else they differ in.
+fn use_the_same(a: &Config, b: &Config) -> bool {
+    let posts = |config: &Config| {
+        let train = &config.train;
+        (train.missing, train.select, train.validation_share)
+    };
+    // with masks the head says which posts it can score
+    let is_alike = a.train.missing == Missing::Drop || a.head == b.head;
+    is_alike && posts(a) == posts(b) && a.head.encoders() == b.head.encoders()
+}
+
+/// Such as `experts=3,seed=2`.
+pub(crate) fn run_name(point: &str, seed: u64) -> String {
+    let comma = if point.is_empty() { "" } else { "," };
+    format!("{point}{comma}seed={seed}")
+}
+
+/// The folder of a run.
+fn folder(out: &Path, run: &str) -> PathBuf {
+    out.join(RUNS).join(run)
+}
+
+/// The run directory of a run of the sweep in `out`.
+pub(crate) fn run_dir(out: &Path, run: &str) -> Result<RunDir, Error> {
+    RunDir::open(&folder(out, run))
+}
+
+fn message(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it gave no reason")
+}

@@ -1,0 +1,169 @@
+//! `sweep.json`: what a sweep is of. More values and more seeds may be added to it later, anything else makes it another sweep.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use mmfnd_features::EncoderSpec;
+use mmfnd_posts::atomic;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::config::leaves;
+use crate::data::fingerprint;
+use crate::sweep::Sweep;
+use crate::{Device, Error};
+
+const FILE: &str = "sweep.json";
+
+/// An axis as it is written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AxisInfo {
+    /// Such as `head.experts`.
+    pub key: String,
+    /// What it was set to.
+    pub values: Vec<Value>,
+}
+
+/// What `sweep.json` says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SweepInfo {
+    format: u32,
+    version: String,
+    commit: Option<String>,
+    device: Device,
+    best_test: bool,
+    axes: Vec<AxisInfo>,
+    seeds: Vec<u64>,
+    config: BTreeMap<String, Value>,
+    store: String,
+    posts: String,
+    encoders: Vec<EncoderSpec>,
+}
+
+impl SweepInfo {
+    /// Of a sweep as it is asked for.
+    pub fn of(sweep: &Sweep) -> Self {
+        let (grid, options) = (sweep.grid, sweep.options);
+        let json = |value: &toml::Value| serde_json::to_value(value).expect("a plain value");
+        let axes = grid.axes.iter().map(|axis| AxisInfo {
+            key: axis.key.clone(),
+            values: axis.values.iter().map(json).collect(),
+        });
+        let varies =
+            |key: &str| key == "train.seed" || grid.axes.iter().any(|axis| axis.key == key);
+        let leaves = leaves(&grid.base).into_iter();
+        Self {
+            format: 1,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: options.commit.clone(),
+            device: options.device,
+            best_test: options.best_test,
+            axes: axes.collect(),
+            seeds: sweep.seeds(),
+            config: leaves
+                .filter(|(key, _)| !varies(key))
+                .map(|(key, value)| (key, json(&value)))
+                .collect(),
+            store: options.store.clone(),
+            posts: fingerprint(sweep.posts, sweep.features),
+            encoders: sweep.features.specs.clone(),
+        }
+    }
+
+    /// Writes it, unless the folder holds another sweep.
+    pub fn write_or_check(&self, folder: &Path) -> Result<(), Error> {
+        let path = folder.join(FILE);
+        if path.exists() {
+            let before = read(&path)?;
+            // numbers are compared as they are read back
+            let now =
+                serde_json::to_string(self).and_then(|text| serde_json::from_str::<Self>(&text));
+            if let Some(difference) = now.expect("what was just written").difference(&before) {
+                return Err(Error::Run {
+                    path: folder.to_owned(),
+                    problem: format!(
+                        "holds another sweep: {difference}; use another `--out`, or undo the change"
+                    ),
+                });
+            }
+        }
+        let mut bytes = serde_json::to_vec_pretty(self).expect("plain values");
+        bytes.push(b'\n');
+        Ok(atomic::write(&path, |file| file.write_all(&bytes))?)
+    }
+
+    /// What makes its finished runs useless for this one.
+    fn difference(&self, before: &Self) -> Option<String> {
+        let keys = |info: &Self| {
+            info.axes
+                .iter()
+                .map(|axis| axis.key.clone())
+                .collect::<Vec<_>>()
+        };
+        let show = |keys: Vec<String>| {
+            if keys.is_empty() {
+                "none".to_owned()
+            } else {
+                keys.join(", ")
+            }
+        };
+        if keys(self) != keys(before) {
+            return Some(format!(
+                "its axes were {}, now {}",
+                show(keys(before)),
+                show(keys(self))
+            ));
+        }
+        let all = self.config.keys().chain(before.config.keys());
+        let mut changed = all.filter(|key| self.config.get(*key) != before.config.get(*key));
+        if let Some(key) = changed.next() {
+            let [was, is] = [before, self].map(|info| {
+                info.config
+                    .get(key)
+                    .map_or("not an option".to_owned(), Value::to_string)
+            });
+            return Some(format!("`{key}` was {was}, now {is}"));
+        }
+        let changed = [
+            (
+                format!("its device was {}, now {}", before.device, self.device),
+                before.device != self.device,
+            ),
+            (
+                "`--no-best-test` was given only once".to_owned(),
+                before.best_test != self.best_test,
+            ),
+            ("the posts changed".to_owned(), before.posts != self.posts),
+            (
+                "the encoders of the store changed".to_owned(),
+                self.has_other_encoders(before),
+            ),
+        ];
+        let found = changed.into_iter().find(|(_, changed)| *changed);
+        found.map(|(what, _)| what)
+    }
+}
+
+impl SweepInfo {
+    /// More encoders may be read than before, as a new value of an axis may need them.
+    fn has_other_encoders(&self, before: &Self) -> bool {
+        let mut pairs = before
+            .encoders
+            .iter()
+            .flat_map(|was| self.encoders.iter().map(move |is| (was, is)));
+        pairs.any(|(was, is)| was.name == is.name && was != is)
+    }
+}
+
+fn read(path: &Path) -> Result<SweepInfo, Error> {
+    let text = fs::read_to_string(path).map_err(|source| mmfnd_posts::Error::Read {
+        path: path.to_owned(),
+        source,
+    })?;
+    serde_json::from_str(&text).map_err(|error| Error::Run {
+        path: path.to_owned(),
+        problem: format!("is damaged: {error}; use another `--out`"),
+    })
+}

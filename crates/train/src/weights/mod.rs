@@ -1,0 +1,7 @@
+//! The weights of a head and their gradients by the names that PyTorch has for them, and the files that hold weights.
+
+pub(crate) mod file;
+mod named;
+
+pub use named::{Weight, Weights, gradients, load, named};
+pub(crate) use named::{gradient, numbers, transpose};
