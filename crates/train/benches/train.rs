@@ -1,7 +1,8 @@
-//! Our side of `just bench-train`: times one training step at full size, one epoch from a store, and what this machine could do at best.
+//! Our side of `just bench-train`: times one training step at full size, one epoch from a store, and what this machine
+//! could do at best.
 //!
-//! Reads commands from standard input and answers each with a line of JSON, seconds throughout, so that the other side can be timed in turns with it:
-//! `step N`, `floor`, `epoch POSTS STORE RUN`. `RAYON_NUM_THREADS` sets the threads.
+//! Reads commands from standard input and answers each with a line of JSON, seconds throughout, so that the other side
+//! can be timed in turns with it: `step N`, `floor`, `epoch POSTS STORE RUN`. `RAYON_NUM_THREADS` sets the threads.
 
 use std::cell::Cell;
 use std::io::{BufRead, stdin};
@@ -67,7 +68,7 @@ impl HeadUnderTest {
                 resnet: Some(random(2048)),
                 clip_text: Some(random(512)),
                 clip_image: Some(random(512)),
-                present: None,
+                mask: None,
             },
             targets: loss.targets(&labels, &device),
             step: 0,
@@ -91,7 +92,8 @@ impl HeadUnderTest {
         start.elapsed().as_secs_f64()
     }
 
-    /// The products of a step at the rate of a large product, and one pass of AdamW at the rate at which memory is copied.
+    /// The products of a step at the rate of a large product, and one pass of AdamW at the rate at which memory is
+    /// copied.
     fn floor(&self) -> Value {
         let head = self.head.as_ref().expect("put back after every step");
         let weights: usize = weights::named(head)

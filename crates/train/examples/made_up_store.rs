@@ -1,7 +1,9 @@
-//! Writes posts and a feature store of made-up features, for benchmarks: `made_up_store FOLDER [--posts N] [--size full|demo]`.
+//! Writes posts and a feature store of made-up features, for benchmarks: `made_up_store FOLDER [--posts N] [--size
+//! full|demo]`.
 //!
-//! FOLDER gets `posts.parquet` and `store/`. 70 % of the posts are of split train, 15 % each of validation and test; half of them are fake. The features are noise around
-//! ±0.05, by the label. `full`: BERT 13 × 768, CLIP 512, ResNet 2048 with a layer of 1000 classes; `demo`: 3 × 96, 64, 128 and 10.
+//! FOLDER gets `posts.parquet` and `store/`. 70 % of the posts are of split train, 15 % each of validation and test;
+//! half of them are fake. The features are noise around ±0.05, by the label. `full`: BERT 13 × 768, CLIP 512, ResNet
+//! 2048 with a layer of 1000 classes; `demo`: 3 × 96, 64, 128 and 10.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

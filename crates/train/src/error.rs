@@ -129,7 +129,8 @@ pub enum DataProblem {
         /// The preset of the run's encoder.
         preset: String,
     },
-    /// Posts that were encoded without the text in their pictures, for a run that was trained with it, or the other way round.
+    /// Posts that were encoded without the text in their pictures, for a run that was trained with it, or the other way
+    /// round.
     #[error("{0}")]
     Ocr(&'static str),
 }

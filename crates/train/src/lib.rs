@@ -1,9 +1,12 @@
 //! Stage 2: heads trained over the feature store with Burn.
 //!
-//! Features of posts → batches → a [`Head`](heads::Head) → logits; AdamW; the best epoch by validation posts; a run directory with weights that PyTorch can load,
-//! predictions and metrics. Everything random is drawn from the run's seed: the same seed on the same machine gives the same bytes, interrupted or not.
+//! Features of posts → batches → a [`Head`](heads::Head) → logits; AdamW; the best epoch by validation posts; a run
+//! directory with weights that PyTorch can load, predictions and metrics. Everything random is drawn from the run's
+//! seed: the same seed on the same machine gives the same bytes, interrupted or not.
+//!
+//! From bottom to top, each importing only from those before it: `error`, `device`; [`heads`] (tensors and nothing
+//! else); [`weights`]; [`config`]; `optim`; `data`; `scoring`; `fitting`; `run`; `sweep`.
 
-// from bottom to top: each imports only from those before it
 pub mod config;
 mod data;
 mod device;
@@ -16,17 +19,17 @@ mod scoring;
 mod sweep;
 pub mod weights;
 
-pub use config::{Config, HEADS, HeadConfig, Kind};
+pub use config::{Config, HEADS, HeadConfig, HeadKind};
 pub use data::{Dataset, ENCODERS, Splits};
 pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};
+pub use fitting::EpochReport;
 pub use optim::{AdamW, Loss, Rates, clip, cross_entropy};
 pub use run::{
-    BestTest, Counts, EpochReport, RunDir, RunInfo, RunMetrics, RunOptions, RunSummary, Selection,
-    train,
+    BestTest, Counts, Model, RunDir, RunInfo, RunMetrics, RunOptions, RunSummary, Selection, train,
 };
 pub use scoring::metrics::{self, Metrics};
-pub use scoring::{GateUse, GroupUse, Model, Prediction, write_predictions};
+pub use scoring::{GateUse, GroupUse, Prediction, write_predictions};
 pub use sweep::{
     AxisInfo, ClassFigures, Comparison, Event, Figures, OnEvent, PointSummary, RunRecord, Status,
     Summary, Sweep, SweepOptions, grid, statistics,

@@ -33,7 +33,7 @@ fn step(kind: Kind) -> [Weights; 3] {
         resnet: Some(made_up([BATCH, 10], 2, &device)),
         clip_text: Some(made_up([BATCH, 5], 3, &device)),
         clip_image: Some(made_up([BATCH, 5], 4, &device)),
-        present: None,
+        mask: None,
     };
     let output = head.forward(inputs, Some(Noise::new(1, 1)));
     let (logits, cuts) = (output.logits, output.cuts);

@@ -1,53 +1,40 @@
-//! The heads that there are, by name. A new one is a file in `heads/`, and a line in [`HEADS`].
+//! The heads as a configuration knows them: by name, with their options.
 
 use serde::Serialize;
 use toml::{Table, Value};
 
-use crate::config::plainly;
-use crate::heads::{ConcatMlp, Has, Head, HeadOption, LinearProbe, Mmfnd};
-use crate::run::RunDir;
-use crate::run::{self, Job};
-use crate::scoring::{self, Forward};
-use crate::{Error, RunSummary};
+use crate::heads::{Head, HeadOption, Modalities, each_head};
 
 /// The heads; the first one is the default.
-pub const HEADS: [Kind; 3] = [
-    Kind::of::<Mmfnd>(),
-    Kind::of::<LinearProbe>(),
-    Kind::of::<ConcatMlp>(),
-];
+pub const HEADS: [HeadKind; 3] = each_head!(HeadKind);
 
 /// One head, whatever the types of its network and of its options.
 #[derive(Clone, Copy, Debug)]
-pub struct Kind {
+pub struct HeadKind {
     /// The value of `head.kind`.
     pub name: &'static str,
     /// What it is, in a line.
     pub about: &'static str,
     /// Its options.
     pub options: &'static [HeadOption],
-    pub(crate) resolve: fn(&Table) -> Result<Table, String>,
-    pub(crate) encoders: fn(&Table) -> Vec<&'static str>,
-    pub(crate) can_score: fn(&Table, Has) -> bool,
-    pub(crate) needs_both: fn(&Table) -> Option<&'static str>,
-    pub(crate) to_toml: fn(&Table) -> String,
-    pub(crate) train: fn(&Job) -> Result<RunSummary, Error>,
-    pub(crate) load: fn(&RunDir, &burn::tensor::Device) -> Result<Forward, Error>,
+    pub(super) resolve: fn(&Table) -> Result<Table, String>,
+    pub(super) encoders: fn(&Table) -> Vec<&'static str>,
+    pub(super) can_score: fn(&Table, Modalities) -> bool,
+    pub(super) needs_both: fn(&Table) -> Option<&'static str>,
+    pub(super) to_toml: fn(&Table) -> String,
 }
 
-impl Kind {
+impl HeadKind {
     const fn of<H: Head>() -> Self {
         Self {
             name: H::NAME,
             about: H::ABOUT,
             options: H::OPTIONS,
             resolve: resolve::<H>,
-            encoders: |options| H::encoders(&typed::<H>(options)),
-            can_score: |options, has| H::can_score(&typed::<H>(options), has),
-            needs_both: |options| H::needs_both(&typed::<H>(options)),
-            to_toml: |options| to_toml(&typed::<H>(options)),
-            train: run::run::<H>,
-            load: scoring::load::<H>,
+            encoders: |options| H::encoders(&options_of::<H>(options)),
+            can_score: |options, modalities| H::can_score(&options_of::<H>(options), modalities),
+            needs_both: |options| H::needs_both(&options_of::<H>(options)),
+            to_toml: |options| to_toml(&options_of::<H>(options)),
         }
     }
 
@@ -65,7 +52,7 @@ impl Kind {
 }
 
 /// The options of a head as its own type; they were resolved before.
-pub(crate) fn typed<H: Head>(options: &Table) -> H::Config {
+pub(super) fn options_of<H: Head>(options: &Table) -> H::Config {
     parse::<H>(options).expect("resolved when the configuration was read")
 }
 
@@ -83,6 +70,19 @@ fn resolve<H: Head>(options: &Table) -> Result<Table, String> {
     let config = parse::<H>(options).map_err(|error| plainly(&error))?;
     let resolved = H::resolve(&config)?;
     Ok(Table::try_from(resolved).expect("options are plain values"))
+}
+
+/// What is wrong with a value, without names of Rust's types.
+pub(super) fn plainly(error: &toml::de::Error) -> String {
+    let types = [
+        ("usize", "a whole number, 0 or more"),
+        ("u64", "a whole number, 0 or more"),
+        ("f64", "a number"),
+    ];
+    let message = error.message().to_owned();
+    types.iter().fold(message, |message, (name, plain)| {
+        message.replace(&format!("expected {name}"), &format!("expected {plain}"))
+    })
 }
 
 fn to_toml(config: &impl Serialize) -> String {

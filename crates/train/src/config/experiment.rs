@@ -1,14 +1,16 @@
-//! The experiment file: defaults, then the TOML file, then `--set key=value`; an unknown key or a value out of range is an error.
+//! The experiment file: defaults, then the TOML file, then `--set key=value`; an unknown key or a value out of range is
+//! an error.
 
 use std::path::Path;
 
 use serde::Deserialize;
 use toml::{Table, Value};
 
+use super::catalogue::{HEADS, plainly};
+use super::head::{HeadConfig, KIND};
+use super::keys::{full_key, with_full_keys};
+use super::train_section::{Missing, TrainConfig};
 use crate::Error;
-use crate::config::keys::{full_key, with_full_keys};
-use crate::config::{HEADS, Kind, Missing, TrainConfig, typed};
-use crate::heads::{Has, Head};
 
 /// What is trained and how.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,73 +19,6 @@ pub struct Config {
     pub head: HeadConfig,
     /// The training.
     pub train: TrainConfig,
-}
-
-/// The section `[head]`: which head, and every option of it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct HeadConfig {
-    kind: &'static str,
-    options: Table,
-}
-
-impl Default for HeadConfig {
-    fn default() -> Self {
-        Self::resolve(Table::new()).expect("the defaults are in range")
-    }
-}
-
-impl HeadConfig {
-    /// From what was set; an option that was not is the head's default.
-    fn resolve(mut options: Table) -> Result<Self, String> {
-        let kind = match options.remove(KIND) {
-            None => &HEADS[0],
-            Some(name) => find_kind(&name)?,
-        };
-        let is_known = |key: &&String| kind.options.iter().any(|option| option.name == **key);
-        if let Some(key) = options.keys().find(|key| !is_known(key)) {
-            let kind = kind.name;
-            return Err(format!(
-                "`head.{key}` is no option of head `{kind}`; `mmfnd heads` lists them"
-            ));
-        }
-        Ok(Self {
-            kind: kind.name,
-            options: (kind.resolve)(&options)?,
-        })
-    }
-
-    /// The head.
-    pub fn kind(&self) -> &'static Kind {
-        Kind::find(self.kind).expect("one of the list")
-    }
-
-    /// The encoders whose features it reads.
-    pub fn encoders(&self) -> Vec<&'static str> {
-        (self.kind().encoders)(&self.options)
-    }
-
-    /// Whether it can score a post that has only this.
-    pub(crate) fn can_score(&self, has: Has) -> bool {
-        (self.kind().can_score)(&self.options, has)
-    }
-
-    /// Its options, of a head that is known to be `H`.
-    ///
-    /// # Panics
-    /// If it is another head.
-    pub fn options<H: Head>(&self) -> H::Config {
-        assert_eq!(self.kind, H::NAME, "the configuration of another head");
-        typed::<H>(&self.options)
-    }
-}
-
-/// Key of the head's name in the section `[head]`.
-const KIND: &str = "kind";
-
-fn find_kind(name: &Value) -> Result<&'static Kind, String> {
-    let found = name.as_str().and_then(Kind::find);
-    let names = || HEADS.map(|kind| format!("`{}`", kind.name)).join(", ");
-    found.ok_or_else(|| format!("`head.kind` is {name}; it has to be one of {}", names()))
 }
 
 impl Config {
@@ -113,13 +48,8 @@ impl Config {
 
     /// As TOML, with every option set.
     pub fn to_toml(&self) -> String {
-        let (kind, train) = (self.head.kind(), toml::to_string(&self.train));
-        format!(
-            "[head]\n{KIND} = \"{}\"\n{}\n[train]\n{}",
-            kind.name,
-            (kind.to_toml)(&self.head.options),
-            train.expect("plain values")
-        )
+        let train = toml::to_string(&self.train).expect("plain values");
+        format!("[head]\n{}\n[train]\n{train}", self.head.to_toml())
     }
 
     /// The first key in which two configurations differ.
@@ -145,8 +75,11 @@ impl Config {
             train: train_section(&table).map_err(|error| problem(plainly(&error)))?,
         };
         config.train.check().map_err(problem)?;
-        let needs_both = (config.head.kind().needs_both)(&config.head.options);
-        match needs_both.filter(|_| config.train.missing == Missing::Mask) {
+        match config
+            .head
+            .needs_both()
+            .filter(|_| config.train.missing == Missing::Mask)
+        {
             Some(why) => Err(problem(format!(
                 "`train.missing` is `mask`, but {why}; use `drop`"
             ))),
@@ -168,19 +101,6 @@ fn train_section(table: &Table) -> Result<TrainConfig, toml::de::Error> {
     Ok(section.train)
 }
 
-/// What is wrong with a value, without names of Rust's types.
-pub(crate) fn plainly(error: &toml::de::Error) -> String {
-    let types = [
-        ("usize", "a whole number, 0 or more"),
-        ("u64", "a whole number, 0 or more"),
-        ("f64", "a number"),
-    ];
-    let message = error.message().to_owned();
-    types.iter().fold(message, |message, (name, plain)| {
-        message.replace(&format!("expected {name}"), &format!("expected {plain}"))
-    })
-}
-
 /// The configuration's keys, such as `train.epochs`, with their values.
 pub fn leaves(config: &Config) -> Vec<(String, Value)> {
     let train = Table::try_from(&config.train).expect("plain values");
@@ -188,8 +108,8 @@ pub fn leaves(config: &Config) -> Vec<(String, Value)> {
         let name = |(key, value)| (format!("{section}.{key}"), value);
         values.into_iter().map(name).collect()
     };
-    let kind = (format!("head.{KIND}"), Value::from(config.head.kind));
-    let head = named("head", config.head.options.clone());
+    let kind = (format!("head.{KIND}"), Value::from(config.head.kind().name));
+    let head = named("head", config.head.table().clone());
     [vec![kind], head, named("train", train)].concat()
 }
 

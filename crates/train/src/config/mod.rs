@@ -2,11 +2,12 @@
 
 mod catalogue;
 mod experiment;
-pub(crate) mod keys;
-mod training;
+mod head;
+mod keys;
+mod train_section;
 
-pub(crate) use catalogue::typed;
-pub use catalogue::{HEADS, Kind};
-pub(crate) use experiment::plainly;
-pub use experiment::{Config, HeadConfig, leaves};
-pub use training::{ClassWeights, Missing, Schedule, Select, TrainConfig};
+pub use catalogue::{HEADS, HeadKind};
+pub use experiment::{Config, leaves};
+pub use head::HeadConfig;
+pub(crate) use keys::full_key;
+pub use train_section::{ClassWeights, Missing, Schedule, Select, TrainConfig};

@@ -2,13 +2,12 @@
 
 use std::collections::HashMap;
 
-use mmfnd_features::{Column, EncoderSpec, Features, Key};
+use mmfnd_features::{Column, Features};
 use mmfnd_posts::Post;
 
 use crate::config::{Config, Missing};
-use crate::data::prefetch::Ahead;
 use crate::error::DataProblem;
-use crate::heads::{Has, Sizes};
+use crate::heads::{Modalities, Sizes};
 
 /// The encoders that heads know.
 pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
@@ -27,7 +26,7 @@ const IMAGENET_CLASSES: usize = 1000;
 pub struct Dataset<'a> {
     posts: &'a [Post],
     columns: [Option<&'a Column>; 4],
-    has: Vec<Has>,
+    modalities: Vec<Modalities>,
     /// Why a post cannot be used.
     problems: Vec<Option<&'static str>>,
 }
@@ -55,17 +54,20 @@ impl<'a> Dataset<'a> {
                 expected: "the width of `clip_text`: the two have to come from one model",
             });
         }
-        let has = posts.iter().zip(&features.image_key);
-        let has = has.map(|(post, key)| Has {
+        let modalities = posts.iter().zip(&features.image_key);
+        let modalities = modalities.map(|(post, key)| Modalities {
             text: config.train.missing == Missing::Drop || !post.text.trim().is_empty(),
             image: key.is_some(),
         });
-        let has: Vec<_> = has.collect();
-        let problems = has.iter().map(|&has| problem(config, has)).collect();
+        let modalities: Vec<_> = modalities.collect();
+        let problems = modalities
+            .iter()
+            .map(|&modalities| problem(config, modalities))
+            .collect();
         Ok(Self {
             posts,
             columns,
-            has,
+            modalities,
             problems,
         })
     }
@@ -94,27 +96,27 @@ impl<'a> Dataset<'a> {
     }
 
     /// What a post has.
-    pub fn has(&self, row: usize) -> Has {
-        self.has[row]
+    pub fn modalities(&self, row: usize) -> Modalities {
+        self.modalities[row]
     }
 
     /// The columns, in the order of [`ENCODERS`]; none of those that are not read.
     pub(crate) fn columns(&self) -> [Option<&'a Column>; 4] {
         self.columns
     }
-
-    /// Features of batches, in this order; what is on the disk is read ahead.
-    pub(crate) fn ahead(&self, batches: Vec<Vec<usize>>) -> Ahead<'_> {
-        Ahead::new(self, batches)
-    }
 }
 
-/// Why a post that has only this cannot be used, if so. With `drop` that does not depend on the head, so that heads are compared on the same posts.
-fn problem(config: &Config, has: Has) -> Option<&'static str> {
+/// Why a post that has only this cannot be used, if so. With `drop` that does not depend on the head, so that heads are
+/// compared on the same posts.
+fn problem(config: &Config, modalities: Modalities) -> Option<&'static str> {
     if config.train.missing == Missing::Drop {
-        return (!has.image).then_some("no usable picture");
+        return (!modalities.image).then_some("no usable picture");
     }
-    match (config.head.can_score(has), has.text, has.image) {
+    match (
+        config.head.can_score(modalities),
+        modalities.text,
+        modalities.image,
+    ) {
         (true, ..) => None,
         (false, false, false) => Some("neither text nor usable picture"),
         (false, false, _) => Some("no text"),
@@ -164,27 +166,4 @@ pub(crate) fn pictures(features: &Features, dataset: &Dataset) -> Vec<Result<usi
         (None, Some(key)) => Ok(*numbers.entry(key).or_insert_with(&mut number)),
     })
     .collect()
-}
-
-/// The specs of the encoders that a head reads.
-pub(crate) fn specs(features: &Features, encoders: &[&str]) -> Vec<EncoderSpec> {
-    let is_read = |spec: &&EncoderSpec| encoders.contains(&spec.name.as_str());
-    features.specs.iter().filter(is_read).cloned().collect()
-}
-
-/// Hash over what a run takes from the posts and over which pictures they have.
-pub(crate) fn fingerprint(posts: &[Post], features: &Features) -> String {
-    let line = |(post, key): (&Post, &Option<Key>)| {
-        let Post {
-            id,
-            split,
-            label,
-            event,
-            ..
-        } = post;
-        let text = post.encoder_text();
-        format!("{id:?} {split} {label:?} {event:?} {key:?} {text:?}\n")
-    };
-    let lines: String = posts.iter().zip(&features.image_key).map(line).collect();
-    Key::of(lines.as_bytes()).to_string()
 }

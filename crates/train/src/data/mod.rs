@@ -1,13 +1,16 @@
-//! Posts and the features of a store in, batches of features out, in the order in which they are wanted; and which posts
-//! are trained on, selected on and reported.
+//! Posts and the features of a store in, batches of features out, in the order in which they are wanted; and which
+//! posts are trained on, selected on and reported.
 
 mod dataset;
+mod identity;
 mod prefetch;
 mod resnet_layer;
 mod split;
 
 pub use dataset::{Dataset, ENCODERS};
-pub(crate) use dataset::{fingerprint, labels, pictures, specs};
+pub(crate) use dataset::{labels, pictures};
+pub(crate) use identity::{fingerprint, specs};
+pub(crate) use prefetch::Prefetch;
 pub(crate) use resnet_layer::ResnetLayer;
 pub(crate) use split::Picture;
 pub use split::Splits;

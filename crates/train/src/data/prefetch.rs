@@ -1,5 +1,6 @@
-//! Batches of features in the order in which they are wanted. What lies on the disk is read by a thread of its own while the steps before it are computed, so that training
-//! on a store that does not fit into memory takes the same batches, in the same order, and about the same time.
+//! Batches of features in the order in which they are wanted. What lies on the disk is read by a thread of its own
+//! while the steps before it are computed, so that training on a store that does not fit into memory takes the same
+//! batches, in the same order, and about the same time.
 
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
@@ -7,8 +8,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 use mmfnd_features::{Column, Error};
 use rayon::prelude::*;
 
-use crate::data::Dataset;
-use crate::heads::{Has, Inputs, Present};
+use super::dataset::Dataset;
+use crate::heads::{Inputs, Modalities, ModalityMask};
 
 /// Batches that may wait for their step: enough to bridge a slow read, little memory.
 const WAITING: usize = 8;
@@ -22,20 +23,26 @@ type Unread = (usize, Error);
 /// The posts of a batch.
 #[derive(Clone, Debug)]
 struct Wanted {
-    has: Vec<Has>,
+    modalities: Vec<Modalities>,
     /// Rows of those that have a text, and of those that have a picture.
     rows: [Vec<usize>; 2],
 }
 
 impl Wanted {
     fn new(dataset: &Dataset, batch: &[usize]) -> Self {
-        let has: Vec<_> = batch.iter().map(|&row| dataset.has(row)).collect();
-        let rows = |has_it: fn(&Has) -> bool| -> Vec<usize> {
-            let there = batch.iter().zip(&has).filter(|(_, has)| has_it(has));
+        let modalities: Vec<_> = batch.iter().map(|&row| dataset.modalities(row)).collect();
+        let rows = |is_there: fn(&Modalities) -> bool| -> Vec<usize> {
+            let there = batch
+                .iter()
+                .zip(&modalities)
+                .filter(|(_, modalities)| is_there(modalities));
             there.map(|(row, _)| *row).collect()
         };
-        let rows = [rows(|has| has.text), rows(|has| has.image)];
-        Self { has, rows }
+        let rows = [
+            rows(|modalities| modalities.text),
+            rows(|modalities| modalities.image),
+        ];
+        Self { modalities, rows }
     }
 
     /// Of the encoder with this index: the first two read texts.
@@ -45,14 +52,14 @@ impl Wanted {
 }
 
 /// The batches to come.
-pub(crate) struct Ahead<'a> {
+pub(crate) struct Prefetch<'a> {
     dataset: &'a Dataset<'a>,
     batches: std::vec::IntoIter<Wanted>,
     /// What was read from the disk; none when all features are in memory.
     read: Option<Receiver<Result<Gathered, Unread>>>,
 }
 
-impl<'a> Ahead<'a> {
+impl<'a> Prefetch<'a> {
     /// `batches` are rows of posts that the head can score.
     pub(crate) fn new(dataset: &'a Dataset<'a>, batches: Vec<Vec<usize>>) -> Self {
         let wanted = batches.iter().map(|batch| Wanted::new(dataset, batch));
@@ -95,10 +102,10 @@ impl<'a> Ahead<'a> {
                 values[index] = Some(gather(column, rows));
             }
         }
-        Ok(self.inputs(values, &wanted.has, device))
+        Ok(self.inputs(values, &wanted.modalities, device))
     }
 
-    fn inputs(&self, values: Gathered, has: &[Has], device: &Device) -> Inputs {
+    fn inputs(&self, values: Gathered, modalities: &[Modalities], device: &Device) -> Inputs {
         let [bert, clip_text, clip_image, resnet] = values;
         let columns = self.dataset.columns();
         let matrix = |index: usize, values: Option<Vec<f32>>| {
@@ -121,7 +128,7 @@ impl<'a> Ahead<'a> {
             resnet: matrix(3, resnet),
             clip_text: matrix(1, clip_text),
             clip_image: matrix(2, clip_image),
-            present: Present::new(has, device),
+            mask: ModalityMask::new(modalities, device),
         }
     }
 }

@@ -4,7 +4,7 @@ use mmfnd_features::Features;
 
 use crate::Error;
 use crate::error::WeightsProblem;
-use crate::weights::file as weights_file;
+use crate::weights::file;
 use crate::weights::{Weight, transpose};
 
 /// The layer, laid out as ours are.
@@ -27,8 +27,8 @@ impl ResnetLayer {
         else {
             return Ok(None);
         };
-        let (mut weights, _) = weights_file::read(path)?;
-        let problem = |problem| weights_file::problem(path, problem);
+        let (mut weights, _) = file::read(path)?;
+        let problem = |problem| file::problem(path, problem);
         let mut take = |name: &str| {
             let weight = weights.remove(name);
             weight.ok_or_else(|| problem(WeightsProblem::Missing(name.to_owned())))

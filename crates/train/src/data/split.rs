@@ -1,4 +1,5 @@
-//! Which posts are trained on, selected on and reported; a validation split is made by event and picture, never by post.
+//! Which posts are trained on, selected on and reported; a validation split is made by event and picture, never by
+//! post.
 
 use std::collections::HashMap;
 
@@ -93,7 +94,8 @@ impl Splits {
         }
     }
 
-    /// Moves groups of training posts to validation; by event and picture, or by picture alone where one event dominates.
+    /// Moves groups of training posts to validation; by event and picture, or by picture alone where one event
+    /// dominates.
     fn make_validation(
         &mut self,
         posts: &[Post],

@@ -1,7 +1,8 @@
 //! Checkpoints: everything that an interrupted training needs to end where the uninterrupted one would.
 //!
-//! `last.safetensors` holds the weights (`weight.NAME`), AdamW's moments (`moment1.PATH`, `moment2.PATH`) and, as its metadata, where the training stood.
-//! It names the file of the best weights, which is written before it and never changed.
+//! `last.safetensors` holds the weights (`weight.NAME`), AdamW's moments (`moment1.PATH`, `moment2.PATH`) and, as its
+//! metadata, where the training stood. It names the file of the best weights, which is written before it and never
+//! changed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,8 +11,8 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
+use super::state::{Best, State};
 use crate::Error;
-use crate::fitting::{Best, State};
 use crate::heads::Head;
 use crate::optim::SavedMoments;
 use crate::weights::file::{problem, read, write};
@@ -37,7 +38,8 @@ struct BestPosition {
     loss: f64,
 }
 
-/// Numbers as text: as JSON numbers they are not read back to the last bit, and an epoch could be taken for better than its equal.
+/// Numbers as text: as JSON numbers they are not read back to the last bit, and an epoch could be taken for better than
+/// its equal.
 mod exact {
     use serde::{Deserialize, Deserializer, Serializer, de::Error};
 

@@ -1,6 +1,10 @@
 //! A head with first values in, the head of the best epoch out: the training loop and its checkpoints.
 
 pub(crate) mod checkpoint;
+mod epoch_report;
+mod state;
 mod trainer;
 
-pub(crate) use trainer::{Best, State, Trainer};
+pub use epoch_report::EpochReport;
+pub(crate) use state::State;
+pub(crate) use trainer::Trainer;

@@ -8,19 +8,15 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::epoch_report::EpochReport;
+use super::state::State;
 use crate::Error;
 use crate::config::{Select, TrainConfig};
-use crate::data::Splits;
-use crate::data::{Dataset, labels};
+use crate::data::{Dataset, Prefetch, Splits, labels};
 use crate::heads::{Head, Noise, backward};
-use crate::optim::AdamW;
-use crate::optim::Rates;
-use crate::optim::clip;
-use crate::optim::{Loss, cross_entropy};
-use crate::run::EpochReport;
+use crate::optim::{Loss, Rates, clip, cross_entropy};
 use crate::scoring::metrics::{Metrics, Scored};
-use crate::scoring::{GateUse, Watch};
-use crate::scoring::{Prediction, Scorer, pairs};
+use crate::scoring::{GateUse, GateUseMeter, Prediction, Scorer, pairs};
 use crate::weights::numbers;
 
 /// What a training works on.
@@ -38,27 +34,6 @@ pub(crate) struct Trainer<'a> {
     pub test_each_epoch: bool,
 }
 
-/// Where a training stands.
-#[derive(Debug)]
-pub(crate) struct State<H> {
-    pub head: H,
-    pub optimizer: AdamW,
-    /// Epochs done.
-    pub epoch: usize,
-    /// Steps done.
-    pub step: u64,
-    pub best: Option<Best<H>>,
-}
-
-/// The best epoch so far, with its weights for inference.
-#[derive(Debug)]
-pub(crate) struct Best<H> {
-    pub epoch: usize,
-    pub accuracy: f64,
-    pub loss: f64,
-    pub head: H,
-}
-
 impl Trainer<'_> {
     /// One pass over the training posts.
     pub fn epoch<H: Head>(&self, mut state: State<H>) -> Result<(State<H>, EpochReport), Error> {
@@ -68,13 +43,12 @@ impl Trainer<'_> {
         let mut steps = Vec::new();
         let batches = order.chunks(self.config.batch_size);
         let batches = batches.filter(|rows| rows.len() > 1); // a batch of one post has no variance
-        let mut ahead = self
-            .dataset
-            .ahead(batches.clone().map(<[_]>::to_vec).collect());
+        let batched = batches.clone().map(<[_]>::to_vec).collect();
+        let mut prefetch = Prefetch::new(self.dataset, batched);
         for rows in batches {
             state.step += 1;
             let noise = Noise::new(self.config.seed, state.step);
-            let output = state.head.forward(ahead.next(self.device)?, Some(noise));
+            let output = state.head.forward(prefetch.next(self.device)?, Some(noise));
             let targets = self.loss.targets(&labels(self.posts, rows), self.device);
             let loss = cross_entropy(output.logits.clone(), targets);
             let mut gradients = backward(&loss, output.cuts);
@@ -127,11 +101,11 @@ impl Trainer<'_> {
             dataset: self.dataset,
             device: &self.device.clone().without_autodiff(),
         };
-        let mut watch = Watch::default();
-        let mut on_gates = |gates, posts| watch.add(gates, posts);
-        let predictions = scorer.predict_watched(rows, &mut on_gates)?;
+        let mut meter = GateUseMeter::default();
+        let mut on_gates = |gates, posts| meter.add(gates, posts);
+        let predictions = scorer.predict_with_gates(rows, &mut on_gates)?;
         let logits = predictions.iter().map(|prediction| prediction.logits);
-        Ok((Metrics::of(&self.scored(rows, logits)), watch.means()))
+        Ok((Metrics::of(&self.scored(rows, logits)), meter.means()))
     }
 
     /// Metrics of the test posts, where they are asked for; what is selected on the test posts has them already.
@@ -192,24 +166,5 @@ impl Trainer<'_> {
             Some(Scored { logits, label })
         };
         rows.iter().zip(logits).filter_map(scored).collect()
-    }
-}
-
-impl<H: Head> State<H> {
-    /// More accurate, or as accurate with less loss; of equal epochs the earlier one stays.
-    fn keep_if_best(&mut self, metrics: &Metrics) -> bool {
-        let is_better = self
-            .best
-            .as_ref()
-            .is_none_or(|best| (metrics.accuracy, -metrics.loss) > (best.accuracy, -best.loss));
-        if is_better {
-            self.best = Some(Best {
-                epoch: self.epoch,
-                accuracy: metrics.accuracy,
-                loss: metrics.loss,
-                head: self.head.valid(),
-            });
-        }
-        is_better
     }
 }

@@ -1,11 +1,15 @@
-//! What a head is to the program around it: its name, its options, the features that it reads, and how it gets from those to logits.
+//! What a head is to the program around it: its name, its options, the features that it reads, and how it gets from
+//! those to logits.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Has, Init, Inputs, Noise, Output, Sizes};
+use super::inputs::{Inputs, Sizes};
+use super::layers::{Init, Noise};
+use super::modality_mask::Modalities;
+use super::output::Output;
 
 /// A network over cached features. A new one is a file here and a line in `registry.rs`.
 pub trait Head: Module + 'static {
@@ -28,7 +32,7 @@ pub trait Head: Module + 'static {
     fn encoders(config: &Self::Config) -> Vec<&'static str>;
 
     /// Whether a post that has only this can be scored.
-    fn can_score(config: &Self::Config, has: Has) -> bool;
+    fn can_score(config: &Self::Config, modalities: Modalities) -> bool;
 
     /// Why it cannot do with posts that lack a modality, if so.
     fn needs_both(_config: &Self::Config) -> Option<&'static str> {

@@ -1,27 +1,29 @@
-//! Which posts of a batch have which modality (difference 14): a branch runs over the posts that have what it reads, and is absent elsewhere.
+//! Which posts of a batch have which modality (difference 14): a branch runs over the posts that have what it reads,
+//! and is absent elsewhere.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 
 /// What one post has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Has {
+pub struct Modalities {
     /// A text that is not empty.
     pub text: bool,
     /// A picture that can be used.
     pub image: bool,
 }
 
-impl Has {
+impl Modalities {
     /// Both.
-    pub const ALL: Self = Self {
+    pub const BOTH: Self = Self {
         text: true,
         image: true,
     };
 }
 
-/// The posts of a batch where not all have both; features then have a row for each post that has their modality, and no row for the others.
+/// The posts of a batch where not all have both; features then have a row for each post that has their modality, and no
+/// row for the others.
 #[derive(Clone, Debug)]
-pub struct Present {
+pub struct ModalityMask {
     posts: usize,
     text: Vec<usize>,
     image: Vec<usize>,
@@ -36,19 +38,25 @@ pub(crate) enum Branch {
     Cross,
 }
 
-impl Present {
+impl ModalityMask {
     /// `None` where every post has both.
-    pub fn new(has: &[Has], device: &Device) -> Option<Self> {
-        let rows = |has_it: fn(&Has) -> bool| -> Vec<usize> {
-            let rows = has.iter().enumerate().filter(|(_, has)| has_it(has));
+    pub fn new(modalities: &[Modalities], device: &Device) -> Option<Self> {
+        let rows = |is_there: fn(&Modalities) -> bool| -> Vec<usize> {
+            let rows = modalities
+                .iter()
+                .enumerate()
+                .filter(|(_, modalities)| is_there(modalities));
             rows.map(|(row, _)| row).collect()
         };
-        has.iter().any(|has| *has != Has::ALL).then(|| Self {
-            posts: has.len(),
-            text: rows(|has| has.text),
-            image: rows(|has| has.image),
-            device: device.clone(),
-        })
+        modalities
+            .iter()
+            .any(|modalities| *modalities != Modalities::BOTH)
+            .then(|| Self {
+                posts: modalities.len(),
+                text: rows(|modalities| modalities.text),
+                image: rows(|modalities| modalities.image),
+                device: device.clone(),
+            })
     }
 
     /// The posts of a branch, by their row in the batch.
@@ -87,7 +95,7 @@ impl Present {
     }
 
     /// 1 where a branch is there, 0 where it is absent.  `[B, M]`
-    pub(super) fn mask(&self, branches: &[Branch]) -> Tensor<2> {
+    pub(super) fn of_branches(&self, branches: &[Branch]) -> Tensor<2> {
         let rows: Vec<_> = branches.iter().map(|&branch| self.rows(branch)).collect();
         let is_there = |row: usize, rows: &Vec<usize>| f32::from(rows.binary_search(&row).is_ok());
         let of_post = |row| rows.iter().map(move |rows| is_there(row, rows));
@@ -115,19 +123,19 @@ mod tests {
     #[test]
     fn rows_go_to_their_posts_and_absent_ones_are_zero() {
         let device = Device::flex();
-        let has = [(true, false), (true, true), (false, true), (true, true)];
-        let has = has.map(|(text, image)| Has { text, image });
-        let present = Present::new(&has, &device).unwrap();
+        let modalities = [(true, false), (true, true), (false, true), (true, true)];
+        let modalities = modalities.map(|(text, image)| Modalities { text, image });
+        let mask = ModalityMask::new(&modalities, &device).unwrap();
         let image = Tensor::<2>::from_floats([[1.0], [2.0], [3.0]], &device); // posts 1, 2, 3
-        let spread = present.spread(Some(image.clone()), Branch::Image, 1);
+        let spread = mask.spread(Some(image.clone()), Branch::Image, 1);
         assert_eq!(numbers(spread), [0.0, 1.0, 2.0, 3.0]);
-        let both = present.of_both(image, Branch::Image); // posts 1, 3
+        let both = mask.of_both(image, Branch::Image); // posts 1, 3
         assert_eq!(numbers(both.clone()), [1.0, 3.0]);
-        let spread = present.spread(Some(both), Branch::Cross, 1);
+        let spread = mask.spread(Some(both), Branch::Cross, 1);
         assert_eq!(numbers(spread), [0.0, 1.0, 0.0, 3.0]);
-        let mask = present.mask(&[Branch::Text, Branch::Cross]);
-        assert_eq!(numbers(mask), [1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
-        assert_eq!(numbers(present.spread(None, Branch::Text, 1)), [0.0; 4]);
-        assert!(Present::new(&[Has::ALL; 2], &device).is_none());
+        let branches = mask.of_branches(&[Branch::Text, Branch::Cross]);
+        assert_eq!(numbers(branches), [1.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+        assert_eq!(numbers(mask.spread(None, Branch::Text, 1)), [0.0; 4]);
+        assert!(ModalityMask::new(&[Modalities::BOTH; 2], &device).is_none());
     }
 }

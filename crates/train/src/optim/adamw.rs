@@ -1,6 +1,8 @@
-//! AdamW as `torch.optim.AdamW`: decoupled decay of every weight, ε beside the corrected root; a weight without a gradient is left alone.
+//! AdamW as `torch.optim.AdamW`: decoupled decay of every weight, ε beside the corrected root; a weight without a
+//! gradient is left alone.
 //!
-//! On the processor one fused pass over weight, gradient and moments instead of a dozen: a uniquely owned tensor becomes its values and back without a copy.
+//! On the processor one fused pass over weight, gradient and moments instead of a dozen: a uniquely owned tensor
+//! becomes its values and back without a copy.
 
 use std::collections::BTreeMap;
 
@@ -108,9 +110,9 @@ impl AdamW {
         self
     }
 
-    fn rates(&self, steps: u64) -> Rates {
+    fn rates(&self, steps: u64) -> StepFactors {
         let power = i32::try_from(steps).unwrap_or(i32::MAX);
-        Rates {
+        StepFactors {
             keep: 1.0 - self.learning_rate * self.weight_decay,
             step: self.learning_rate / (1.0 - BETA_1.powi(power)),
             root: (1.0 - BETA_2.powi(power)).sqrt(),
@@ -120,13 +122,13 @@ impl AdamW {
 
 /// The numbers of one step.
 #[derive(Clone, Copy)]
-struct Rates {
+struct StepFactors {
     keep: f64,
     step: f64,
     root: f64,
 }
 
-impl Rates {
+impl StepFactors {
     fn update_host(self, weight: &mut [f32], gradient: &[f32], moments: &mut [Vec<f32>; 2]) {
         let [first, second] = moments;
         let chunks = weight.par_chunks_mut(CHUNK).zip(gradient.par_chunks(CHUNK));

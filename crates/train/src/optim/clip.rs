@@ -8,7 +8,8 @@ use crate::weights::gradient;
 /// PyTorch adds it to the norm.
 const EPSILON: f64 = 1e-6;
 
-/// Scales the gradients of a module, each of which is in one of the containers, down so that their common norm is at most `largest`, and gives the norm that they had. Nothing waits for the device.
+/// Scales the gradients of a module, each of which is in one of the containers, down so that their common norm is at
+/// most `largest`, and gives the norm that they had. Nothing waits for the device.
 ///
 /// # Shapes
 /// - output: `[1]`; `None` where no weight has a gradient

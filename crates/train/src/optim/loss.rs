@@ -1,4 +1,5 @@
-//! The loss: softmax cross-entropy with class weights and label smoothing, as `torch.nn.functional.cross_entropy` computes it.
+//! The loss: softmax cross-entropy with class weights and label smoothing, as `torch.nn.functional.cross_entropy`
+//! computes it.
 
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -27,8 +28,9 @@ impl Loss {
         }
     }
 
-    /// What the log-probabilities of a batch are multiplied with, computed here so that the device has nothing to look up: with labels y, class weights w and
-    /// smoothing ε, −((1 − ε) · w_y for the class y, plus ε / C · w_c for each class c) / Σ w_y.  `[B, C]`
+    /// What the log-probabilities of a batch are multiplied with, computed here so that the device has nothing to look
+    /// up: with labels y, class weights w and smoothing ε, −((1 − ε) · w_y for the class y, plus ε / C · w_c for each
+    /// class c) / Σ w_y. `[B, C]`
     pub fn targets(&self, labels: &[usize], device: &Device) -> Tensor<2> {
         let weights = self.class_weights;
         let (smooth, total) = (

@@ -25,8 +25,8 @@ impl Rates {
         }
     }
 
-    /// Of step s, counted from 0, of S steps in all, W of them warm-up: rate · (s + 1) / W while s < W; then the rate itself, or
-    /// rate · (1 + cos(π (s − W) / (S − W))) / 2.
+    /// Of step s, counted from 0, of S steps in all, W of them warm-up: rate · (s + 1) / W while s < W; then the rate
+    /// itself, or rate · (1 + cos(π (s − W) / (S − W))) / 2.
     pub fn at(&self, step: u64) -> f64 {
         if step < self.warm_up {
             return self.rate * (step + 1) as f64 / self.warm_up as f64;

@@ -4,15 +4,14 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use mmfnd_features::EncoderSpec;
-use mmfnd_posts::{Split, atomic};
-use serde::{Deserialize, Serialize};
+use mmfnd_posts::atomic;
+use serde::Serialize;
 
-use crate::config::{Config, Select};
-use crate::heads::Sizes;
-use crate::scoring::GateUse;
-use crate::scoring::metrics::Metrics;
-use crate::{Device, Error};
+use super::final_metrics::RunMetrics;
+use super::info::RunInfo;
+use crate::Error;
+use crate::config::Config;
+use crate::fitting::EpochReport;
 
 const CONFIG: &str = "config.toml";
 const RUN: &str = "run.json";
@@ -22,146 +21,6 @@ const PREDICTIONS: &str = "predictions.parquet";
 const WEIGHTS: &str = "weights.safetensors";
 const REJECTS: &str = "rejects.csv";
 const CHECKPOINT: &str = "checkpoint";
-
-/// What `run.json` says: where a run comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunInfo {
-    /// Of this file.
-    pub format: u32,
-    /// The program's version.
-    pub version: String,
-    /// The git commit that the program was built from, where it is known.
-    pub commit: Option<String>,
-    /// Seed of the run.
-    pub seed: u64,
-    /// Where it was computed.
-    pub device: Device,
-    /// Fingerprint of the store's contents.
-    pub store: String,
-    /// Hash over ids, splits, labels and pictures of the posts.
-    pub posts: String,
-    /// The encoders whose features were read.
-    pub encoders: Vec<EncoderSpec>,
-    /// Sizes of the features.
-    pub sizes: Sizes,
-    /// Whether BERT's features are of the text with that in the pictures; `None` for a head without BERT, and in runs of versions that did not record it.
-    #[serde(default)]
-    pub with_ocr: Option<bool>,
-    /// Posts of each split, and how many were left out.
-    pub counts: Counts,
-    /// What was decided for the user.
-    pub notes: Vec<String>,
-}
-
-/// Numbers of posts.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Trained on.
-    pub train: usize,
-    /// Selected on.
-    pub validation: usize,
-    /// Reported.
-    pub test: usize,
-    /// Without a usable picture or, where it is needed, a label; listed in `rejects.csv`.
-    pub left_out: usize,
-}
-
-/// What `metrics.json` says.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunMetrics {
-    /// How the epoch was chosen.
-    pub selection: Selection,
-    /// Of the training posts, at inference.
-    pub train: Option<Metrics>,
-    /// Of the validation posts, if there are any.
-    pub validation: Option<Metrics>,
-    /// Of the test posts, if there are any with a label.
-    pub test: Option<Metrics>,
-    /// Of the test posts at the epoch that is best on them, where they were looked at after each epoch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub best_test: Option<BestTest>,
-}
-
-/// 12: what choosing the epoch by the test posts would give; optimistic.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BestTest {
-    /// The epoch, from 1.
-    pub epoch: usize,
-    /// Of the test posts.
-    pub metrics: Metrics,
-}
-
-impl BestTest {
-    /// The most accurate epoch, of equally accurate ones that with the least loss; none unless every epoch was tested.
-    pub(crate) fn of(reports: &[EpochReport]) -> Option<Self> {
-        let mut best: Option<Self> = None;
-        for report in reports {
-            let metrics = report.test.clone()?;
-            let rank = |metrics: &Metrics| (metrics.accuracy, -metrics.loss);
-            if best
-                .as_ref()
-                .is_none_or(|best| rank(&metrics) > rank(&best.metrics))
-            {
-                let epoch = report.epoch;
-                best = Some(Self { epoch, metrics });
-            }
-        }
-        best
-    }
-}
-
-impl RunMetrics {
-    /// Of a split, if it has labelled posts.
-    pub fn of(&self, split: Split) -> Option<&Metrics> {
-        match split {
-            Split::Train => self.train.as_ref(),
-            Split::Validation => self.validation.as_ref(),
-            Split::Test => self.test.as_ref(),
-        }
-    }
-}
-
-/// How the epoch was chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Selection {
-    /// The epoch, from 1.
-    pub epoch: usize,
-    /// Of how many that were trained: fewer than were asked for where the last ones were no better.
-    pub epochs: usize,
-    /// By the accuracy on this split.
-    pub by: Select,
-    /// Whether that makes the test figures too good.
-    pub optimistic: bool,
-}
-
-/// One line of `metrics.jsonl`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct EpochReport {
-    /// From 1.
-    pub epoch: usize,
-    /// Of how many.
-    pub epochs: usize,
-    /// Of the training posts, in training mode: with dropout, while the weights changed.
-    pub train: Metrics,
-    /// Of the split that is selected on, at inference.
-    pub selection: Metrics,
-    /// Which split that is.
-    pub by: Select,
-    /// Metrics of the test posts at inference, where they are looked at after each epoch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<Metrics>,
-    /// Whether this is the best epoch so far.
-    pub best: bool,
-    /// Use of the experts by each gate, at inference, over posts of that split.
-    pub gates: Vec<GateUse>,
-    /// Groups of experts that have collapsed, and where.
-    pub collapsed: Vec<String>,
-    /// Time it took.
-    pub seconds: f64,
-    /// The part of it that went into what is computed on the split that is selected on.
-    #[serde(default)] // earlier versions did not say
-    pub evaluation_seconds: f64,
-}
 
 /// A run directory.
 #[derive(Clone, Debug)]

@@ -1,8 +1,17 @@
 //! Features, posts and a configuration in, a run directory with weights, predictions and metrics out.
 
 mod dir;
+mod entry;
+mod final_metrics;
+mod info;
+mod model;
+mod request;
+mod saved_head;
 mod train;
 
-pub use dir::{BestTest, Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
-pub(crate) use train::{Job, run};
-pub use train::{RunOptions, RunSummary, train};
+pub use dir::RunDir;
+pub use entry::train;
+pub use final_metrics::{BestTest, RunMetrics, Selection};
+pub use info::{Counts, RunInfo};
+pub use model::Model;
+pub use request::{RunOptions, RunSummary};

@@ -1,104 +1,39 @@
-//! A run from features to predictions.
+//! A run from features to predictions, of a head whose type is known.
 
-use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
-use mmfnd_features::Features;
 use mmfnd_posts::{Post, Split, TableColumn, write_table};
 
+use super::dir::RunDir;
+use super::final_metrics::{BestTest, RunMetrics, Selection};
+use super::info::{Counts, RunInfo};
+use super::request::{RunRequest, RunSummary};
 use crate::config::{Config, Select, TrainConfig};
-use crate::data::ResnetLayer;
-use crate::data::Splits;
-use crate::data::{Dataset, fingerprint, labels, pictures, specs};
-use crate::fitting::checkpoint;
-use crate::fitting::{State, Trainer};
+use crate::data::{Dataset, ResnetLayer, Splits, fingerprint, labels, pictures, specs};
+use crate::fitting::{EpochReport, State, Trainer, checkpoint};
 use crate::heads::{Head, Init, Sizes};
-use crate::optim::AdamW;
-use crate::optim::Loss;
-use crate::optim::Rates;
-use crate::run::{BestTest, Counts, EpochReport, RunDir, RunInfo, RunMetrics, Selection};
+use crate::optim::{AdamW, Loss, Rates};
 use crate::scoring::metrics::Metrics;
-use crate::scoring::{Prediction, Scorer, write_run};
-use crate::weights::{self, file as weights_file};
+use crate::scoring::{Scorer, write_run};
+use crate::weights::{self, file};
 use crate::{Device, Error};
-
-/// Where a run goes and what it runs on.
-#[derive(Clone, Debug, Default)]
-pub struct RunOptions {
-    /// The run directory.
-    pub out: PathBuf,
-    /// Where it is computed.
-    pub device: Device,
-    /// Continue what stands in the directory.
-    pub resume: bool,
-    /// Replace what stands in the directory.
-    pub overwrite: bool,
-    /// Fingerprint of the store that the features come from.
-    pub store: String,
-    /// The git commit of the program, where it is known.
-    pub commit: Option<String>,
-    /// Look at the test posts after each epoch, for [`RunMetrics::best_test`]; the epoch is not chosen by that.
-    pub test_each_epoch: bool,
-    /// Least time from one checkpoint to the next, whatever `train.checkpoint_every` says.
-    pub checkpoint_interval: Duration,
-}
-
-/// A finished run.
-#[derive(Clone, Debug)]
-pub struct RunSummary {
-    /// What `run.json` says.
-    pub info: RunInfo,
-    /// What `metrics.json` says.
-    pub metrics: RunMetrics,
-    /// Rows of the posts that have predictions, in the order of `predictions.parquet`.
-    pub rows: Vec<usize>,
-    /// Predictions of those rows.
-    pub predictions: Vec<Prediction>,
-}
 
 const NO_LAYER: &str =
     "the features of `resnet` come without a classification layer: it starts from random weights";
 
-/// What [`train`] is asked for.
-pub(crate) struct Job<'a> {
-    features: &'a Features,
-    posts: &'a [Post],
-    config: &'a Config,
-    options: &'a RunOptions,
-    on_epoch: &'a dyn Fn(&EpochReport),
-}
-
-/// Trains a head over features and writes the run directory.
-pub fn train(
-    features: &Features,
-    posts: &[Post],
-    config: &Config,
-    options: &RunOptions,
-    on_epoch: &dyn Fn(&EpochReport),
-) -> Result<RunSummary, Error> {
-    let train = config.head.kind().train;
-    train(&Job {
-        features,
-        posts,
-        config,
-        options,
-        on_epoch,
-    })
-}
-
-/// [`train`], for the head that the configuration names.
-pub(crate) fn run<H: Head>(job: &Job) -> Result<RunSummary, Error> {
-    let (features, posts, config) = (job.features, job.posts, job.config);
-    let options = job.options;
+/// Trains the head and writes the run directory.
+pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Error> {
+    let (features, posts, config) = (request.features, request.posts, request.config);
+    let options = request.options;
     let device = options.device.open()?.autodiff();
     let dataset = Dataset::new(features, posts, config)?;
     let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
-    let layer = resnet_layer::<H>(job)?;
+    let layer = resnet_layer::<H>(request)?;
     let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
     let run = RunDir::create(&options.out, options.resume, options.overwrite)?;
     let info = info(
-        job,
+        request,
         &splits,
         sizes,
         notes::<H>(config, &splits, layer.is_some()),
@@ -120,16 +55,16 @@ pub(crate) fn run<H: Head>(job: &Job) -> Result<RunSummary, Error> {
         true => finished(&run, state.head.valid())?,
         false => {
             let interval = options.checkpoint_interval;
-            fit(&trainer, &run, state, (interval, job.on_epoch))?
+            train_epochs(&trainer, &run, state, (interval, request.on_epoch))?
         }
     };
     finish(&trainer, &run, &head, selection, info)
 }
 
 /// ResNet's own layer, for a head that starts from it.
-fn resnet_layer<H: Head>(job: &Job) -> Result<Option<ResnetLayer>, Error> {
-    match reads_resnet::<H>(job.config) {
-        true => ResnetLayer::of(job.features),
+fn resnet_layer<H: Head>(request: &RunRequest) -> Result<Option<ResnetLayer>, Error> {
+    match reads_resnet::<H>(request.config) {
+        true => ResnetLayer::of(request.features),
         false => Ok(None),
     }
 }
@@ -152,10 +87,10 @@ fn notes<H: Head>(config: &Config, splits: &Splits, has_layer: bool) -> Vec<Stri
 }
 
 /// What `run.json` says.
-fn info(job: &Job, splits: &Splits, sizes: Sizes, notes: Vec<String>) -> RunInfo {
-    let Job {
+fn info(request: &RunRequest, splits: &Splits, sizes: Sizes, notes: Vec<String>) -> RunInfo {
+    let RunRequest {
         config, options, ..
-    } = job;
+    } = request;
     RunInfo {
         format: 1,
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -163,10 +98,10 @@ fn info(job: &Job, splits: &Splits, sizes: Sizes, notes: Vec<String>) -> RunInfo
         seed: config.train.seed,
         device: options.device,
         store: options.store.clone(),
-        posts: fingerprint(job.posts, job.features),
-        encoders: specs(job.features, &config.head.encoders()),
+        posts: fingerprint(request.posts, request.features),
+        encoders: specs(request.features, &config.head.encoders()),
         sizes,
-        with_ocr: job
+        with_ocr: request
             .features
             .with_ocr
             .filter(|_| config.head.encoders().contains(&"bert")),
@@ -243,11 +178,11 @@ fn steps(posts: usize, config: &TrainConfig) -> usize {
 }
 
 /// All epochs that are still to be done; the weights of the best one.
-fn fit<H: Head>(
+fn train_epochs<H: Head>(
     trainer: &Trainer,
     run: &RunDir,
     state: State<H>,
-    (interval, on_epoch): (Duration, &dyn Fn(&EpochReport)),
+    (interval, on_epoch): (std::time::Duration, &dyn Fn(&EpochReport)),
 ) -> Result<(H, Selection), Error> {
     let folder = run.checkpoint();
     let mut state = checkpoint::load(&folder, state, trainer.device)?;
@@ -280,9 +215,9 @@ fn fit<H: Head>(
 
 /// The weights of a run that is finished already.
 fn finished<H: Head>(run: &RunDir, head: H) -> Result<(H, Selection), Error> {
-    let (weights, _) = weights_file::read(&run.weights())?;
+    let (weights, _) = file::read(&run.weights())?;
     let head = weights::load(head, &weights);
-    let head = head.map_err(|problem| weights_file::problem(&run.weights(), problem))?;
+    let head = head.map_err(|problem| file::problem(&run.weights(), problem))?;
     Ok((head, run.metrics()?.selection))
 }
 
@@ -317,7 +252,7 @@ fn finish(
     let names = [0, 1, 2].map(|index| vec![splits[index]; rows[index].len()]);
     let (rows, predictions) = (rows.concat(), predictions.concat());
     let scored: Vec<_> = rows.iter().map(|&row| &trainer.posts[row]).collect();
-    weights_file::write(&run.weights(), &weights::named(head), None)?;
+    file::write(&run.weights(), &weights::named(head), None)?;
     write_run(&run.predictions(), &scored, &names.concat(), &predictions)?;
     run.write_metrics(&metrics)?;
     run.remove_checkpoint()?;

@@ -1,4 +1,5 @@
-//! What a head's gates make of its experts: shares and entropy, and a warning when a group of experts is no group any more.
+//! What a head's gates make of its experts: shares and entropy, and a warning when a group of experts is no group any
+//! more.
 
 use serde::{Deserialize, Serialize};
 
@@ -101,9 +102,9 @@ impl Sums {
 
 /// Use of all gates of a head, gathered batch by batch while posts are scored.
 #[derive(Default)]
-pub(crate) struct Watch(Vec<Sums>);
+pub(crate) struct GateUseMeter(Vec<Sums>);
 
-impl Watch {
+impl GateUseMeter {
     /// The first `posts` of a batch; the rest of it are there to fill it up.
     pub fn add(&mut self, gates: Vec<GateShares>, posts: usize) {
         for of in gates {
@@ -178,10 +179,10 @@ mod tests {
             groups: vec![("unimodal", 1), ("shared", 1)],
             shares: Tensor::from_floats(shares, &device),
         };
-        let mut watch = Watch::default();
-        watch.add(vec![gates([[0.5, 0.5], [1.0, 0.0]])], 2);
-        watch.add(vec![gates([[0.0, 1.0], [1.0, 0.0]])], 1);
-        let means = watch.means();
+        let mut meter = GateUseMeter::default();
+        meter.add(vec![gates([[0.5, 0.5], [1.0, 0.0]])], 2);
+        meter.add(vec![gates([[0.0, 1.0], [1.0, 0.0]])], 1);
+        let means = meter.means();
         assert_eq!(means.len(), 1);
         assert_eq!(means[0].groups[0].shares, [0.5]);
         assert_eq!(means[0].groups[1].shares, [0.5]);

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use mmfnd_posts::{Label, Post};
 use serde::{Deserialize, Serialize};
 
-use crate::scoring::ranking::{auprc, auroc, ece};
+use super::ranking::{auprc, auroc, ece};
+pub use super::scored::Scored;
 
 /// How good predictions are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,7 +27,8 @@ pub struct Metrics {
     pub macro_f1: f64,
     /// Area under the ROC curve; none when there is one class only.
     pub auroc: Option<f64>,
-    /// Area under the precision–recall curve of the class fake, as average precision; none when there is one class only.
+    /// Area under the precision–recall curve of the class fake, as average precision; none when there is one class
+    /// only.
     pub auprc: Option<f64>,
     /// Expected calibration error of p_fake, 15 bins of equal width.
     pub ece: f64,
@@ -41,34 +43,6 @@ pub struct ClassMetrics {
     pub recall: f64,
     /// 2PR / (P + R).
     pub f1: f64,
-}
-
-/// One post's logits and class, 1 for fake.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scored {
-    /// Before the softmax: real, fake.
-    pub logits: [f32; 2],
-    /// What the post is.
-    pub label: usize,
-}
-
-impl Scored {
-    /// Probability of fake.
-    pub fn p_fake(&self) -> f64 {
-        p_fake(self.logits)
-    }
-
-    /// −log of the probability of what the post is, without overflow.
-    fn loss(&self) -> f64 {
-        let other = f64::from(self.logits[1 - self.label]);
-        let margin = f64::from(self.logits[self.label]) - other;
-        (-margin).max(0.0) + (-margin.abs()).exp().ln_1p()
-    }
-}
-
-/// Softmax of the two logits, second value.
-pub fn p_fake(logits: [f32; 2]) -> f64 {
-    1.0 / (1.0 + (f64::from(logits[0]) - f64::from(logits[1])).exp())
 }
 
 impl Metrics {
@@ -147,18 +121,10 @@ fn share(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
+    use crate::scoring::scored::tests::scored;
     use proptest::prelude::*;
-
-    /// Posts of these logits of fake, 0 of real, and these labels.
-    pub(crate) fn scored(posts: &[(f32, usize)]) -> Vec<Scored> {
-        let scored = |&(logit, label): &(f32, usize)| Scored {
-            logits: [0.0, logit],
-            label,
-        };
-        posts.iter().map(scored).collect()
-    }
 
     #[test]
     fn figures_are_those_of_the_confusion_matrix() {

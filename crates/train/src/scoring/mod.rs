@@ -2,10 +2,14 @@
 
 mod gate_use;
 pub mod metrics;
+mod prediction_file;
 mod ranking;
+mod scored;
 mod scorer;
 
-pub(crate) use gate_use::Watch;
+pub(crate) use gate_use::GateUseMeter;
 pub use gate_use::{GateUse, GroupUse};
-pub(crate) use scorer::{Forward, RunPrediction, Scorer, load, pairs, read_run, write_run};
-pub use scorer::{Model, Prediction, write_predictions};
+pub use prediction_file::write_predictions;
+pub(crate) use prediction_file::{RunPrediction, read_run, write_run};
+pub use scorer::Prediction;
+pub(crate) use scorer::{Scorer, pairs};

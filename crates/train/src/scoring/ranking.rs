@@ -1,11 +1,12 @@
 //! What the order and the size of the scores say: areas under the ROC and the precision–recall curve, and calibration.
 
-use crate::scoring::metrics::Scored;
+use super::scored::Scored;
 
 /// Bins of the calibration error: of equal width, each with its upper edge.
 const BINS: usize = 15;
 
-/// Score and label of each post, in ascending order, by the margin of the logits: a probability near 0 or 1 has lost the order.
+/// Score and label of each post, in ascending order, by the margin of the logits: a probability near 0 or 1 has lost
+/// the order.
 fn sorted(scored: &[Scored]) -> Vec<(f64, usize)> {
     let score = |post: &Scored| f64::from(post.logits[1]) - f64::from(post.logits[0]);
     let mut sorted: Vec<_> = (scored.iter())
@@ -37,7 +38,8 @@ pub(crate) fn auroc(scored: &[Scored]) -> Option<f64> {
     Some(pairs / (fakes_in_all as f64 * reals_in_all as f64))
 }
 
-/// Average precision of the class fake: Σ (recall gained at a threshold) · (precision there), from the largest score down; none where there is one class only.
+/// Average precision of the class fake: Σ (recall gained at a threshold) · (precision there), from the largest score
+/// down; none where there is one class only.
 pub(crate) fn auprc(scored: &[Scored]) -> Option<f64> {
     let mut sorted = sorted(scored);
     sorted.reverse();
@@ -55,7 +57,8 @@ pub(crate) fn auprc(scored: &[Scored]) -> Option<f64> {
     Some(area / fakes_in_all as f64)
 }
 
-/// Expected calibration error of p_fake: Σ over bins of (share of the posts) · |share of fakes − mean p_fake|; 0 without posts.
+/// Expected calibration error of p_fake: Σ over bins of (share of the posts) · |share of fakes − mean p_fake|; 0
+/// without posts.
 pub(crate) fn ece(scored: &[Scored]) -> f64 {
     let edges: Vec<_> = (1..BINS).map(|i| i as f64 / BINS as f64).collect();
     let mut bins = [(0.0, 0.0); BINS]; // sums of p_fake and of fakes
@@ -72,7 +75,7 @@ pub(crate) fn ece(scored: &[Scored]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::scoring::metrics::tests::scored;
+    use crate::scoring::scored::tests::scored;
 
     #[test]
     fn average_precision_is_that_of_the_steps() {

@@ -1,4 +1,4 @@
-//! What the runs of a sweep said about the test posts, and two points of a grid compared on them, post by post.
+//! What the runs of a sweep predicted for the test posts, and two points of a grid compared on them, post by post.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,10 +6,10 @@ use mmfnd_features::{Features, Key};
 use mmfnd_posts::{Post, Split};
 use serde::{Deserialize, Serialize};
 
+use super::statistics::{Cluster, Difference, McNemar};
 use crate::Error;
 use crate::run::RunDir;
 use crate::scoring::{RunPrediction, read_run};
-use crate::sweep::statistics::{Cluster, Difference, McNemar};
 
 /// Seed of the draws of the bootstrap: the same figures for the same runs.
 const BOOTSTRAP_SEED: u64 = 1;
@@ -23,7 +23,8 @@ pub struct Comparison {
     pub posts: usize,
     /// Pictures of them, which are drawn in the bootstrap.
     pub pictures: usize,
-    /// Accuracy of the point minus that of the reference, with the same seed on the same posts; pictures and seeds are drawn.
+    /// Accuracy of the point minus that of the reference, with the same seed on the same posts; pictures and seeds are
+    /// drawn.
     pub accuracy: Difference,
     /// Of the majority votes over the seeds; the point first, the reference second.
     pub mcnemar: McNemar,
@@ -31,24 +32,24 @@ pub struct Comparison {
 
 /// What one run said about one test post.
 #[derive(Clone, Copy, Debug)]
-struct Outcome {
+struct TestPrediction {
     label: i64,
     predicted: i64,
     p_fake: f32,
 }
 
-/// What runs of one point said: seed → row of the post → outcome.
+/// What runs of one point said: seed → row of the post → prediction.
 #[derive(Debug, Default)]
-pub(crate) struct Outcomes(BTreeMap<u64, HashMap<usize, Outcome>>);
+pub(crate) struct PointPredictions(BTreeMap<u64, HashMap<usize, TestPrediction>>);
 
 /// The posts of a sweep, found by id.
 #[derive(Debug)]
-pub(crate) struct Rows<'a> {
+pub(crate) struct PostIndex<'a> {
     row: HashMap<&'a str, usize>,
     picture: &'a [Option<Key>],
 }
 
-impl<'a> Rows<'a> {
+impl<'a> PostIndex<'a> {
     pub fn new(posts: &'a [Post], features: &'a Features) -> Self {
         let rows = posts
             .iter()
@@ -61,50 +62,41 @@ impl<'a> Rows<'a> {
     }
 }
 
-impl Outcomes {
+impl PointPredictions {
     /// Reads the predictions of runs, each with its seed.
-    pub fn read(runs: &[(u64, RunDir)], rows: &Rows) -> Result<Self, Error> {
-        let mut outcomes = Self::default();
+    pub fn read(runs: &[(u64, RunDir)], rows: &PostIndex) -> Result<Self, Error> {
+        let mut by_seed = BTreeMap::new();
         for (seed, run) in runs {
             let predictions = read_run(&run.predictions())?;
-            let outcome = |prediction: &RunPrediction| {
-                let RunPrediction {
-                    split,
-                    label,
-                    predicted,
-                    p_fake,
-                    ..
-                } = *prediction;
+            let of_test = |prediction: &RunPrediction| {
                 let row = *rows.row.get(prediction.post_id.as_str())?;
-                let label = label.filter(|_| split == Split::Test)?;
-                Some((
-                    row,
-                    Outcome {
-                        label,
-                        predicted,
-                        p_fake,
-                    },
-                ))
+                let label = prediction
+                    .label
+                    .filter(|_| prediction.split == Split::Test)?;
+                let prediction = TestPrediction {
+                    label,
+                    predicted: prediction.predicted,
+                    p_fake: prediction.p_fake,
+                };
+                Some((row, prediction))
             };
-            outcomes
-                .0
-                .insert(*seed, predictions.iter().filter_map(outcome).collect());
+            by_seed.insert(*seed, predictions.iter().filter_map(of_test).collect());
         }
-        Ok(outcomes)
+        Ok(Self(by_seed))
     }
 
     /// Against the reference; none where they share no seed or no test post.
-    pub fn compare(&self, reference: &Self, rows: &Rows) -> Option<Comparison> {
+    pub fn compare(&self, reference: &Self, rows: &PostIndex) -> Option<Comparison> {
         let seeds: Vec<u64> = self
             .0
             .keys()
             .copied()
             .filter(|seed| reference.0.contains_key(seed))
             .collect();
-        let of = |outcomes: &Self, row| -> Option<Vec<Outcome>> {
+        let of = |predictions: &Self, row| -> Option<Vec<TestPrediction>> {
             seeds
                 .iter()
-                .map(|seed| outcomes.0[seed].get(&row).copied())
+                .map(|seed| predictions.0[seed].get(&row).copied())
                 .collect()
         };
         let mut posts: Vec<_> = self.0.get(seeds.first()?)?.keys().copied().collect();
@@ -135,7 +127,7 @@ impl Outcomes {
     }
 }
 
-impl Outcome {
+impl TestPrediction {
     /// 1 if the post was told right, else 0.
     fn right(&self) -> f64 {
         f64::from(u8::from(self.predicted == self.label))
@@ -143,20 +135,20 @@ impl Outcome {
 }
 
 /// The class that most seeds say; where as many say the one as the other, that of the mean probability.
-fn is_vote_right(outcomes: &[Outcome]) -> bool {
-    let fakes = outcomes
+fn is_vote_right(predictions: &[TestPrediction]) -> bool {
+    let fakes = predictions
         .iter()
-        .filter(|outcome| outcome.predicted == 1)
+        .filter(|prediction| prediction.predicted == 1)
         .count();
-    let is_fake = match (2 * fakes).cmp(&outcomes.len()) {
+    let is_fake = match (2 * fakes).cmp(&predictions.len()) {
         std::cmp::Ordering::Greater => true,
         std::cmp::Ordering::Less => false,
         std::cmp::Ordering::Equal => {
-            let sum: f32 = outcomes.iter().map(|outcome| outcome.p_fake).sum();
-            sum / outcomes.len() as f32 > 0.5
+            let sum: f32 = predictions.iter().map(|prediction| prediction.p_fake).sum();
+            sum / predictions.len() as f32 > 0.5
         }
     };
-    i64::from(is_fake) == outcomes[0].label
+    i64::from(is_fake) == predictions[0].label
 }
 
 #[cfg(test)]
@@ -164,8 +156,8 @@ fn is_vote_right(outcomes: &[Outcome]) -> bool {
 mod tests {
     use super::*;
 
-    fn outcome(label: i64, p_fake: f32) -> Outcome {
-        Outcome {
+    fn prediction(label: i64, p_fake: f32) -> TestPrediction {
+        TestPrediction {
             label,
             predicted: i64::from(p_fake > 0.5),
             p_fake,
@@ -173,15 +165,15 @@ mod tests {
     }
 
     /// Posts 0, 1, …: all fake; the probabilities of each seed.
-    fn outcomes(seeds: &[(u64, &[f32])]) -> Outcomes {
+    fn predictions(seeds: &[(u64, &[f32])]) -> PointPredictions {
         let posts = |values: &[f32]| {
             values
                 .iter()
-                .map(|&p_fake| outcome(1, p_fake))
+                .map(|&p_fake| prediction(1, p_fake))
                 .enumerate()
                 .collect()
         };
-        Outcomes(
+        PointPredictions(
             seeds
                 .iter()
                 .map(|(seed, values)| (*seed, posts(values)))
@@ -191,19 +183,19 @@ mod tests {
 
     #[test]
     fn seeds_are_matched_and_posts_of_one_picture_drawn_together() {
-        let ours = outcomes(&[
+        let ours = predictions(&[
             (1, &[0.9, 0.9, 0.1]),
             (2, &[0.9, 0.1, 0.1]),
             (3, &[0.1, 0.1, 0.1]),
         ]);
-        let theirs = outcomes(&[
+        let theirs = predictions(&[
             (1, &[0.1, 0.9, 0.1]),
             (2, &[0.1, 0.9, 0.1]),
             (4, &[0.9, 0.9, 0.9]),
         ]);
         let key = Some(Key::of(b"a"));
         let picture = [key, key, None];
-        let rows = Rows {
+        let rows = PostIndex {
             row: HashMap::new(),
             picture: &picture,
         };
@@ -225,18 +217,18 @@ mod tests {
     #[test]
     fn without_a_common_seed_there_is_nothing_to_compare() {
         let picture = [None];
-        let rows = Rows {
+        let rows = PostIndex {
             row: HashMap::new(),
             picture: &picture,
         };
         assert!(
-            outcomes(&[(1, &[0.9])])
-                .compare(&outcomes(&[(2, &[0.9])]), &rows)
+            predictions(&[(1, &[0.9])])
+                .compare(&predictions(&[(2, &[0.9])]), &rows)
                 .is_none()
         );
         assert!(
-            Outcomes::default()
-                .compare(&outcomes(&[(2, &[0.9])]), &rows)
+            PointPredictions::default()
+                .compare(&predictions(&[(2, &[0.9])]), &rows)
                 .is_none()
         );
     }
@@ -244,15 +236,15 @@ mod tests {
     #[test]
     fn a_vote_is_of_the_majority() {
         assert!(is_vote_right(&[
-            outcome(1, 0.6),
-            outcome(1, 0.6),
-            outcome(1, 0.0)
+            prediction(1, 0.6),
+            prediction(1, 0.6),
+            prediction(1, 0.0)
         ]));
         assert!(!is_vote_right(&[
-            outcome(0, 0.6),
-            outcome(0, 0.6),
-            outcome(0, 0.0)
+            prediction(0, 0.6),
+            prediction(0, 0.6),
+            prediction(0, 0.0)
         ]));
-        assert!(is_vote_right(&[outcome(1, 0.8), outcome(1, 0.4)]));
+        assert!(is_vote_right(&[prediction(1, 0.8), prediction(1, 0.4)]));
     }
 }

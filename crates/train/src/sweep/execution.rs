@@ -1,66 +1,29 @@
-//! A sweep: every point of a grid with every seed, one thread a run and several runs side by side, over one copy of the features.
+//! A sweep: every point of a grid with every seed, one thread a run and several runs side by side, over one copy of the
+//! features.
 //!
-//! A run that ended is a line of `runs.jsonl`. Started again, a sweep leaves out what is finished, goes on with interrupted runs where their checkpoint left them
-//! and tries failed ones again.
+//! A run that ended is a line of `runs.jsonl`. Started again, a sweep leaves out what is finished, goes on with
+//! interrupted runs where their checkpoint left them and tries failed ones again.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use mmfnd_features::Features;
-use mmfnd_posts::Post;
-
+use super::record::{RecordFile, RunRecord, Status};
+use super::setup::{PlannedRun, RUNS, Sweep, run_folder};
+use super::sweep_file::SweepInfo;
+use crate::Error;
 use crate::config::{Config, Missing, TrainConfig};
-use crate::data::{Dataset, pictures};
-use crate::data::{Picture, Splits};
+use crate::data::{Dataset, Picture, Splits, pictures};
 use crate::error::DataProblem;
-use crate::run::{EpochReport, RunDir};
-use crate::run::{RunOptions, RunSummary, train};
-use crate::sweep::grid::{Grid, Point};
-use crate::sweep::record::{Ledger, RunRecord, Status};
-use crate::sweep::sweep_file::SweepInfo;
-use crate::{Device, Error};
+use crate::fitting::EpochReport;
+use crate::run::{RunDir, RunOptions, RunSummary, train};
 
 /// Time from one checkpoint of a run to the next: what an interruption can cost, beside an epoch.
 const CHECKPOINT: Duration = Duration::from_secs(30);
-const LEDGER: &str = "runs.jsonl";
-const RUNS: &str = "runs";
-
-/// Where a sweep goes and what it runs on.
-#[derive(Clone, Debug, Default)]
-pub struct SweepOptions {
-    /// The sweep's folder.
-    pub out: PathBuf,
-    /// Where it is computed.
-    pub device: Device,
-    /// Runs side by side.
-    pub jobs: usize,
-    /// Seeds of each point: `train.seed` of the configuration and those after it.
-    pub seeds: usize,
-    /// Whether the test posts are looked at after each epoch, for the best-test column.
-    pub best_test: bool,
-    /// Fingerprint of the store that the features come from.
-    pub store: String,
-    /// The git commit of the program, where it is known.
-    pub commit: Option<String>,
-}
-
-/// A grid, what it is trained on, and where it goes.
-#[derive(Clone, Copy, Debug)]
-pub struct Sweep<'a> {
-    /// Of the posts, from all encoders that a point of the grid reads.
-    pub features: &'a Features,
-    /// What is trained on and tested.
-    pub posts: &'a [Post],
-    /// What is trained.
-    pub grid: &'a Grid,
-    /// Where it goes.
-    pub options: &'a SweepOptions,
-}
+const RECORDS: &str = "runs.jsonl";
 
 /// What happens during a sweep.
 #[derive(Debug)]
@@ -86,14 +49,6 @@ pub enum Event<'a> {
 /// Who is told.
 pub type OnEvent<'a> = &'a (dyn Fn(&Event) + Sync);
 
-/// A run that belongs to a sweep.
-#[derive(Clone, Debug)]
-struct Planned<'a> {
-    name: String,
-    point: &'a Point,
-    seed: u64,
-}
-
 impl Sweep<'_> {
     /// Runs what is not finished; the records of all runs, seed by seed.
     pub fn run(&self, on_event: OnEvent) -> Result<Vec<RunRecord>, Error> {
@@ -102,23 +57,24 @@ impl Sweep<'_> {
         let runs = self.options.out.join(RUNS);
         fs::create_dir_all(&runs)
             .map_err(|source| mmfnd_posts::Error::Write { path: runs, source })?;
-        let mut ledger = Ledger::open(&self.options.out.join(LEDGER))?;
-        let records = ledger.records()?;
+        let mut file = RecordFile::open(&self.options.out.join(RECORDS))?;
+        let records = file.records()?;
         SweepInfo::of(self).write_or_check(&self.options.out)?;
         let planned = self.planned();
-        let is_pending = |run: &&Planned| !self.is_finished(run, &records);
+        let is_pending = |run: &&PlannedRun| !self.is_finished(run, &records);
         let pending: Vec<_> = planned.iter().filter(is_pending).collect();
         on_event(&Event::Start {
             runs: planned.len(),
             finished: planned.len() - pending.len(),
         });
         // what stands in the file, so that a sweep that is started again says the same
-        let mut records = self.work(&pending, ledger, on_event)?.records()?;
-        let record = |run: &Planned| records.remove(&run.name);
+        let mut records = self.work(&pending, file, on_event)?.records()?;
+        let record = |run: &PlannedRun| records.remove(&run.name);
         Ok(planned.iter().filter_map(record).collect())
     }
 
-    /// What every run of a point would fail with is an error before the first one: features that are not there, a split without posts or with one class only.
+    /// What every run of a point would fail with is an error before the first one: features that are not there, a split
+    /// without posts or with one class only.
     fn check(&self) -> Result<(), Error> {
         let mut checked: Vec<&Config> = Vec::new();
         for config in self.grid.points.iter().map(|point| &point.config) {
@@ -149,31 +105,10 @@ impl Sweep<'_> {
         problem.map_or(Ok(()), |problem| Err(problem.into()))
     }
 
-    /// Seed by seed, so that a sweep that is cut short has whole grids.
-    fn planned(&self) -> Vec<Planned<'_>> {
-        let mut planned = Vec::new();
-        for seed in self.seeds() {
-            planned.extend(self.grid.points.iter().map(|point| Planned {
-                name: run_name(&point.name, seed),
-                point,
-                seed,
-            }));
-        }
-        planned
-    }
-
-    /// The seeds.
-    pub fn seeds(&self) -> Vec<u64> {
-        let first = self.grid.base.train.seed;
-        (0..self.options.seeds as u64)
-            .map(|next| first.wrapping_add(next))
-            .collect()
-    }
-
-    fn is_finished(&self, run: &Planned, records: &BTreeMap<String, RunRecord>) -> bool {
+    fn is_finished(&self, run: &PlannedRun, records: &BTreeMap<String, RunRecord>) -> bool {
         let record = records.get(&run.name);
         record.is_some_and(RunRecord::is_finished)
-            && folder(&self.options.out, &run.name)
+            && run_folder(&self.options.out, &run.name)
                 .join("metrics.json")
                 .is_file()
     }
@@ -181,18 +116,18 @@ impl Sweep<'_> {
     /// All runs, `jobs` of them side by side.
     fn work(
         &self,
-        pending: &[&Planned],
-        ledger: Ledger,
+        pending: &[&PlannedRun],
+        records: RecordFile,
         on_event: OnEvent,
-    ) -> Result<Ledger, Error> {
+    ) -> Result<RecordFile, Error> {
         let next = AtomicUsize::new(0);
-        let ledger = Mutex::new(ledger);
+        let records = Mutex::new(records);
         let worker = || -> Result<(), Error> {
             let pool = self.pool()?;
             while let Some(run) = pending.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let record = pool.install(|| self.one(run, on_event));
-                let mut ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
-                ledger.append(&record)?;
+                let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
+                records.append(&record)?;
                 on_event(&Event::Ended(&record));
             }
             Ok(())
@@ -212,7 +147,7 @@ impl Sweep<'_> {
                 .map(|worker| worker.join().expect("a panic of a run is caught"));
             results.collect::<Result<Vec<()>, Error>>()
         })?;
-        Ok(ledger.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(records.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// One thread, on which all of a run is computed: products, sums and batches ask the pool that they are called in.
@@ -226,7 +161,7 @@ impl Sweep<'_> {
         })
     }
 
-    fn one(&self, run: &Planned, on_event: OnEvent) -> RunRecord {
+    fn one(&self, run: &PlannedRun, on_event: OnEvent) -> RunRecord {
         let start = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| self.train(run, on_event)));
         let result = match result {
@@ -262,11 +197,15 @@ impl Sweep<'_> {
     }
 
     /// The run, and the groups of experts that have collapsed in the epoch that was chosen.
-    fn train(&self, run: &Planned, on_event: OnEvent) -> Result<(RunSummary, Vec<String>), Error> {
+    fn train(
+        &self,
+        run: &PlannedRun,
+        on_event: OnEvent,
+    ) -> Result<(RunSummary, Vec<String>), Error> {
         let mut config = run.point.config.clone();
         config.train.seed = run.seed;
         let options = RunOptions {
-            out: folder(&self.options.out, &run.name),
+            out: run_folder(&self.options.out, &run.name),
             device: self.options.device,
             resume: true,
             overwrite: false,
@@ -297,22 +236,6 @@ fn use_the_same(a: &Config, b: &Config) -> bool {
     // with masks the head says which posts it can score
     let is_alike = a.train.missing == Missing::Drop || a.head == b.head;
     is_alike && posts(a) == posts(b) && a.head.encoders() == b.head.encoders()
-}
-
-/// Such as `experts=3,seed=2`.
-pub(crate) fn run_name(point: &str, seed: u64) -> String {
-    let comma = if point.is_empty() { "" } else { "," };
-    format!("{point}{comma}seed={seed}")
-}
-
-/// The folder of a run.
-fn folder(out: &Path, run: &str) -> PathBuf {
-    out.join(RUNS).join(run)
-}
-
-/// The run directory of a run of the sweep in `out`.
-pub(crate) fn run_dir(out: &Path, run: &str) -> Result<RunDir, Error> {
-    RunDir::open(&folder(out, run))
 }
 
 fn message(panic: &(dyn std::any::Any + Send)) -> &str {

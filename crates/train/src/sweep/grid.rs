@@ -1,12 +1,12 @@
-//! The grid of a sweep: axes as they are typed (`head.experts=1..6`, `train.learning_rate=1e-4,5e-4`), and the configuration of each of its points.
+//! The grid of a sweep: axes as they are typed (`head.experts=1..6`, `train.learning_rate=1e-4,5e-4`), and the
+//! configuration of each of its points.
 
 use std::path::Path;
 
 use toml::Value;
 
 use crate::Error;
-use crate::config::keys::full_key;
-use crate::config::{Config, leaves};
+use crate::config::{Config, full_key, leaves};
 
 /// Most points that a grid may have; beyond that it is a typing error.
 const MOST_POINTS: usize = 100_000;
@@ -50,7 +50,8 @@ struct Typed<'a> {
 }
 
 impl Grid {
-    /// From an experiment file, settings and axes; everything is checked here, so that no run fails for its configuration.
+    /// From an experiment file, settings and axes; everything is checked here, so that no run fails for its
+    /// configuration.
     pub fn read(file: Option<&Path>, settings: &[String], axes: &[String]) -> Result<Self, Error> {
         let base = Config::read(file, settings)?;
         let axes = axes.iter().map(|text| Typed::read(text));
@@ -97,7 +98,8 @@ impl Grid {
 }
 
 impl Point {
-    /// Its values are those of the whole configuration: `w/o A` and `without-a` are one value, 1 and 1.0 of a real number too.
+    /// Its values are those of the whole configuration: `w/o A` and `without-a` are one value, 1 and 1.0 of a real
+    /// number too.
     fn new(axes: &[Typed], config: Config) -> Self {
         let leaves = leaves(&config);
         let value = |axis: &Typed| {

@@ -4,14 +4,15 @@ mod comparison;
 mod execution;
 pub mod grid;
 mod record;
+mod setup;
 pub mod statistics;
 mod summary;
 mod summary_file;
 mod sweep_file;
 
 pub use comparison::Comparison;
-pub use execution::{Event, OnEvent, Sweep, SweepOptions};
-pub(crate) use execution::{run_dir, run_name};
+pub use execution::{Event, OnEvent};
 pub use record::{RunRecord, Status};
+pub use setup::{Sweep, SweepOptions};
 pub use summary::{ClassFigures, Figures, PointSummary, Summary};
 pub use sweep_file::AxisInfo;

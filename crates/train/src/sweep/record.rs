@@ -1,4 +1,5 @@
-//! `runs.jsonl`: a line per run that ended, appended and synced before the next one begins; what a kill tore off is cut away.
+//! `runs.jsonl`: a line per run that ended, appended and synced before the next one begins; what a kill tore off is cut
+//! away.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -59,12 +60,12 @@ impl RunRecord {
 
 /// The file, open and locked: one process writes at a time.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct RecordFile {
     path: PathBuf,
     file: File,
 }
 
-impl Ledger {
+impl RecordFile {
     /// Opens it, making it if there is none.
     pub fn open(path: &Path) -> Result<Self, Error> {
         let failed = |source| write_error(path, source);
@@ -168,18 +169,18 @@ mod tests {
     fn a_torn_line_is_cut_away_and_the_next_one_is_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.jsonl");
-        let mut ledger = Ledger::open(&path).unwrap();
-        assert!(ledger.records().unwrap().is_empty());
-        ledger.append(&record("a", Status::Finished)).unwrap();
-        ledger.append(&record("b", Status::Failed)).unwrap();
-        drop(ledger);
+        let mut file = RecordFile::open(&path).unwrap();
+        assert!(file.records().unwrap().is_empty());
+        file.append(&record("a", Status::Finished)).unwrap();
+        file.append(&record("b", Status::Failed)).unwrap();
+        drop(file);
         let whole = fs::read(&path).unwrap();
         for cut in 1..40 {
             fs::write(&path, &whole[..whole.len() - cut]).unwrap();
-            let mut ledger = Ledger::open(&path).unwrap();
-            assert_eq!(ledger.records().unwrap().keys().collect::<Vec<_>>(), ["a"]);
-            ledger.append(&record("b", Status::Failed)).unwrap();
-            drop(ledger);
+            let mut file = RecordFile::open(&path).unwrap();
+            assert_eq!(file.records().unwrap().keys().collect::<Vec<_>>(), ["a"]);
+            file.append(&record("b", Status::Failed)).unwrap();
+            drop(file);
             assert_eq!(fs::read(&path).unwrap(), whole);
         }
     }
@@ -188,10 +189,10 @@ mod tests {
     fn the_last_line_of_a_run_counts() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.jsonl");
-        let mut ledger = Ledger::open(&path).unwrap();
-        ledger.append(&record("a", Status::Failed)).unwrap();
-        ledger.append(&record("a", Status::Finished)).unwrap();
-        assert!(ledger.records().unwrap()["a"].is_finished());
+        let mut file = RecordFile::open(&path).unwrap();
+        file.append(&record("a", Status::Failed)).unwrap();
+        file.append(&record("a", Status::Finished)).unwrap();
+        assert!(file.records().unwrap()["a"].is_finished());
     }
 
     #[test]
@@ -199,15 +200,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("runs.jsonl");
         fs::write(&path, "{}\n").unwrap();
-        let error = Ledger::open(&path)
+        let error = RecordFile::open(&path)
             .unwrap()
             .records()
             .unwrap_err()
             .to_string();
         assert!(error.contains("line 1"), "{error}");
         fs::write(&path, "").unwrap();
-        let _first = Ledger::open(&path).unwrap();
-        let error = Ledger::open(&path).unwrap_err().to_string();
+        let _first = RecordFile::open(&path).unwrap();
+        let error = RecordFile::open(&path).unwrap_err().to_string();
         assert!(error.contains("another sweep"), "{error}");
     }
 }

@@ -1,4 +1,5 @@
-//! What a sweep says about its figures: mean and spread over seeds, Student's interval, McNemar's exact test, the paired bootstrap.
+//! What a sweep says about its figures: mean and spread over seeds, Student's interval, McNemar's exact test, the
+//! paired bootstrap.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -65,7 +66,8 @@ impl McNemar {
             only_second += usize::from(second && !first);
         }
         let (fewer, all) = (only_first.min(only_second), only_first + only_second);
-        // P(X ≤ k) of n fair coins is an incomplete beta function; half of them or more on both sides is no evidence at all
+        // P(X ≤ k) of n fair coins is an incomplete beta function; half of them or more on both sides is no evidence at
+        // all
         let p = match 2 * fewer == all {
             true => 1.0,
             false => 2.0 * incomplete_beta(0.5, (all - fewer) as f64, fewer as f64 + 1.0),

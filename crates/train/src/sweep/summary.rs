@@ -1,19 +1,20 @@
-//! What came out of a sweep: figures of each point over its seeds, the best point by validation, and every other one compared with it.
+//! What came out of a sweep: figures of each point over its seeds, the best point by validation, and every other one
+//! compared with it.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::comparison::{Comparison, PointPredictions, PostIndex};
+use super::grid::Axis;
+use super::record::RunRecord;
+use super::setup::{Sweep, run_dir, run_name};
+use super::statistics::Spread;
+use super::sweep_file::AxisInfo;
 use crate::Error;
 use crate::config::Select;
 use crate::scoring::metrics::Metrics;
-use crate::sweep::AxisInfo;
-use crate::sweep::comparison::{Comparison, Outcomes, Rows};
-use crate::sweep::record::RunRecord;
-use crate::sweep::statistics::Spread;
-use crate::sweep::{Sweep, run_dir, run_name};
 
 /// What `summary.json` says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,7 +127,7 @@ impl Summary {
     ) -> Result<Self, Error> {
         let grid = sweep.grid;
         let json = |value: &toml::Value| serde_json::to_value(value).expect("a plain value");
-        let axis = |axis: &crate::sweep::grid::Axis| AxisInfo {
+        let axis = |axis: &Axis| AxisInfo {
             key: axis.key.clone(),
             values: axis.values.iter().map(json).collect(),
         };
@@ -161,14 +162,14 @@ impl Summary {
         let Some(reference) = self.reference else {
             return Ok(());
         };
-        let rows = Rows::new(sweep.posts, sweep.features);
+        let rows = PostIndex::new(sweep.posts, sweep.features);
         let read = |name: &str| {
             let runs = runs_of(records, name)
                 .into_iter()
                 .filter(|record| record.is_finished());
             let runs =
                 runs.map(|record| Ok((record.seed, run_dir(&sweep.options.out, &record.run)?)));
-            Outcomes::read(&runs.collect::<Result<Vec<_>, Error>>()?, &rows)
+            PointPredictions::read(&runs.collect::<Result<Vec<_>, Error>>()?, &rows)
         };
         let theirs = read(&self.points[reference].name)?;
         for (_, point) in self
@@ -180,11 +181,6 @@ impl Summary {
             point.comparison = read(&point.name)?.compare(&theirs, &rows);
         }
         Ok(())
-    }
-
-    /// Writes `summary.json` and `summary.csv`.
-    pub fn write(&self, folder: &Path) -> Result<(), Error> {
-        crate::sweep::summary_file::write(self, folder)
     }
 }
 
@@ -222,7 +218,8 @@ impl PointSummary {
         }
     }
 
-    /// What points are ranked by: runs that are finished, then accuracy and loss on the posts that the epochs are chosen by.
+    /// What points are ranked by: runs that are finished, then accuracy and loss on the posts that the epochs are
+    /// chosen by.
     fn rank(&self) -> Option<(usize, f64, f64)> {
         let figures = if self.optimistic {
             &self.test

@@ -5,21 +5,24 @@ use std::path::Path;
 
 use mmfnd_posts::{TableColumn, atomic, write_table};
 
+use super::comparison::Comparison;
+use super::statistics::Spread;
+use super::summary::{Figures, PointSummary, Summary};
 use crate::Error;
-use crate::sweep::statistics::Spread;
-use crate::sweep::{Figures, PointSummary, Summary};
 
-/// Writes both.
-pub(crate) fn write(summary: &Summary, folder: &Path) -> Result<(), Error> {
-    let mut bytes = serde_json::to_vec_pretty(summary).expect("plain values");
-    bytes.push(b'\n');
-    atomic::write(&folder.join("summary.json"), |file| file.write_all(&bytes))?;
-    let columns = columns(summary);
-    let columns: Vec<_> = columns
-        .iter()
-        .map(|(name, column)| (name.as_str(), column.clone()))
-        .collect();
-    Ok(write_table(&folder.join("summary.csv"), &columns)?)
+impl Summary {
+    /// Writes `summary.json` and `summary.csv`.
+    pub fn write(&self, folder: &Path) -> Result<(), Error> {
+        let mut bytes = serde_json::to_vec_pretty(self).expect("plain values");
+        bytes.push(b'\n');
+        atomic::write(&folder.join("summary.json"), |file| file.write_all(&bytes))?;
+        let columns = columns(self);
+        let columns: Vec<_> = columns
+            .iter()
+            .map(|(name, column)| (name.as_str(), column.clone()))
+            .collect();
+        Ok(write_table(&folder.join("summary.csv"), &columns)?)
+    }
 }
 
 /// A row per point.
@@ -112,7 +115,6 @@ fn spread_columns(name: &str, spreads: &[Option<Spread>]) -> [(String, TableColu
 }
 
 fn comparison_columns(points: &[PointSummary]) -> Vec<(String, TableColumn)> {
-    use crate::sweep::comparison::Comparison;
     let float = |name: &str, of: fn(&Comparison) -> f64| {
         let values = points.iter().map(|point| {
             point

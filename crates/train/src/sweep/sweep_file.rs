@@ -1,4 +1,5 @@
-//! `sweep.json`: what a sweep is of. More values and more seeds may be added to it later, anything else makes it another sweep.
+//! `sweep.json`: what a sweep is of. More values and more seeds may be added to it later, anything else makes it
+//! another sweep.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,9 +11,9 @@ use mmfnd_posts::atomic;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::setup::Sweep;
 use crate::config::leaves;
 use crate::data::fingerprint;
-use crate::sweep::Sweep;
 use crate::{Device, Error};
 
 const FILE: &str = "sweep.json";

@@ -8,9 +8,9 @@ use mmfnd_posts::atomic;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
+use super::named::{Weight, Weights};
 use crate::Error;
 use crate::error::WeightsProblem;
-use crate::weights::{Weight, Weights};
 
 /// Writes weights, with one string beside them if there is one.
 pub(crate) fn write(path: &Path, weights: &Weights, about: Option<String>) -> Result<(), Error> {

@@ -1,7 +1,8 @@
 //! `weights.safetensors`: the names and layouts of the PyTorch reference's `state_dict`.
 //!
-//! A weight's name is its path in the module tree. Two things differ from memory: PyTorch's linear layers are `[out, in]`, and the experts of a group, which
-//! we hold as one tensor `[E, in, out]`, are `experts.0`, `experts.1`, …, each with matrices and vectors of its own.
+//! A weight's name is its path in the module tree. Two things differ from memory: PyTorch's linear layers are `[out,
+//! in]`, and the experts of a group, which we hold as one tensor `[E, in, out]`, are `experts.0`, `experts.1`, …, each
+//! with matrices and vectors of its own.
 
 use std::collections::BTreeMap;
 

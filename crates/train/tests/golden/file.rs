@@ -13,7 +13,8 @@ pub const OUTPUT: Tolerance = Tolerance {
     relative: 1e-5,
     absolute: 1e-5,
 };
-/// How far a gradient may be. The absolute part is for the biases before a BatchNorm: their gradient is zero but for rounding.
+/// How far a gradient may be. The absolute part is for the biases before a BatchNorm: their gradient is zero but for
+/// rounding.
 pub const GRADIENT: Tolerance = Tolerance {
     relative: 1e-4,
     absolute: 2e-6,

@@ -1,11 +1,12 @@
-//! The whole head with each option and ablation: outputs, gradient of every weight of the cross-entropy, running statistics, and a trajectory of AdamW.
+//! The whole head with each option and ablation: outputs, gradient of every weight of the cross-entropy, running
+//! statistics, and a trajectory of AdamW.
 
 use burn::nn::loss::CrossEntropyLossConfig;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use mmfnd_train::config::{Schedule, TrainConfig};
 use mmfnd_train::heads::{
-    ConcatMlp, Has, Head, Init, Inputs, LinearProbe, Mmfnd, MmfndConfig, Output, Present, Sizes,
-    Trained, backward,
+    ConcatMlp, Head, Init, Inputs, LinearProbe, Mmfnd, MmfndConfig, Modalities, ModalityMask,
+    Output, Sizes, Trained, backward,
 };
 use mmfnd_train::weights::{load, named};
 use mmfnd_train::{AdamW, Loss, Rates, clip, cross_entropy};
@@ -87,12 +88,12 @@ const MASKED: [&str; 11] = [
 ];
 
 /// What each post has; both where the file does not say.
-fn has(golden: &Golden) -> Vec<Has> {
+fn has(golden: &Golden) -> Vec<Modalities> {
     let inputs = golden.under("input");
     let posts = inputs["label"].values.len();
     let is_there =
         |key: &str, post: usize| inputs.get(key).is_none_or(|has| has.values[post] == 1.0);
-    let has = |post| Has {
+    let has = |post| Modalities {
         text: is_there("has_text", post),
         image: is_there("has_image", post),
     };
@@ -102,7 +103,7 @@ fn has(golden: &Golden) -> Vec<Has> {
 /// Features of the posts that have them; none where no post does.
 fn inputs(golden: &Golden, device: &Device) -> Inputs {
     let has = has(golden);
-    let rows = |is_there: fn(&Has) -> bool| {
+    let rows = |is_there: fn(&Modalities) -> bool| {
         let rows = (0..has.len()).filter(|&post| is_there(&has[post]));
         let rows: Vec<_> = rows.map(|post| post as i64).collect();
         let any = !rows.is_empty();
@@ -124,14 +125,14 @@ fn inputs(golden: &Golden, device: &Device) -> Inputs {
         resnet: matrix("resnet", &image),
         clip_text: matrix("clip_text", &text),
         clip_image: matrix("clip_image", &image),
-        present: Present::new(&has, device),
+        mask: ModalityMask::new(&has, device),
     }
 }
 
 /// Theirs is zero where a post lacks one of the two.
 fn check_similarity(golden: &Golden, mode: &str, ours: Option<Tensor<1>>) {
     let theirs = &golden.get(&format!("{mode}.similarity")).values;
-    let both = has(golden).into_iter().map(|has| has == Has::ALL);
+    let both = has(golden).into_iter().map(|has| has == Modalities::BOTH);
     let theirs = theirs.iter().zip(both).filter(|(_, both)| *both);
     let theirs: Vec<_> = theirs.map(|(value, _)| *value).collect();
     let ours = ours.map(numbers).unwrap_or_default();
@@ -313,7 +314,7 @@ fn check_trajectory(file: &str, is_host: bool) {
             resnet: all.resnet.clone().map(|x| x.narrow(0, rows, b)),
             clip_text: all.clip_text.clone().map(|x| x.narrow(0, rows, b)),
             clip_image: all.clip_image.clone().map(|x| x.narrow(0, rows, b)),
-            present: None,
+            mask: None,
         };
         let targets = of_loss.targets(&labels[rows..rows + b], &device);
         let output = head.forward(batch, golden.noise_at(step as u64));
@@ -359,8 +360,9 @@ fn twenty_steps_with_dropout_are_pytorchs() {
     check_trajectory("trajectory_dropout", false);
 }
 
-/// A shift before a BatchNorm has a gradient of rounding errors only, out of which AdamW makes steps, and running means follow it: PyTorch's own float32 and float64 differ there.
-/// Such are the biases of those linear layers, and in this trajectory the first normalisation's in `text_mapping`, where ReLU lets one unit through for every post.
+/// A shift before a BatchNorm has a gradient of rounding errors only, out of which AdamW makes steps, and running means
+/// follow it: PyTorch's own float32 and float64 differ there. Such are the biases of those linear layers, and in this
+/// trajectory the first normalisation's in `text_mapping`, where ReLU lets one unit through for every post.
 fn shifts_before_a_norm(name: &str) -> bool {
     let (part, rest) = name.split_once('.').unwrap();
     let normed = part.ends_with("projection") || part.ends_with("mapping") || part == "fusion";

@@ -1,4 +1,5 @@
-//! The head against PyTorch: `tests/golden` of the repository holds what a plain reference in PyTorch computes, and the scripts that wrote it.
+//! The head against PyTorch: `tests/golden` of the repository holds what a plain reference in PyTorch computes, and the
+//! scripts that wrote it.
 #![allow(clippy::unwrap_used)]
 
 mod file;

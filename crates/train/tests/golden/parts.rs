@@ -1,4 +1,5 @@
-//! Each part of the head: output in training and at inference, gradient of every weight and input, running statistics after a training step.
+//! Each part of the head: output in training and at inference, gradient of every weight and input, running statistics
+//! after a training step.
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};

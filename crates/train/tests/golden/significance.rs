@@ -47,7 +47,8 @@ fn mcnemars_test_is_scipys() {
     }
 }
 
-/// Two generators draw differently: the ends of an interval of 10,000 draws have a standard error of about 2.7 / √10,000 deviations of the draws, p one of √(2p / 10,000).
+/// Two generators draw differently: the ends of an interval of 10,000 draws have a standard error of about 2.7 /
+/// √10,000 deviations of the draws, p one of √(2p / 10,000).
 #[test]
 fn the_bootstrap_is_scipys_to_within_the_draws() {
     for theirs in reference("bootstraps") {

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::heads::modality_mask::Branch;
-use crate::heads::{BatchNorm, Has, HeadOption, Init, Inputs, LayerPool, Pooling, Sizes};
+use crate::heads::{BatchNorm, HeadOption, Init, Inputs, LayerPool, Modalities, Pooling, Sizes};
 
 /// An encoder whose features a baseline reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,10 +40,10 @@ impl Feature {
     }
 
     /// Whether a post that has only this has one of the features.
-    pub(super) fn any(features: &[Self], has: Has) -> bool {
+    pub(super) fn any(features: &[Self], modalities: Modalities) -> bool {
         let is_there = |feature: &Self| match feature.branch() {
-            Branch::Text => has.text,
-            _ => has.image,
+            Branch::Text => modalities.text,
+            _ => modalities.image,
         };
         features.iter().any(is_there)
     }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::concat;
 use crate::heads::range::within;
 use crate::heads::{
-    Concat, Dropout, Feature, Has, Head, HeadOption, Init, Inputs, Noise, Output, Pooling, Sizes,
+    Concat, Dropout, Feature, Head, HeadOption, Init, Inputs, Modalities, Noise, Output, Pooling,
+    Sizes,
 };
 
 /// Configuration of [`ConcatMlp`].
@@ -76,8 +77,8 @@ impl Head for ConcatMlp {
         Feature::encoders(&config.features)
     }
 
-    fn can_score(config: &Self::Config, has: Has) -> bool {
-        Feature::any(&config.features, has)
+    fn can_score(config: &Self::Config, modalities: Modalities) -> bool {
+        Feature::any(&config.features, modalities)
     }
 
     fn new(config: &MlpConfig, sizes: &Sizes, init: &mut Init) -> Self {

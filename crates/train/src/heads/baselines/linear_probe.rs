@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::concat;
 use crate::heads::{
-    Concat, Feature, Has, Head, HeadOption, Init, Inputs, Noise, Output, Pooling, Sizes,
+    Concat, Feature, Head, HeadOption, Init, Inputs, Modalities, Noise, Output, Pooling, Sizes,
 };
 
 /// Configuration of [`LinearProbe`].
@@ -51,8 +51,8 @@ impl Head for LinearProbe {
         Feature::encoders(&config.features)
     }
 
-    fn can_score(config: &Self::Config, has: Has) -> bool {
-        Feature::any(&config.features, has)
+    fn can_score(config: &Self::Config, modalities: Modalities) -> bool {
+        Feature::any(&config.features, modalities)
     }
 
     fn new(config: &LinearConfig, sizes: &Sizes, init: &mut Init) -> Self {

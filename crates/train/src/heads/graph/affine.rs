@@ -10,13 +10,13 @@ use burn::module::Param;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
+use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
 use super::product::{Matrix, add_product, product_of, sum_of_rows};
-use super::{Plain, is_flex, plain, tensor, tracked, values};
 
 /// # Shapes
 /// - `x`: `[B, D_input]`
 /// - output: `[B, D_output]`
-pub(crate) fn linear(x: Tensor<2>, layer: &Linear) -> Tensor<2> {
+pub(crate) fn affine(x: Tensor<2>, layer: &Linear) -> Tensor<2> {
     let Some(bias) = layer
         .bias
         .as_ref()

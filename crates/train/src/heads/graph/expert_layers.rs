@@ -10,16 +10,16 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use rayon::prelude::*;
 
+use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
 use super::product::{
     Matrix, add_product, add_rows, product, product_of, room, sum_of_rows, written,
 };
-use super::{Plain, is_flex, plain, tensor, tracked, values};
 
 /// # Shapes
 /// - `x`: `[B, D]`
 /// - `weights`: W₁ `[E, D, D]`, b₁ `[E, 1, D]`, W₂ and b₂ likewise
 /// - output: `[E, B, D]`
-pub(crate) fn experts(x: Tensor<2>, weights: [Tensor<3>; 4]) -> Tensor<3> {
+pub(crate) fn expert_layers(x: Tensor<2>, weights: [Tensor<3>; 4]) -> Tensor<3> {
     if !is_flex(&x.device()) {
         let [weight1, bias1, weight2, bias2] = weights;
         let hidden = relu(x.unsqueeze().matmul(weight1) + bias1);

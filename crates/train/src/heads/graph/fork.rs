@@ -1,12 +1,13 @@
 //! Branches of a head that need nothing of each other run side by side, forward and backward.
 //!
-//! Burn walks back through a graph on one thread. So the graph is cut where the branches meet: what lies behind the cut is differentiated first, then each
-//! branch from the gradients that came out at its end. The sums are those of the uncut graph, in the same order.
+//! Burn walks back through a graph on one thread. So the graph is cut where the branches meet: what lies behind the cut
+//! is differentiated first, then each branch from the gradients that came out at its end. The sums are those of the
+//! uncut graph, in the same order.
 
 use burn::tensor::{Device, Gradients, Tensor};
 use rayon::prelude::*;
 
-use super::is_flex;
+use super::flex::is_flex;
 
 /// Where a graph is cut: the end of one branch, and the tensors that go on in its place.
 #[derive(Clone, Debug)]
@@ -15,7 +16,8 @@ pub struct Cut {
     leaves: Vec<Tensor<2>>,
 }
 
-/// Runs two branches side by side and cuts their ends off the graph, if there is one. A graphics card has but one queue: there they run one after the other, uncut.
+/// Runs two branches side by side and cuts their ends off the graph, if there is one. A graphics card has but one
+/// queue: there they run one after the other, uncut.
 pub(crate) fn fork<const N: usize, const M: usize>(
     device: &Device,
     a: impl FnOnce() -> [Option<Tensor<2>>; N] + Send,

@@ -12,8 +12,8 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 use burn::tensor::module::linear;
 
+use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
 use super::product::{Matrix, add_product, product_of, sum_of_rows};
-use super::{Plain, is_flex, plain, tensor, tracked, values};
 
 /// The linear map of a gate.
 pub(crate) struct GateWeights {

@@ -69,7 +69,8 @@ fn multiply(target: *mut f32, length: usize, adds: bool, (a, b): (Matrix, Matrix
         few if few < SHARED => Parallelism::None,
         _ => Parallelism::Rayon(0),
     };
-    // SAFETY: `Matrix::new` and the assertions above hold every index that sizes and strides can make inside the slices; nobody else has `target`.
+    // SAFETY: `Matrix::new` and the assertions above hold every index that sizes and strides can make inside the
+    // slices; nobody else has `target`.
     unsafe {
         gemm(
             a.rows,

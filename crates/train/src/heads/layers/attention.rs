@@ -1,4 +1,5 @@
-//! Modality attention (§3.1.4, Eq. 7): CBAM's channel attention with the branches as channels (difference 8: as released).
+//! Modality attention (§3.1.4, Eq. 7): CBAM's channel attention with the branches as channels (difference 8: as
+//! released).
 
 use std::f64::consts::SQRT_2;
 
@@ -7,7 +8,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use crate::heads::Init;
+use super::init::Init;
 
 /// Weighs the branches of a post.
 #[derive(Module, Debug)]

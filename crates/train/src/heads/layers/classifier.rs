@@ -4,8 +4,20 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
+use serde::{Deserialize, Serialize};
 
-use crate::heads::{BatchNorm, ClassifierKind, Init};
+use super::init::Init;
+use super::norm::BatchNorm;
+
+/// 9: the classifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ClassifierKind {
+    /// Two layers.
+    Paper,
+    /// Three, with normalisation.
+    Released,
+}
 
 /// Real or fake.
 const CLASSES: usize = 2;

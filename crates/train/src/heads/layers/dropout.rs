@@ -1,4 +1,5 @@
-//! Dropout whose mask is a function of seed, step and place: an interrupted training resumes with the masks of the uninterrupted one.
+//! Dropout whose mask is a function of seed, step and place: an interrupted training resumes with the masks of the
+//! uninterrupted one.
 
 use burn::module::Module;
 use burn::tensor::{Tensor, TensorData};

@@ -3,9 +3,9 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
+use super::init::Init;
 use super::init::bound;
-use crate::heads::Init;
-use crate::heads::graph::experts;
+use crate::heads::graph::expert_layers;
 
 /// One affine map per expert.
 #[derive(Module, Debug)]
@@ -52,6 +52,6 @@ impl Experts {
     pub fn forward(&self, x: Tensor<2>) -> Tensor<3> {
         let [first, second] = [&self.linear1, &self.linear2];
         let weights = [&first.weight, &first.bias, &second.weight, &second.bias];
-        experts(x, weights.map(Param::val))
+        expert_layers(x, weights.map(Param::val))
     }
 }

@@ -5,7 +5,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
 
-use crate::heads::Init;
+use super::init::Init;
 use crate::heads::graph::{GateWeights, mixture};
 
 /// Softmax over experts by a linear map of the selector.

@@ -1,4 +1,5 @@
-//! First values of weights, drawn from a seeded generator of our own: Burn's is one per process, and runs side by side would disturb each other.
+//! First values of weights, drawn from a seeded generator of our own: Burn's is one per process, and runs side by side
+//! would disturb each other.
 
 use burn::module::Param;
 use burn::nn::Linear;

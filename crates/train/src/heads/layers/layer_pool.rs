@@ -1,12 +1,28 @@
 //! Step 1: one vector per post from the `[CLS]` states of all layers of BERT.
 //!
-//! Difference 4: the paper says "attention-based post-processing"; the released code sums over the batch, so that predictions depend on batch mates.
+//! Difference 4: the paper says "attention-based post-processing"; the released code sums over the batch, so that
+//! predictions depend on batch mates.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::softmax;
+use serde::{Deserialize, Serialize};
 
-use crate::heads::{Init, Pooling};
+use super::init::Init;
+
+/// 4: what becomes of BERT's layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// A weight a layer, the same for all posts.
+    Softmax,
+    /// Attention by a learned query, post by post.
+    Query,
+    /// The last layer.
+    Last,
+    /// As released: a post's vector depends on the other posts of the batch.
+    Released,
+}
 
 /// Weighs the layers.
 #[derive(Module, Debug)]

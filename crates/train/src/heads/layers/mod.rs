@@ -13,13 +13,13 @@ mod projection;
 mod similarity;
 
 pub use attention::ModalityAttention;
-pub use classifier::Classifier;
+pub use classifier::{Classifier, ClassifierKind};
 pub use dropout::{Dropout, Noise};
 pub use expert::{ExpertLinear, Experts};
 pub use gate::Gate;
 pub use init::Init;
-pub use layer_pool::LayerPool;
+pub use layer_pool::{LayerPool, Pooling};
 pub use norm::BatchNorm;
-pub use ple::{GateShares, Ple, PleLevel, Streams};
+pub use ple::{GateShares, Ple, PleLevel, Streams, Trained};
 pub use projection::{Mapping, Projection};
-pub use similarity::{SimilarityWeight, cosine};
+pub use similarity::{SimilarityKind, SimilarityWeight, cosine};

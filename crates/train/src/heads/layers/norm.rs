@@ -4,7 +4,7 @@ use burn::module::{Module, Param, RunningState};
 use burn::tensor::module::{batch_norm, batch_norm_train};
 use burn::tensor::{Device, Tensor};
 
-use crate::heads::Init;
+use super::init::Init;
 
 const EPSILON: f64 = 1e-5;
 /// Share of the newest batch in the running statistics.
@@ -50,8 +50,8 @@ pub(crate) fn running(
     )
 }
 
-/// On an autodiff device by the statistics of the batch, which update the running ones; else by the running ones. So too where a single post has the
-/// modality (difference 14): it has no variance.
+/// On an autodiff device by the statistics of the batch, which update the running ones; else by the running ones. So
+/// too where a single post has the modality (difference 14): it has no variance.
 pub(super) fn normalise(
     x: Tensor<2>,
     weight: Tensor<1>,

@@ -1,11 +1,26 @@
-//! Progressive layered extraction for one modality with two tasks, unimodal (A) and cross-modal (B), and shared experts (S).
+//! Progressive layered extraction for one modality with two tasks, unimodal (A) and cross-modal (B), and shared experts
+//! (S).
 //!
-//! Tang et al. 2020, <https://doi.org/10.1145/3383313.3412236>; the topology is EasyRec's, with a shared stream between levels (difference 7: sizes as released).
+//! Tang et al. 2020, <https://doi.org/10.1145/3383313.3412236>; the topology is EasyRec's, with a shared stream between
+//! levels (difference 7: sizes as released).
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
-use crate::heads::{Experts, Gate, Init, Trained};
+use super::expert::Experts;
+use super::gate::Gate;
+use super::init::Init;
+
+/// 3: which experts are trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trained {
+    /// All of them.
+    All,
+    /// Those of group B only, with gate B and the shared gate.
+    Released,
+}
 
 /// The three streams between levels; the last level ends the shared one.
 #[derive(Clone, Debug)]
@@ -65,7 +80,8 @@ impl PleLevel {
         }
     }
 
-    /// Difference 3: in the released code the groups A and S and gate A are in no module's list of weights and keep their first values.
+    /// Difference 3: in the released code the groups A and S and gate A are in no module's list of weights and keep
+    /// their first values.
     fn freeze_as_released(self) -> Self {
         Self {
             unimodal: self.unimodal.no_grad(),
@@ -157,8 +173,9 @@ impl Ple {
         (streams.unimodal, streams.cross_modal)
     }
 
-    /// [`Ple::forward`], and into `gates` what the gates of all levels give to their experts; `path` is that of this network among the weights.
-    pub fn forward_watched(
+    /// [`Ple::forward`], and into `gates` what the gates of all levels give to their experts; `path` is that of this
+    /// network among the weights.
+    pub fn forward_with_gates(
         &self,
         x: Tensor<2>,
         path: &str,

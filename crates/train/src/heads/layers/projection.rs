@@ -1,12 +1,15 @@
-//! Step 4: what a modality's features become before the experts (difference 6: the paper does not mention it; as released).
+//! Step 4: what a modality's features become before the experts (difference 6: the paper does not mention it; as
+//! released).
 
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use crate::heads::graph::linear;
-use crate::heads::{BatchNorm, Dropout, Init, Noise};
+use super::dropout::{Dropout, Noise};
+use super::init::Init;
+use super::norm::BatchNorm;
+use crate::heads::graph::affine;
 
 /// Two layers with normalisation; dropout between them.
 #[derive(Module, Debug)]
@@ -35,9 +38,9 @@ impl Projection {
     /// - `x`: `[B, D_input]`
     /// - output: `[B, D_output]`
     pub fn forward(&self, x: Tensor<2>, noise: Option<Noise>) -> Tensor<2> {
-        let x = relu(self.norm1.forward(linear(x, &self.linear1)));
+        let x = relu(self.norm1.forward(affine(x, &self.linear1)));
         let x = self.dropout.forward(x, noise);
-        relu(self.norm2.forward(linear(x, &self.linear2)))
+        relu(self.norm2.forward(affine(x, &self.linear2)))
     }
 }
 

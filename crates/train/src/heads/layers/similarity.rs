@@ -3,9 +3,20 @@
 use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
+use serde::{Deserialize, Serialize};
 
+use super::init::Init;
 use super::norm::{normalise, running};
-use crate::heads::{Init, SimilarityKind};
+
+/// 2: how similarity becomes a weight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SimilarityKind {
+    /// Standardised by running statistics, then a sigmoid.
+    Running,
+    /// An affine map that is learned.
+    Learned,
+}
 
 /// Eq. 3, as `torch.cosine_similarity`.
 ///
@@ -20,8 +31,8 @@ pub fn cosine(clip_text: Tensor<2>, clip_image: Tensor<2>) -> Tensor<1> {
 
 /// How much of the fused feature passes.
 ///
-/// Standardised by running mean and variance (a BatchNorm over one channel without weights), then a sigmoid. Difference 2: the released code learns an
-/// affine map and takes no sigmoid.
+/// Standardised by running mean and variance (a BatchNorm over one channel without weights), then a sigmoid. Difference
+/// 2: the released code learns an affine map and takes no sigmoid.
 #[derive(Module, Debug)]
 pub struct SimilarityWeight {
     running_mean: Option<RunningState<Tensor<1>>>,

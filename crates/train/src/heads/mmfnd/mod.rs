@@ -1,11 +1,9 @@
 //! Features of posts in, logits out: the head of the paper, whole or with parts left out.
 
+mod ablation;
 mod network;
 mod options;
-mod parts;
 
+pub use ablation::Ablation;
 pub use network::Mmfnd;
-pub use options::{
-    Ablation, ClassifierKind, Fusion, MmfndConfig, Pooling, Routing, SimilarityKind, Sizes,
-    Trained, Variant,
-};
+pub use options::{Fusion, MmfndConfig, Routing, Variant};

@@ -4,14 +4,13 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use super::parts::Parts;
-use crate::heads::graph::fork;
-use crate::heads::graph::linear;
-use crate::heads::modality_mask::Branch;
+use super::ablation::Parts;
+use super::options::{Fusion, MmfndConfig, Routing};
+use crate::heads::graph::{affine, fork};
+use crate::heads::modality_mask::{Branch, Modalities};
 use crate::heads::{
-    Classifier, Dropout, Fusion, GateShares, Has, Head, HeadOption, Init, Inputs, LayerPool,
-    Mapping, MmfndConfig, ModalityAttention, Noise, Output, Ple, Pooling, Projection, Routing,
-    SimilarityWeight, Sizes,
+    Classifier, Dropout, GateShares, Head, HeadOption, Init, Inputs, LayerPool, Mapping,
+    ModalityAttention, Noise, Output, Ple, Pooling, Projection, SimilarityWeight, Sizes,
 };
 
 /// The head; a part that an ablation leaves out is absent.
@@ -129,8 +128,8 @@ impl Head for Mmfnd {
         Parts::of(config.ablation).encoders()
     }
 
-    fn can_score(config: &MmfndConfig, has: Has) -> bool {
-        Parts::of(config.ablation).can_score(has)
+    fn can_score(config: &MmfndConfig, modalities: Modalities) -> bool {
+        Parts::of(config.ablation).can_score(modalities)
     }
 
     fn needs_both(config: &MmfndConfig) -> Option<&'static str> {
@@ -232,7 +231,7 @@ impl Mmfnd {
     fn projected_image(&self, inputs: &Inputs, noise: Option<Noise>) -> Option<Tensor<2>> {
         let projection = self.image_projection.as_ref();
         let projection = projection.filter(|_| inputs.has(Branch::Image))?;
-        let resnet = linear(inputs.resnet(), self.resnet.as_ref()?);
+        let resnet = affine(inputs.resnet(), self.resnet.as_ref()?);
         let clip = match self.wiring.routing {
             Routing::Paper => Inputs::clip_image,
             Routing::Released => Inputs::clip_text, // difference 1
@@ -280,7 +279,8 @@ impl Mmfnd {
         Some(fusion.forward(both, noise))
     }
 
-    /// Step 8: the attention, if there is one, and what the classifier reads. Where a branch is absent it has no attention (difference 14).
+    /// Step 8: the attention, if there is one, and what the classifier reads. Where a branch is absent it has no
+    /// attention (difference 14).
     fn aggregate(
         &self,
         branches: [&Option<Tensor<2>>; 3],
@@ -296,8 +296,8 @@ impl Mmfnd {
         };
         let branches = Tensor::stack::<3>(branches, 1); // F  [B, M, D]
         let weights = attention.forward(branches.clone()); // Eq. 7  [B, M]
-        let weights = match &inputs.present {
-            Some(present) => weights * present.mask(&kinds),
+        let weights = match &inputs.mask {
+            Some(mask) => weights * mask.of_branches(&kinds),
             None => weights,
         };
         let weighted = branches * weights.clone().unsqueeze_dim(2);
@@ -305,7 +305,8 @@ impl Mmfnd {
     }
 }
 
-/// Steps 5 and 6 of one modality; without experts both tasks read the projection. At inference its gates are watched.
+/// Steps 5 and 6 of one modality; without experts both tasks read the projection. At inference it also says what its
+/// gates give to their experts.
 fn branch(
     (path, ple): (&str, &Option<Ple>),
     mapping: &Option<Mapping>,
@@ -317,7 +318,7 @@ fn branch(
     };
     let (unimodal, cross_modal) = match ple {
         Some(ple) if x.is_autodiff() => ple.forward(x),
-        Some(ple) => ple.forward_watched(x, path, gates),
+        Some(ple) => ple.forward_with_gates(x, path, gates),
         None => (x.clone(), x),
     };
     let unimodal = mapping

@@ -1,9 +1,11 @@
-//! Sizes and options of the head; the numbers are rows of the README's table of differences between the paper and the released code.
+//! Sizes and options of the head; the numbers are rows of the README's table of differences between the paper and the
+//! released code.
 
 use serde::{Deserialize, Serialize};
 
-use crate::heads::HeadOption;
+use super::ablation::Ablation;
 use crate::heads::range::within;
+use crate::heads::{ClassifierKind, HeadOption, Pooling, SimilarityKind, Trained};
 
 /// Where the options come from that are not set one by one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,40 +28,6 @@ pub enum Routing {
     Released,
 }
 
-/// 2: how similarity becomes a weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SimilarityKind {
-    /// Standardised by running statistics, then a sigmoid.
-    Running,
-    /// An affine map that is learned.
-    Learned,
-}
-
-/// 3: which experts are trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Trained {
-    /// All of them.
-    All,
-    /// Those of group B only, with gate B and the shared gate.
-    Released,
-}
-
-/// 4: what becomes of BERT's layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Pooling {
-    /// A weight a layer, the same for all posts.
-    Softmax,
-    /// Attention by a learned query, post by post.
-    Query,
-    /// The last layer.
-    Last,
-    /// As released: a post's vector depends on the other posts of the batch.
-    Released,
-}
-
 /// 5: how the cross-modal parts meet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -68,61 +36,6 @@ pub enum Fusion {
     Concat,
     /// Eq. 2: added.
     Sum,
-}
-
-/// 9: the classifier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClassifierKind {
-    /// Two layers.
-    Paper,
-    /// Three, with normalisation.
-    Released,
-}
-
-/// The ablations of Table 2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Ablation {
-    /// The whole head.
-    #[default]
-    None,
-    /// The classifier reads f^m.
-    MultimodalOnly,
-    /// The classifier reads f^t.
-    TextOnly,
-    /// The classifier reads f^v.
-    ImageOnly,
-    /// w/o A: no similarity weight, no attention; the classifier reads the three branches.
-    #[serde(alias = "w/o A")]
-    WithoutA,
-    /// w/o F: no cross-modal branch.
-    #[serde(alias = "w/o F")]
-    WithoutF,
-    /// w/o C: no CLIP in text and picture, no similarity weight.
-    #[serde(alias = "w/o C")]
-    WithoutC,
-    /// w/o S: no similarity weight.
-    #[serde(alias = "w/o S")]
-    WithoutS,
-    /// w/o P: no experts.
-    #[serde(alias = "w/o P")]
-    WithoutP,
-}
-
-/// Sizes that come from the features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sizes {
-    /// Layers of BERT and its embeddings.
-    pub layers: usize,
-    /// Features of a layer.
-    pub bert: usize,
-    /// Pooled features of ResNet.
-    pub resnet: usize,
-    /// Classes of ResNet.
-    pub resnet_classes: usize,
-    /// Features of CLIP.
-    pub clip: usize,
 }
 
 /// Configuration of [`Mmfnd`](super::Mmfnd); an option that is not set is that of the variant.

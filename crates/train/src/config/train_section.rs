@@ -4,7 +4,7 @@ use mmfnd_posts::Split;
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use crate::heads::range::within;
+use crate::heads::within;
 
 /// How a head is trained; the defaults are the paper's (difference 11).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

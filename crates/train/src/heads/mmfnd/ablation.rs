@@ -1,6 +1,38 @@
-//! What each ablation of Table 2 leaves of the head, as data.
+//! The ablations of Table 2, and what each leaves of the head, as data.
 
-use crate::heads::{Ablation, Has};
+use serde::{Deserialize, Serialize};
+
+use crate::heads::modality_mask::Modalities;
+
+/// The ablations of Table 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ablation {
+    /// The whole head.
+    #[default]
+    None,
+    /// The classifier reads f^m.
+    MultimodalOnly,
+    /// The classifier reads f^t.
+    TextOnly,
+    /// The classifier reads f^v.
+    ImageOnly,
+    /// w/o A: no similarity weight, no attention; the classifier reads the three branches.
+    #[serde(alias = "w/o A")]
+    WithoutA,
+    /// w/o F: no cross-modal branch.
+    #[serde(alias = "w/o F")]
+    WithoutF,
+    /// w/o C: no CLIP in text and picture, no similarity weight.
+    #[serde(alias = "w/o C")]
+    WithoutC,
+    /// w/o S: no similarity weight.
+    #[serde(alias = "w/o S")]
+    WithoutS,
+    /// w/o P: no experts.
+    #[serde(alias = "w/o P")]
+    WithoutP,
+}
 
 /// Which parts there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,9 +107,9 @@ impl Parts {
     }
 
     /// Whether one of the branches can run over a post that has only this.
-    pub fn can_score(self, has: Has) -> bool {
-        let unimodal = (self.text && has.text) || (self.image && has.image);
-        (self.unimodal && unimodal) || (self.fusion && has == Has::ALL)
+    pub fn can_score(self, modalities: Modalities) -> bool {
+        let unimodal = (self.text && modalities.text) || (self.image && modalities.image);
+        (self.unimodal && unimodal) || (self.fusion && modalities == Modalities::BOTH)
     }
 
     /// f^t, f^v, f^m: how many of them there are.
@@ -105,7 +137,7 @@ mod tests {
     #[test]
     fn a_post_is_scored_where_one_branch_is_there() {
         let (text, image) = (true, false);
-        let text_only = Has { text, image };
+        let text_only = Modalities { text, image };
         let can = |ablation| Parts::of(ablation).can_score(text_only);
         assert!(can(Ablation::None) && can(Ablation::TextOnly) && can(Ablation::WithoutP));
         assert!(!can(Ablation::ImageOnly) && !can(Ablation::MultimodalOnly));

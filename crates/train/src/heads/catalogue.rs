@@ -1,0 +1,15 @@
+//! The heads that there are. A new one is a file or folder beside this one, and a line here.
+
+/// An array with `$of::of::<H>()` for every head `H`, in the order in which `mmfnd heads` lists them; the first is the
+/// default. So what a configuration and a run need of a head is made of one list.
+macro_rules! each_head {
+    ($of:ident) => {
+        [
+            $of::of::<$crate::heads::Mmfnd>(),
+            $of::of::<$crate::heads::LinearProbe>(),
+            $of::of::<$crate::heads::ConcatMlp>(),
+        ]
+    };
+}
+
+pub(crate) use each_head;

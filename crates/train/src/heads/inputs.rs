@@ -1,0 +1,101 @@
+//! What a head reads: a batch of features, and their sizes.
+
+use burn::tensor::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+
+use super::layers::cosine;
+use super::modality_mask::{Branch, ModalityMask};
+
+/// Sizes that come from the features.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sizes {
+    /// Layers of BERT and its embeddings.
+    pub layers: usize,
+    /// Features of a layer.
+    pub bert: usize,
+    /// Pooled features of ResNet.
+    pub resnet: usize,
+    /// Classes of ResNet.
+    pub resnet_classes: usize,
+    /// Features of CLIP.
+    pub clip: usize,
+}
+
+/// A batch of features; what the head does not read is `None`. With masks B is, for each modality, the number of posts
+/// that have it.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs {
+    /// `[CLS]` of each layer of BERT.  `[B, L, D]`
+    pub bert: Option<Tensor<3>>,
+    /// Pooled features of ResNet.  `[B, D]`
+    pub resnet: Option<Tensor<2>>,
+    /// CLIP's projection of the text, not normalised.  `[B, D]`
+    pub clip_text: Option<Tensor<2>>,
+    /// CLIP's projection of the picture, not normalised.  `[B, D]`
+    pub clip_image: Option<Tensor<2>>,
+    /// Which posts have what; `None` where all have both.
+    pub mask: Option<ModalityMask>,
+}
+
+/// Why a feature is there.
+const DECLARED: &str = "a head reads the features that it declares";
+
+impl Inputs {
+    /// BERT's layers, of a head that declares them.
+    pub(crate) fn bert(&self) -> Tensor<3> {
+        self.bert.clone().expect(DECLARED)
+    }
+
+    /// ResNet's features, of a head that declares them.
+    pub(crate) fn resnet(&self) -> Tensor<2> {
+        self.resnet.clone().expect(DECLARED)
+    }
+
+    /// CLIP's text, of a head that declares it.
+    pub(crate) fn clip_text(&self) -> Tensor<2> {
+        self.clip_text.clone().expect(DECLARED)
+    }
+
+    /// CLIP's picture, of a head that declares it.
+    pub(crate) fn clip_image(&self) -> Tensor<2> {
+        self.clip_image.clone().expect(DECLARED)
+    }
+
+    /// Where they lie.
+    pub(crate) fn device(&self) -> Device {
+        let matrices = [&self.resnet, &self.clip_text, &self.clip_image];
+        let matrix = matrices.into_iter().flatten().map(Tensor::device).next();
+        let device = matrix.or_else(|| self.bert.as_ref().map(Tensor::device));
+        device.expect("a head reads at least one feature")
+    }
+
+    /// Whether there are posts for a branch to run over.
+    pub(crate) fn has(&self, branch: Branch) -> bool {
+        (self.mask.as_ref()).is_none_or(|mask| !mask.rows(branch).is_empty())
+    }
+
+    /// Of a modality's rows those of posts that have the other one too.
+    pub(crate) fn of_both(&self, x: Tensor<2>, branch: Branch) -> Tensor<2> {
+        match &self.mask {
+            Some(mask) => mask.of_both(x, branch),
+            None => x,
+        }
+    }
+
+    /// Eq. 3 of the posts that have both, where CLIP's features are read.  `[B]`
+    pub(crate) fn similarity(&self) -> Option<Tensor<1>> {
+        let (text, image) = (self.clip_text.clone()?, self.clip_image.clone()?);
+        (self.has(Branch::Cross)).then(|| {
+            let text = self.of_both(text, Branch::Text);
+            cosine(text, self.of_both(image, Branch::Image))
+        })
+    }
+
+    /// From the rows of a branch to those of the batch, zero where the branch is absent.
+    pub(crate) fn spread(&self, x: Option<Tensor<2>>, branch: Branch, width: usize) -> Tensor<2> {
+        match &self.mask {
+            Some(mask) => mask.spread(x, branch, width),
+            None => x.expect("every post has what the branch reads"),
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! From the name of a head in a configuration to what is done with that head's own type.
+
+use burn::tensor::Device;
+use mmfnd_features::Features;
+use mmfnd_posts::Post;
+
+use super::dir::RunDir;
+use super::request::{RunOptions, RunRequest, RunSummary};
+use super::saved_head::{self, Forward};
+use super::train::train_head;
+use crate::Error;
+use crate::config::Config;
+use crate::fitting::EpochReport;
+use crate::heads::{Head, each_head};
+
+const HEADS: [HeadRun; 3] = each_head!(HeadRun);
+
+/// How one head is trained and read back.
+struct HeadRun {
+    name: &'static str,
+    train: fn(&RunRequest) -> Result<RunSummary, Error>,
+    load: fn(&RunDir, &Device) -> Result<Forward, Error>,
+}
+
+impl HeadRun {
+    const fn of<H: Head>() -> Self {
+        Self {
+            name: H::NAME,
+            train: train_head::<H>,
+            load: saved_head::load::<H>,
+        }
+    }
+
+    /// That of the head that a configuration names.
+    fn named_by(config: &Config) -> &'static Self {
+        let head = HEADS
+            .iter()
+            .find(|head| head.name == config.head.kind().name);
+        head.expect("configurations know the heads of the same list")
+    }
+}
+
+/// Trains a head over features and writes the run directory.
+pub fn train(
+    features: &Features,
+    posts: &[Post],
+    config: &Config,
+    options: &RunOptions,
+    on_epoch: &dyn Fn(&EpochReport),
+) -> Result<RunSummary, Error> {
+    (HeadRun::named_by(config).train)(&RunRequest {
+        features,
+        posts,
+        config,
+        options,
+        on_epoch,
+    })
+}
+
+/// The head of the best epoch of a run.
+pub(super) fn load(run: &RunDir, config: &Config, device: &Device) -> Result<Forward, Error> {
+    (HeadRun::named_by(config).load)(run, device)
+}

@@ -1,0 +1,51 @@
+//! What `run.json` says.
+
+use mmfnd_features::EncoderSpec;
+use serde::{Deserialize, Serialize};
+
+use crate::Device;
+use crate::heads::Sizes;
+
+/// What `run.json` says: where a run comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunInfo {
+    /// Of this file.
+    pub format: u32,
+    /// The program's version.
+    pub version: String,
+    /// The git commit that the program was built from, where it is known.
+    pub commit: Option<String>,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Where it was computed.
+    pub device: Device,
+    /// Fingerprint of the store's contents.
+    pub store: String,
+    /// Hash over ids, splits, labels and pictures of the posts.
+    pub posts: String,
+    /// The encoders whose features were read.
+    pub encoders: Vec<EncoderSpec>,
+    /// Sizes of the features.
+    pub sizes: Sizes,
+    /// Whether BERT's features are of the text with that in the pictures; `None` for a head without BERT, and in runs
+    /// of versions that did not record it.
+    #[serde(default)]
+    pub with_ocr: Option<bool>,
+    /// Posts of each split, and how many were left out.
+    pub counts: Counts,
+    /// What was decided for the user.
+    pub notes: Vec<String>,
+}
+
+/// Numbers of posts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counts {
+    /// Trained on.
+    pub train: usize,
+    /// Selected on.
+    pub validation: usize,
+    /// Reported.
+    pub test: usize,
+    /// Without a usable picture or, where it is needed, a label; listed in `rejects.csv`.
+    pub left_out: usize,
+}

@@ -1,0 +1,123 @@
+//! A trained head for any posts.
+
+use std::fmt;
+use std::path::Path;
+
+use mmfnd_features::{Features, Key};
+use mmfnd_posts::Post;
+
+use super::dir::RunDir;
+use super::entry;
+use super::info::RunInfo;
+use super::saved_head::Forward;
+use crate::config::Config;
+use crate::data::{Dataset, specs};
+use crate::error::DataProblem;
+use crate::scoring::{Prediction, Scorer};
+use crate::{Device, Error};
+
+/// A trained head.
+pub struct Model {
+    forward: Forward,
+    config: Config,
+    encoders: Vec<&'static str>,
+    device: burn::tensor::Device,
+    info: RunInfo,
+}
+
+impl fmt::Debug for Model {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut model = f.debug_struct("Model");
+        model.field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
+impl Model {
+    /// The best epoch of a finished run.
+    pub fn load(run: &Path, device: Device) -> Result<Self, Error> {
+        let run = RunDir::open(run)?;
+        run.metrics()?; // an unfinished run is an error
+        let (config, device) = (run.config()?, device.open()?);
+        Ok(Self {
+            forward: entry::load(&run, &config, &device)?,
+            encoders: config.head.encoders(),
+            config,
+            device,
+            info: run.info()?,
+        })
+    }
+
+    /// The encoders whose features it reads.
+    pub fn encoders(&self) -> &[&'static str] {
+        &self.encoders
+    }
+
+    /// Where it comes from.
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// Predictions for some rows of posts and their features; `None` where a post lacks what the run did not train to
+    /// do without. Features of other encoders are an error.
+    pub fn predict(
+        &self,
+        features: &Features,
+        posts: &[Post],
+        rows: &[usize],
+    ) -> Result<Vec<Option<Prediction>>, Error> {
+        self.check(features)?;
+        self.check_ocr(features, posts)?;
+        let dataset = Dataset::new(features, posts, &self.config)?;
+        let is_usable = |row: &&usize| dataset.problem(**row).is_none();
+        let usable: Vec<_> = rows.iter().filter(is_usable).copied().collect();
+        let scorer = Scorer {
+            forward: &self.forward,
+            dataset: &dataset,
+            device: &self.device,
+        };
+        let mut predictions = scorer.predict(&usable)?.into_iter();
+        let next = |row: &usize| is_usable(&row).then(|| predictions.next()).flatten();
+        Ok(rows.iter().map(next).collect())
+    }
+
+    /// Whether features come from the encoders that the run was trained on.
+    fn check(&self, features: &Features) -> Result<(), Error> {
+        let found = specs(features, &self.encoders);
+        for trained in &self.info.encoders {
+            let same = found.iter().find(|spec| spec.name == trained.name);
+            let Some(spec) = same.filter(|spec| spec.fingerprint != trained.fingerprint) else {
+                continue; // the same, or absent, which `Dataset::new` says
+            };
+            return Err(Error::Data(DataProblem::OtherEncoder {
+                name: trained.name.clone(),
+                trained: format!("of fingerprint {}", trained.short_fingerprint()),
+                found: format!("{} (preset `{}`)", spec.short_fingerprint(), spec.preset),
+                preset: trained.preset.clone(),
+            }));
+        }
+        Ok(())
+    }
+
+    /// BERT's features are of the text with that in the pictures, or without it, as those of the training posts were.
+    fn check_ocr(&self, features: &Features, posts: &[Post]) -> Result<(), Error> {
+        let lacks = || posts.iter().zip(&features.image_key).any(lacks_ocr);
+        let problem = match (self.info.with_ocr, features.with_ocr) {
+            (Some(true), Some(false)) if lacks() => {
+                "the run was trained with the text in the pictures, these posts were encoded without it; read it (`mmfnd ocr`) and encode them with `--with-ocr`"
+            }
+            (Some(false), Some(true)) => {
+                "the run was trained without the text in the pictures, these posts were encoded with it; encode them without `--with-ocr` into another store"
+            }
+            _ => return Ok(()),
+        };
+        Err(Error::Data(DataProblem::Ocr(problem)))
+    }
+}
+
+/// Whether a post has text from its picture that was not encoded, or a picture that nobody read.
+fn lacks_ocr((post, picture): (&Post, &Option<Key>)) -> bool {
+    match &post.ocr_text {
+        Some(_) => post.encoder_text() != post.text,
+        None => picture.is_some(),
+    }
+}

@@ -1,0 +1,111 @@
+//! Predictions as tables: of the posts of a run, and of any posts.
+
+use std::path::Path;
+
+use mmfnd_posts::{Columns, Post, Split, TableColumn, write_table};
+
+use super::scorer::Prediction;
+use crate::Error;
+
+/// Writes predictions of a run's posts: with split, true label and predicted one.
+pub(crate) fn write_run(
+    path: &Path,
+    posts: &[&Post],
+    splits: &[Split],
+    predictions: &[Prediction],
+) -> Result<(), Error> {
+    let label = |post: &&Post| post.label.map(|label| label.index() as i64);
+    let split = |split: &Split| Some(split.to_string());
+    let predictions: Vec<_> = predictions.iter().copied().map(Some).collect();
+    let mut columns = vec![
+        ("post_id", ids(posts)),
+        (
+            "split",
+            TableColumn::Text(splits.iter().map(split).collect()),
+        ),
+        ("label", TableColumn::Int(posts.iter().map(label).collect())),
+        ("predicted", predicted(&predictions)),
+    ];
+    columns.extend(figures(&predictions));
+    Ok(write_table(path, &columns)?)
+}
+
+/// A row of the predictions that a run wrote.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct RunPrediction {
+    pub post_id: String,
+    pub split: Split,
+    /// 1 for fake; none where the post has no label.
+    pub label: Option<i64>,
+    pub predicted: i64,
+    pub p_fake: f32,
+}
+
+/// Reads what [`write_run`] wrote.
+pub(crate) fn read_run(path: &Path) -> Result<Vec<RunPrediction>, Error> {
+    let table = Columns::read(path, "the predictions of a run")?;
+    let (ids, splits) = (
+        table.strings("post_id", false)?,
+        table.strings("split", false)?,
+    );
+    let (labels, predicted) = (table.integers("label")?, table.integers("predicted")?);
+    let p_fake = table.floats("p_fake")?;
+    let row = |row: usize| {
+        Some(RunPrediction {
+            post_id: ids[row].clone()?,
+            split: splits[row].as_ref()?.parse().ok()?,
+            label: labels[row],
+            predicted: predicted[row]?,
+            p_fake: p_fake[row]?,
+        })
+    };
+    let damaged = |row| Error::Run {
+        path: path.to_owned(),
+        problem: format!(
+            "is damaged in row {}; delete the run's folder and train it again",
+            row + 1
+        ),
+    };
+    (0..table.rows())
+        .map(|index| row(index).ok_or_else(|| damaged(index)))
+        .collect()
+}
+
+/// Writes predictions of any posts, nulls where there is none; the ending of `path` names the format, and `label` is
+/// the predicted one.
+pub fn write_predictions(
+    path: &Path,
+    posts: &[&Post],
+    predictions: &[Option<Prediction>],
+) -> Result<(), Error> {
+    let mut columns = vec![("post_id", ids(posts)), ("label", predicted(predictions))];
+    columns.extend(figures(predictions));
+    Ok(write_table(path, &columns)?)
+}
+
+fn ids(posts: &[&Post]) -> TableColumn {
+    TableColumn::Text(posts.iter().map(|post| Some(post.id.clone())).collect())
+}
+
+fn predicted(predictions: &[Option<Prediction>]) -> TableColumn {
+    let label = |prediction: &Option<Prediction>| prediction.map(|p| p.label().index() as i64);
+    TableColumn::Int(predictions.iter().map(label).collect())
+}
+
+fn figures(predictions: &[Option<Prediction>]) -> [(&'static str, TableColumn); 5] {
+    let column = |value: fn(Prediction) -> f32| {
+        let values = predictions.iter().map(|prediction| prediction.map(value));
+        TableColumn::Float(
+            values
+                .map(|value| value.filter(|value| !value.is_nan()))
+                .collect(),
+        )
+    };
+    [
+        ("p_fake", column(|p| p.p_fake)),
+        ("attention_text", column(|p| p.attention[0])),
+        ("attention_image", column(|p| p.attention[1])),
+        ("attention_cross", column(|p| p.attention[2])),
+        ("similarity", column(|p| p.similarity)),
+    ]
+}
