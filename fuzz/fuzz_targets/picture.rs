@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mmfnd_encode::{Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, decode, probe};
+use mmfnd_pictures::{Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, decode, probe};
 
 /// Above it only the header is read: that many pixels are allowed on purpose and would measure the memory's speed.
 const MOST: u64 = 1 << 20;

@@ -2,7 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mmfnd_encode::{Preset, Rgb};
+use mmfnd_encode::Preset;
+use mmfnd_pictures::Rgb;
 use mmfnd_features::ValueType;
 use mmfnd_fuzz::write;
 

@@ -1,7 +1,7 @@
 """What Pillow makes of awkward pictures: decoded as `Image.open(..).convert("RGB")`, resized and cropped as transformers (CLIP) and torchvision (ResNet) do it.
 
     python3 -m pip install -r tests/golden/requirements.txt
-    python3 tests/golden/pixels.py        # writes tests/golden/pixels.safetensors; checked by crates/encode/src/tests/golden.rs
+    python3 tests/golden/pixels.py        # writes tests/golden/pixels.safetensors; checked by crates/pictures/src/tests/golden.rs
 
 Every picture is drawn here. `NAME.file` are its bytes, `NAME.rgb` its pixels [H, W, 3], `NAME.white` (where something may be transparent) those that
 transformers' `convert_to_rgb` makes of it, over white, `NAME.RULE` the pixels that a rule makes of it

@@ -1,7 +1,7 @@
 """What Hugging Face's fast tokenizers make of awkward texts: BERT's WordPiece and CLIP's byte-pair encoding, both with small vocabularies made here.
 
     python3 -m pip install -r tests/golden/requirements.txt
-    python3 tests/golden/tokens.py        # writes tests/golden/tokens.json; checked by crates/encode/src/tests/golden.rs
+    python3 tests/golden/tokens.py        # writes tests/golden/tokens.json; checked by crates/encode/src/tests/words.rs
 """
 
 import json

@@ -13,7 +13,8 @@ use std::path::Path;
 
 use serde_json::json;
 
-use mmfnd_encode::{Encoders, FromPreset, Handles, Options, Picture, Preset, bare, read};
+use mmfnd_encode::{Encoders, FromPreset, Handles, Options, Preset, bare};
+use mmfnd_pictures::{Picture, read};
 
 type Failure = Box<dyn std::error::Error>;
 

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mmfnd_features::{EncoderSpec, Input, Key};
+use mmfnd_pictures::Picture;
 use mmfnd_posts::Post;
 
 use crate::batches::{Batches, Budget, Item};
@@ -16,7 +17,7 @@ use crate::encode::Encoders;
 use crate::encoder::Handles;
 use crate::error::Error;
 use crate::text::Tokens;
-use crate::{decode, pictures, texts};
+use crate::{pictures, texts};
 
 /// What one encoder did.
 #[derive(Clone, Debug)]
@@ -103,8 +104,8 @@ fn all_pixels(posts: &[Post], encoders: &dyn Encoders, number: usize) -> Vec<Vec
     let mut seen = HashSet::new();
     let first = |post: &Post| {
         post.images.iter().find_map(|path| {
-            let bytes = decode::read(path).ok()?;
-            Some((Key::of(&bytes), decode::Picture::decode(&bytes).ok()?))
+            let bytes = mmfnd_pictures::read(path).ok()?;
+            Some((Key::of(&bytes), Picture::decode(&bytes).ok()?))
         })
     };
     let pictures = posts.iter().filter_map(first);

@@ -4,13 +4,14 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use mmfnd_features::{EncoderSpec, Shard, StoreWriter, ValueType};
+use mmfnd_pictures::Preprocessing;
 use mmfnd_posts::PostSource;
 
 use crate::encoder::Handles;
 use crate::error::Error;
 use crate::from_preset::FromPreset;
 use crate::parts::Flush;
-use crate::preset::{Preprocessing, Preset};
+use crate::preset::Preset;
 use crate::progress::Progress;
 use crate::run::Run;
 use crate::scan::Contents;

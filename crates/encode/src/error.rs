@@ -5,7 +5,7 @@ use std::path::PathBuf;
 /// The source of an error that another library made.
 pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 
-/// Errors of stage 1. A picture that cannot be used is no error but a reject, see [`crate::Refusal`].
+/// Errors of stage 1. A picture that cannot be used is no error but a reject, see [`mmfnd_pictures::Refusal`].
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use mmfnd_features::{EncoderSpec, Store, ValueType};
+use mmfnd_pictures::Preprocessing;
 
 use crate::encode::{Encoders, Options};
 use crate::encoder::Handles;
 use crate::error::Error;
-use crate::preset::{Preprocessing, Preset};
+use crate::preset::Preset;
 use crate::session::{Engine, ImageEncoder, TextEncoder};
 use crate::text::Tokens;
 

@@ -6,43 +6,27 @@
 //! A killed run continues where it was, with the same batches and therefore the same values.
 //!
 //! ```
-//! use mmfnd_encode::{Filter, Preprocessing, Resize, Rgb};
-//!
-//! let preprocessing = Preprocessing {
-//!     alpha: Default::default(),
-//!     resize: Resize::Exact { width: 2, height: 2 },
-//!     crop: None,
-//!     crop_offset: Default::default(),
-//!     filter: Filter::Bilinear,
-//!     mean: [0.5; 3],
-//!     std: [0.5; 3],
-//! };
-//! let white = Rgb { width: 4, height: 4, data: vec![255; 48] };
-//! assert_eq!(preprocessing.pixels(&white), vec![1.0; 12]);
+//! let demo = mmfnd_encode::Preset::find("demo").expect("it is part of the repository");
+//! assert!(demo.encoders.iter().any(|encoder| encoder.name == "bert"));
 //! ```
 
 pub mod bare;
 mod batches;
 mod concurrent;
 pub mod cuda;
-mod decode;
 pub mod doctor;
 mod encode;
 mod encoder;
 mod error;
 mod fetch;
 mod from_preset;
-mod gif;
-mod jpeg;
 mod ocr;
 mod parts;
 mod pictures;
-mod pixels;
 mod preset;
 #[cfg_attr(not(target_arch = "x86_64"), path = "no_products.rs")]
 mod products;
 mod progress;
-mod resample;
 mod run;
 mod runners;
 mod runtime;
@@ -55,7 +39,6 @@ mod summary;
 mod text;
 mod texts;
 
-pub use decode::{MAX_BYTES, MAX_PIXELS, Picture, Refusal, Rgb, decode, probe, read};
 pub use encode::{Encoders, Options, encode, encode_with};
 pub use encoder::{Encoder, FakeEncoder, Handle, Handles};
 pub use error::Error;
@@ -66,9 +49,7 @@ pub use ocr::fuzzing;
 pub use ocr::{
     OcrError, OcrOptions, OcrReject, OcrSummary, check_ocr, ocr_install_line, read_pictures,
 };
-pub use preset::{
-    Alpha, CropOffset, EXPORTED, EncoderPreset, Filter, Preprocessing, Preset, Resize, available,
-};
+pub use preset::{EXPORTED, EncoderPreset, Preset, available};
 pub use products::available as has_tiles;
 #[doc(hidden)]
 pub use products::without_products;

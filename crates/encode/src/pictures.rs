@@ -8,12 +8,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mmfnd_features::{EncoderWriter, Key, KeySet};
+use mmfnd_pictures::{Picture, Preprocessing, Refusal};
 
 use crate::batches::{Budget, Item};
-use crate::decode::{self, Refusal};
 use crate::encode::Encoders;
 use crate::error::Error;
-use crate::preset::Preprocessing;
 use crate::progress::Clocks;
 use crate::scan::Contents;
 use crate::stage::{self, Lane, Prepared, Ran, Tools, Work};
@@ -223,15 +222,15 @@ fn prepare(
 ) -> Prepared<f32> {
     let bytes = clocks
         .read
-        .time(|| decode::read(&contents.files[item.source as usize]))?;
+        .time(|| mmfnd_pictures::read(&contents.files[item.source as usize]))?;
     clocks.prepare.time(|| {
         if Key::of(&bytes) != item.key {
             return Err(Refusal::Changed);
         }
-        let (width, height) = decode::probe(&bytes)?;
+        let (width, height) = mmfnd_pictures::probe(&bytes)?;
         let is_large = u64::from(width) * u64::from(height) > LARGE;
         let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
-        let picture = decode::Picture::decode(&bytes)?;
+        let picture = Picture::decode(&bytes)?;
         let pixels = preprocessings
             .iter()
             .enumerate()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use mmfnd_features::{EncoderWriter, Input, Key, KeySet, Link, StoreReject, StoreWriter};
+use mmfnd_pictures::Refusal;
 use mmfnd_posts::{Post, PostSource};
 use rayon::prelude::*;
 
@@ -207,7 +208,7 @@ impl Run<'_> {
     /// Every file that was tried for a post and cannot be used.
     fn rejects(&self, number: usize, post: &Post, choices: &Choices<'_>) -> Vec<StoreReject> {
         let refused = self.refused(choices, number);
-        let reject = |(file, refusal): (u32, &crate::Refusal)| StoreReject {
+        let reject = |(file, refusal): (u32, &Refusal)| StoreReject {
             post_id: post.id.clone(),
             path: self.contents.files[file as usize]
                 .to_string_lossy()
@@ -222,7 +223,7 @@ impl Run<'_> {
         &'b self,
         choices: &'b Choices<'_>,
         post: usize,
-    ) -> impl Iterator<Item = (u32, &'b crate::Refusal)> {
+    ) -> impl Iterator<Item = (u32, &'b Refusal)> {
         let candidates = self.contents.candidates(post).iter();
         candidates.map_while(|&file| Some((file, choices.refusal(file)?)))
     }

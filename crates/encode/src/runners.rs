@@ -7,10 +7,10 @@ use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use mmfnd_features::{EncoderSpec, ValueType};
+use mmfnd_pictures::Refusal;
 use ndarray::Array2;
 
 use crate::batches::Item;
-use crate::decode::Refusal;
 use crate::encoder::Handle;
 use crate::error::Error;
 use crate::parts::Rows;

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use mmfnd_features::{EncoderSpec, Input, Key, Precision, Store, TableReader, ValueType};
+use mmfnd_pictures::Picture;
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
-use crate::decode;
 use crate::encode::{Encoders, Options};
 use crate::error::Error;
 use crate::from_preset::FromPreset;
@@ -193,7 +193,8 @@ fn find_files(posts: &[Post], wanted: Vec<Key>) -> HashMap<Key, PathBuf> {
         if wanted.is_empty() {
             break;
         }
-        let hash = |path: &&PathBuf| Some((Key::of(&decode::read(path).ok()?), (*path).clone()));
+        let hash =
+            |path: &&PathBuf| Some((Key::of(&mmfnd_pictures::read(path).ok()?), (*path).clone()));
         let hashed: Vec<(Key, PathBuf)> = chunk.par_iter().filter_map(hash).collect();
         for (key, path) in hashed {
             if wanted.remove(&key) {
@@ -291,7 +292,7 @@ impl<'a> Comparison<'a> {
         for &row in rows {
             let path = &files[&self.table.keys()[row]];
             let content = format!("`{}`", path.display());
-            let picture = decode::read(path).and_then(|bytes| decode::Picture::decode(&bytes));
+            let picture = mmfnd_pictures::read(path).and_then(|bytes| Picture::decode(&bytes));
             let picture = picture.map_err(|refusal| self.failed(&content, refusal.to_string()))?;
             let pixels = preprocessing.pixels(picture.with(preprocessing.alpha));
             self.compare(

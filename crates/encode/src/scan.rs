@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use mmfnd_features::{Input, Key, Shard};
+use mmfnd_pictures::Refusal;
 use mmfnd_posts::{Post, PostSource};
 use rayon::prelude::*;
 
-use crate::decode::{self, Refusal};
 use crate::error::Error;
 use crate::progress::{Clocks, Progress, Share};
 use crate::spool::{Gathering, Spool};
@@ -153,7 +153,7 @@ impl Contents {
         let clocks = Clocks::default();
         let started = Instant::now();
         let total = self.files.len();
-        let size = |file: &PathBuf| decode::size(file).unwrap_or(0) + OPENING;
+        let size = |file: &PathBuf| mmfnd_pictures::size(file).unwrap_or(0) + OPENING;
         let all_costs: u64 = tools.pool.install(|| self.files.par_iter().map(size).sum());
         for chunk in self.files.chunks(CHUNK) {
             let hash = |file: &PathBuf| hash_file(file, &clocks);
@@ -184,11 +184,11 @@ impl Contents {
 
 /// Key and pixels of a file.
 fn hash_file(file: &Path, clocks: &Clocks) -> Result<(Key, u32), Refusal> {
-    let bytes = clocks.read.time(|| decode::read(file))?;
+    let bytes = clocks.read.time(|| mmfnd_pictures::read(file))?;
     clocks.prepared.add(bytes.len() as u32);
     clocks.prepare.time(|| {
         // No more than `MAX_PIXELS`.
-        let (width, height) = decode::probe(&bytes)?;
+        let (width, height) = mmfnd_pictures::probe(&bytes)?;
         Ok((Key::of(&bytes), width.saturating_mul(height)))
     })
 }

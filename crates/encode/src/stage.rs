@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Sender, bounded};
 use mmfnd_features::{EncoderSpec, EncoderWriter, Key};
+use mmfnd_pictures::Refusal;
 use rayon::ThreadPool;
 use rayon::prelude::*;
 
 use crate::batches::{Batches, Budget, Item, merged};
-use crate::decode::Refusal;
 use crate::encoder::Handles;
 use crate::error::Error;
 use crate::parts::{self, Flush};

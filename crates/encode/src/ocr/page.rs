@@ -3,9 +3,7 @@
 //! Tesseract is made for dark letters on bright paper. Of the banners of the demo world it reads 49 of 70 in the picture
 //! itself, 46 in the negative, and 66 in one of the two; without the margin 32.
 
-use crate::decode::Rgb;
-use crate::preset::Filter;
-use crate::resample::{Axis, resample};
+use mmfnd_pictures::{Axis, Filter, Rgb, resample};
 
 /// Small pictures are enlarged until their shorter side has so many pixels.
 const SHORTER_SIDE: u32 = 400;

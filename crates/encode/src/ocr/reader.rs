@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use mmfnd_features::Key;
+use mmfnd_pictures::{Alpha, Picture, Refusal};
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
@@ -13,9 +14,7 @@ use super::cache::Cache;
 use super::page::pages;
 use super::tesseract::{Reading, Tesseract};
 use super::{OcrReject, OcrSummary};
-use crate::decode::{self, Picture};
 use crate::error::Error;
-use crate::preset::Alpha;
 
 /// Pixels above which pictures are decoded one at a time, so that memory is bounded whatever the number of threads.
 const LARGE: u64 = 20_000_000;
@@ -109,7 +108,7 @@ impl Reader {
     }
 
     fn read_file(&self, path: &Path) -> Reading {
-        let bytes = decode::read(path).map_err(|refusal| refusal.to_string())?;
+        let bytes = mmfnd_pictures::read(path).map_err(|refusal| refusal.to_string())?;
         let key = Key::of(&bytes);
         let cell = {
             let mut contents = self.contents.lock().unwrap_or_else(PoisonError::into_inner);
@@ -144,8 +143,8 @@ impl Reader {
 }
 
 fn decoded_pages(bytes: &[u8]) -> Result<Vec<u8>, String> {
-    let said = |refusal: decode::Refusal| refusal.to_string();
-    let (width, height) = decode::probe(bytes).map_err(said)?;
+    let said = |refusal: Refusal| refusal.to_string();
+    let (width, height) = mmfnd_pictures::probe(bytes).map_err(said)?;
     let is_large = u64::from(width) * u64::from(height) > LARGE;
     let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
     // Text on a transparent ground is meant to be read on white.

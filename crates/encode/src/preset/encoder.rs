@@ -5,10 +5,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use mmfnd_features::{EncoderSpec, Input, Precision, ValueType};
+use mmfnd_pictures::Preprocessing;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::image::Preprocessing;
 use crate::error::Error;
 
 /// One encoder: a model, how its input is prepared, which output is kept.

@@ -7,11 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 mod encoder;
-mod image;
 
 pub use encoder::EncoderPreset;
 pub(crate) use encoder::{remedy, sha256_of};
-pub use image::{Alpha, CropOffset, Filter, Preprocessing, Resize};
 
 use crate::error::Error;
 

@@ -7,13 +7,14 @@ use std::time::Duration;
 use mmfnd_features::{
     ColumnValues, EncoderSpec, Features, Input, Precision, Store, ValueType, Values,
 };
+use mmfnd_pictures::{Alpha, CropOffset, Filter, Preprocessing, Resize};
 use mmfnd_posts::{Post, Split};
 use ndarray::Array2;
+use safetensors::SafeTensors;
 use tokenizers::Tokenizer;
 
 use crate::{
-    Alpha, CropOffset, Encoder, Encoders, Error, FakeEncoder, Filter, Handles, Options,
-    Preprocessing, Resize, Summary, Tokens, encode_with,
+    Encoder, Encoders, Error, FakeEncoder, Handles, Options, Summary, Tokens, encode_with,
 };
 
 /// What an encoder of [`Fakes`] does instead of encoding.
@@ -275,3 +276,12 @@ pub fn rows(store: &Path, posts: &[Post], names: &[&str]) -> Vec<Vec<Vec<f32>>> 
 
 /// All four encoders' names.
 pub const ALL: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
+
+/// A picture's file among the golden ones.
+pub fn golden_picture(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/pixels.safetensors");
+    let file = std::fs::read(path).expect("it is part of the repository");
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let bytes = tensors.tensor(&format!("{name}.file")).unwrap();
+    bytes.data().to_vec()
+}

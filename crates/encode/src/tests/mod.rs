@@ -2,10 +2,9 @@
 
 pub(crate) mod fakes;
 mod files;
-mod golden;
 mod kill;
 mod pipeline;
 mod presets;
-mod refusals;
+mod rejects;
 mod resume;
 mod words;

@@ -9,8 +9,10 @@ use std::path::Path;
 
 use ::image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageReader};
 
-use crate::preset::Alpha;
-use crate::{gif, jpeg};
+use crate::preprocessing::Alpha;
+
+mod gif;
+mod jpeg;
 
 /// Most pixels that a picture may have: the limit above which Pillow refuses to decode.
 pub const MAX_PIXELS: u64 = 178_956_970;
@@ -116,7 +118,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, Refusal> {
 }
 
 /// Bytes of a file that [`read`] would read.
-pub(crate) fn size(path: &Path) -> Result<u64, Refusal> {
+pub fn size(path: &Path) -> Result<u64, Refusal> {
     // A named pipe or a device would block or never end.
     match path.metadata() {
         Ok(found) if !found.is_file() => Err(Refusal::Missing),

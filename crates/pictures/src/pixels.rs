@@ -1,7 +1,7 @@
 //! From a decoded picture to an encoder's pixels: Pillow's resize, a centre crop, normalisation, CHW.
 
 use crate::decode::Rgb;
-use crate::preset::{CropOffset, Preprocessing, Resize};
+use crate::preprocessing::{CropOffset, Preprocessing, Resize};
 use crate::resample::{Axis, resample};
 
 impl Preprocessing {

@@ -6,17 +6,20 @@
 use std::ops::Range;
 
 use crate::decode::Rgb;
-use crate::preset::Filter;
+use crate::preprocessing::Filter;
 
 /// Bits behind the point of a coefficient.
 const PRECISION: u32 = 22;
 
 /// One axis of a resize: from how many pixels to how many, of which some are kept.
 #[derive(Clone, Debug)]
-pub(crate) struct Axis {
-    pub(crate) from: u32,
-    pub(crate) to: u32,
-    pub(crate) kept: Range<u32>,
+pub struct Axis {
+    /// Pixels of the picture.
+    pub from: u32,
+    /// Pixels of the resized picture.
+    pub to: u32,
+    /// Those of the resized picture that are computed.
+    pub kept: Range<u32>,
 }
 
 impl Axis {
@@ -33,7 +36,7 @@ fn columns_first(across: &Axis, down: &Axis) -> bool {
 }
 
 /// Resizes and crops.  `[H * W * 3]`
-pub(crate) fn resample(picture: &Rgb, filter: Filter, across: &Axis, down: &Axis) -> Vec<u8> {
+pub fn resample(picture: &Rgb, filter: Filter, across: &Axis, down: &Axis) -> Vec<u8> {
     let columns = Taps::new(across, filter);
     let rows = Taps::new(down, filter);
     let (wide, high) = (columns.reach(), rows.reach());

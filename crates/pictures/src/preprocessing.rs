@@ -82,7 +82,8 @@ pub enum Filter {
 }
 
 impl Preprocessing {
-    pub(crate) fn is_possible(&self) -> bool {
+    /// Whether sides, crop and scale are such that every picture can be prepared.
+    pub fn is_possible(&self) -> bool {
         let (width, height) = match self.resize {
             Resize::Shortest { shortest } => (shortest, shortest),
             Resize::Exact { width, height } => (width, height),

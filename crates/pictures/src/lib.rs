@@ -1,0 +1,31 @@
+//! From a picture's bytes to an encoder's pixels: the formats that posts have, decoded as Pillow decodes them, and resized,
+//! cropped and normalised as transformers and torchvision do it. A picture that cannot be used has a [`Refusal`].
+//!
+//! ```
+//! use mmfnd_pictures::{Filter, Preprocessing, Resize, Rgb};
+//!
+//! let preprocessing = Preprocessing {
+//!     alpha: Default::default(),
+//!     resize: Resize::Exact { width: 2, height: 2 },
+//!     crop: None,
+//!     crop_offset: Default::default(),
+//!     filter: Filter::Bilinear,
+//!     mean: [0.5; 3],
+//!     std: [0.5; 3],
+//! };
+//! let white = Rgb { width: 4, height: 4, data: vec![255; 48] };
+//! assert_eq!(preprocessing.pixels(&white), vec![1.0; 12]);
+//! ```
+
+mod decode;
+mod pixels;
+mod preprocessing;
+mod resample;
+
+pub use decode::{MAX_BYTES, MAX_PIXELS, Picture, Refusal, Rgb, decode, probe, read, size};
+pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize};
+pub use resample::{Axis, resample};
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
