@@ -1,5 +1,6 @@
-//! From a picture's bytes to an encoder's pixels: the formats that posts have, decoded as Pillow decodes them, and resized,
-//! cropped and normalised as transformers and torchvision do it. A picture that cannot be used has a [`Refusal`].
+//! From a picture's bytes to an encoder's pixels: the formats that posts have, decoded as Pillow decodes them, and
+//! resized, cropped and normalised as transformers and torchvision do it. A picture that cannot be used has a
+//! [`Refusal`].
 //!
 //! ```
 //! use mmfnd_pictures::{Filter, Preprocessing, Resize, Rgb};
@@ -18,13 +19,19 @@
 //! ```
 
 mod decode;
+mod file;
 mod pixels;
 mod preprocessing;
+mod refusal;
 mod resample;
+mod rgb;
 
-pub use decode::{MAX_BYTES, MAX_PIXELS, Picture, Refusal, Rgb, decode, probe, read, size};
+pub use decode::{Picture, decode, probe};
+pub use file::{read, size};
 pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize};
+pub use refusal::{MAX_BYTES, MAX_PIXELS, Refusal};
 pub use resample::{Axis, resample};
+pub use rgb::Rgb;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

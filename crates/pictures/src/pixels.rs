@@ -1,8 +1,8 @@
 //! From a decoded picture to an encoder's pixels: Pillow's resize, a centre crop, normalisation, CHW.
 
-use crate::decode::Rgb;
 use crate::preprocessing::{CropOffset, Preprocessing, Resize};
 use crate::resample::{Axis, resample};
+use crate::rgb::Rgb;
 
 impl Preprocessing {
     /// Width and height of the encoder's input.

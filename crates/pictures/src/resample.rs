@@ -1,12 +1,14 @@
-//! Pillow's resampling (`Resample.c`, 8 bits per channel), to the last bit: the kernels, their fixed point, the order of the passes.
+//! Pillow's resampling (`Resample.c`, 8 bits per channel), to the last bit: the kernels, their fixed point, the order
+//! of the passes.
 //!
-//! Between the passes values are rounded and clipped to 8 bits, so the order shows where bicubic overshoots. Pillow went over the rows first until
-//! version 13, which begins with the columns where that saves much. Ready-made resizers have other orders, or narrower coefficients.
+//! Between the passes values are rounded and clipped to 8 bits, so the order shows where bicubic overshoots. Pillow
+//! went over the rows first until version 13, which begins with the columns where that saves much. Ready-made resizers
+//! have other orders, or narrower coefficients.
 
 use std::ops::Range;
 
-use crate::decode::Rgb;
 use crate::preprocessing::Filter;
+use crate::rgb::Rgb;
 
 /// Bits behind the point of a coefficient.
 const PRECISION: u32 = 22;

@@ -2,7 +2,8 @@
 
 use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
 
-use crate::decode::{Refusal, Rgb, check_size, told};
+use crate::refusal::{Refusal, check_size, told};
+use crate::rgb::Rgb;
 
 /// The size of the canvas, by the headers of the file and of its first frame.
 pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
@@ -49,7 +50,8 @@ fn first_frame(bytes: &[u8], transparent: Option<[u8; 3]>) -> Result<(Rgb, bool)
     Ok((picture, frame.transparent.is_some()))
 }
 
-/// Goes on to the first frame. Pillow enlarges a canvas that it does not fit into; the size is refused before anything is decoded.
+/// Goes on to the first frame. Pillow enlarges a canvas that it does not fit into; the size is refused before anything
+/// is decoded.
 fn enlarged(decoder: &mut Decoder<&[u8]>) -> Result<(u32, u32), Refusal> {
     let canvas = (u32::from(decoder.width()), u32::from(decoder.height()));
     let frame = decoder.next_frame_info().map_err(refusal)?;

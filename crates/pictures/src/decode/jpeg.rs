@@ -6,7 +6,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
-use crate::decode::{Refusal, Rgb, check_size, one_line};
+use crate::refusal::{Refusal, check_size, one_line};
+use crate::rgb::Rgb;
 
 /// Width and height, by its header.
 pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
