@@ -1,5 +1,6 @@
 //! `encoder.json`: what one encoder is, and how many parts of its rows were written, so that a deleted one is missed.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -20,7 +21,10 @@ pub(crate) const ENCODERS: &str = "encoders";
 pub(crate) struct EncoderFile {
     /// The encoder.
     pub(crate) encoder: EncoderSpec,
-    /// Parts that were written.
+    /// Number of the first part that counts; those before it were joined into later ones and are removed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) first: usize,
+    /// One more than the number of the last part that was written.
     pub(crate) parts: usize,
     /// The classification layer's file.
     pub(crate) classifier: Checksums,
@@ -31,9 +35,18 @@ impl EncoderFile {
         sealed_json::read(&folder.join(ENCODER_FILE), &replace_remedy(folder))
     }
 
+    /// Numbers of the parts that were written and count.
+    pub(crate) fn numbers(&self) -> Range<usize> {
+        self.first..self.parts
+    }
+
     pub(crate) fn write(&self, folder: &Path) -> Result<(), Error> {
         sealed_json::write(&folder.join(ENCODER_FILE), self)
     }
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// The folder of an encoder.

@@ -4,6 +4,7 @@
 pub(crate) mod encoder_file;
 pub(crate) mod folder;
 pub(crate) mod lock;
+pub(crate) mod open_files;
 pub(crate) mod part;
 pub(crate) mod replaced_file;
 pub(crate) mod sealed_json;

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -65,6 +66,13 @@ impl Part {
         Err(self.damaged(problem.to_owned(), remedy))
     }
 
+    /// Its size in bytes.
+    pub(crate) fn bytes(&self) -> Result<u64, Error> {
+        let metadata = fs::metadata(&self.path);
+        let metadata = metadata.map_err(|source| Error::read(&self.path, source));
+        metadata.map(|metadata| metadata.len())
+    }
+
     pub(crate) fn damaged(&self, problem: String, remedy: &str) -> Error {
         Error::Damaged {
             path: self.path.clone(),
@@ -83,8 +91,8 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Part>, Error> {
 }
 
 /// What is wrong with the numbers of `parts`, of which at least `recorded` were written.
-pub(crate) fn gap(parts: &[Part], recorded: usize) -> Option<String> {
-    for (expected, part) in parts.iter().enumerate() {
+pub(crate) fn gap(parts: &[Part], recorded: Range<usize>) -> Option<String> {
+    for (expected, part) in (recorded.start..).zip(parts) {
         if part.number > expected {
             return Some(format!("part {expected:06} is missing"));
         }
@@ -92,17 +100,20 @@ pub(crate) fn gap(parts: &[Part], recorded: usize) -> Option<String> {
             return Some(format!("part {:06} is there twice", part.number));
         }
     }
-    let last = recorded.checked_sub(1)?;
-    (parts.len() < recorded).then(|| format!("of parts 000000 to {last:06} the last are missing"))
+    let Range { start, end } = recorded;
+    let last = end.checked_sub(1)?;
+    (start + parts.len() < end)
+        .then(|| format!("of parts {start:06} to {last:06} the last are missing"))
 }
 
-/// [`list`], complete or an error with `remedy`.
+/// [`list`] without the parts that do not count any more, complete or an error with `remedy`.
 pub(crate) fn list_complete(
     folder: &Path,
-    recorded: usize,
+    recorded: Range<usize>,
     remedy: &str,
 ) -> Result<Vec<Part>, Error> {
-    let parts = list(folder)?;
+    let mut parts = list(folder)?;
+    parts.retain(|part| part.number >= recorded.start);
     match gap(&parts, recorded) {
         None => Ok(parts),
         Some(problem) => Err(Error::Damaged {

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 
 /// The newest format that this program reads and writes.
-pub(crate) const FORMAT: u32 = 1;
+///
+/// Format 2: an encoder's parts need not begin with number 0.
+pub(crate) const FORMAT: u32 = 2;
 
 /// The oldest one that it reads.
 const OLDEST: u32 = 1;

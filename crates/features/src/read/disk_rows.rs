@@ -2,10 +2,10 @@
 //! plain, so a row is one read at its place.
 
 use std::fs::File;
-use std::io;
 use std::path::PathBuf;
 
 use crate::Error;
+use crate::disk::open_files::OpenFiles;
 use crate::disk::part::Part;
 use crate::identity::{EncoderSpec, Key};
 use crate::table::layout::Layout;
@@ -17,43 +17,43 @@ use crate::table::{EncoderTable, Values};
 pub struct DiskRows {
     spec: EncoderSpec,
     remedy: String,
-    parts: Vec<OpenPart>,
+    parts: Vec<TakenPart>,
+    files: OpenFiles,
     /// Number of each part's first row.
     firsts: Vec<usize>,
 }
 
-/// A part that stays open, so that it can be read even if its name goes.
+/// A part of which some rows are taken.
 #[derive(Debug)]
-struct OpenPart {
+struct TakenPart {
     path: PathBuf,
-    file: File,
     layout: Layout,
     rows: Vec<u32>,
 }
 
 impl DiskRows {
     /// Of each part the rows that are taken.
-    pub(crate) fn open(
+    pub(crate) fn of(
         table: &EncoderTable,
         sources: Vec<(&Part, Layout, Vec<u32>)>,
     ) -> Result<Self, Error> {
-        let (mut parts, mut firsts) = (Vec::new(), Vec::new());
+        let (mut parts, mut firsts) = (Vec::<TakenPart>::new(), Vec::new());
         let mut next = 0;
         for (part, layout, rows) in sources {
             firsts.push(next);
             next += rows.len();
-            let file = File::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
-            parts.push(OpenPart {
+            parts.push(TakenPart {
                 path: part.path.clone(),
-                file,
                 layout,
                 rows,
             });
         }
+        let files = OpenFiles::of(parts.iter().map(|part| part.path.as_path()))?;
         Ok(Self {
             spec: table.file.encoder.clone(),
             remedy: table.remedy(),
             parts,
+            files,
             firsts,
         })
     }
@@ -71,8 +71,10 @@ impl DiskRows {
         let row = part.rows[row - self.firsts[number]] as usize;
         let range = part.layout.row(row);
         let mut bytes = vec![0; range.len()];
-        read_at(&part.file, range.start as u64, &mut bytes)
-            .map_err(|source| Error::read(&part.path, source))?;
+        let read = self
+            .files
+            .read((number, &part.path), range.start as u64, &mut bytes);
+        read.map_err(|source| Error::read(&part.path, source))?;
         let mut values = Values::zeros(self.spec.value_type, out.len());
         let filled = values.split_mut(&[out.len()])[0].fill(0, &bytes);
         filled.map_err(|(index, value)| self.wrong(part, row, index, value))?;
@@ -80,8 +82,9 @@ impl DiskRows {
         Ok(())
     }
 
-    fn wrong(&self, part: &OpenPart, row: usize, index: usize, value: f32) -> Error {
-        let keys = part.layout.keys(&part.file).unwrap_or_default();
+    fn wrong(&self, part: &TakenPart, row: usize, index: usize, value: f32) -> Error {
+        let keys = File::open(&part.path).map(|file| part.layout.keys(&file));
+        let keys = keys.ok().and_then(Result::ok).unwrap_or_default();
         let key = keys.get(row).copied().unwrap_or(Key::of(b""));
         let problem = format!(
             "is no number, in `{}`; {}",
@@ -90,23 +93,4 @@ impl DiskRows {
         );
         wrong_value(&self.spec, key, index, value, &problem)
     }
-}
-
-/// Reads at a place without moving the file's own, which threads share.
-#[cfg(unix)]
-fn read_at(file: &File, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::read_exact_at(file, bytes, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        let read = std::os::windows::fs::FileExt::seek_read(file, bytes, offset)?;
-        if read == 0 {
-            return Err(io::ErrorKind::UnexpectedEof.into());
-        }
-        offset += read as u64;
-        bytes = &mut bytes[read..];
-    }
-    Ok(())
 }

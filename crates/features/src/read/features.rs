@@ -113,7 +113,7 @@ impl Found<'_> {
                 part::check(&parts, &self.table.remedy())?;
                 let sources = self.sources.into_iter();
                 let sources = sources.map(|source| (source.part, source.layout, source.rows));
-                ColumnValues::Disk(Arc::new(DiskRows::open(self.table, sources.collect())?))
+                ColumnValues::Disk(Arc::new(DiskRows::of(self.table, sources.collect())?))
             }
         };
         Ok(Column {

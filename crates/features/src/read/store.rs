@@ -34,7 +34,7 @@ impl Store {
                 .map(|table| table.file.encoder.clone())
                 .collect(),
             tables,
-            links: part::list_complete(&path.join(POSTS), file.link_parts, RELINK)?,
+            links: part::list_complete(&path.join(POSTS), 0..file.link_parts, RELINK)?,
             shard: file.shard,
         })
     }

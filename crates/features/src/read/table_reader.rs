@@ -1,13 +1,10 @@
 //! Single rows of an encoder's table, read where they lie on the disk; only the keys are in memory.
 
-use std::fs::File;
-use std::io;
-
-use parquet::file::reader::ChunkReader;
 use rayon::prelude::*;
 
 use super::store::Store;
 use crate::Error;
+use crate::disk::open_files::OpenFiles;
 use crate::identity::{EncoderSpec, Key};
 use crate::table::layout::Layout;
 use crate::table::values::wrong_value;
@@ -18,7 +15,8 @@ use crate::table::{EncoderTable, Values};
 #[derive(Debug)]
 pub struct TableReader<'a> {
     table: &'a EncoderTable,
-    parts: Vec<(File, Layout)>,
+    layouts: Vec<Layout>,
+    files: OpenFiles,
     keys: Vec<Key>,
     /// Part and row of each key.
     places: Vec<(u32, u32)>,
@@ -28,20 +26,17 @@ impl<'a> TableReader<'a> {
     /// Opens the table of the encoder of this name.
     pub fn open(store: &'a Store, encoder: &str) -> Result<Self, Error> {
         let table = store.table(encoder)?;
-        let opened = table.parts.par_iter().map(|part| {
-            let (layout, keys) = table.layout(part)?;
-            let file = File::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
-            Ok(((file, layout), keys))
-        });
+        let opened = table.parts.par_iter().map(|part| table.layout(part));
         let opened = opened.collect::<Result<Vec<_>, Error>>()?;
         let mut reader = Self {
             table,
-            parts: Vec::with_capacity(opened.len()),
+            layouts: Vec::with_capacity(opened.len()),
+            files: OpenFiles::of(table.parts.iter().map(|part| part.path.as_path()))?,
             keys: Vec::new(),
             places: Vec::new(),
         };
-        for (number, (part, keys)) in opened.into_iter().enumerate() {
-            reader.parts.push(part);
+        for (number, (layout, keys)) in opened.into_iter().enumerate() {
+            reader.layouts.push(layout);
             let places = (0..keys.len()).map(|row| (number as u32, row as u32));
             reader.places.extend(places);
             reader.keys.extend(keys);
@@ -85,11 +80,13 @@ impl<'a> TableReader<'a> {
     /// The values of a row, as 32-bit floats.
     pub fn row(&self, number: usize) -> Result<Vec<f32>, Error> {
         let (part, row) = self.places[number];
-        let (file, layout) = &self.parts[part as usize];
         let path = &self.table.parts[part as usize].path;
-        let range = layout.row(row as usize);
-        let bytes = file.get_bytes(range.start as u64, range.len());
-        let bytes = bytes.map_err(|source| Error::read(path, io::Error::other(source)))?;
+        let range = self.layouts[part as usize].row(row as usize);
+        let mut bytes = vec![0; range.len()];
+        let read = self
+            .files
+            .read((part as usize, path), range.start as u64, &mut bytes);
+        read.map_err(|source| Error::read(path, source))?;
         let spec = self.spec();
         let mut values = Values::zeros(spec.value_type, spec.width());
         let filled = values.split_mut(&[spec.width()])[0].fill(0, &bytes);

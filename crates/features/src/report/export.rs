@@ -24,7 +24,7 @@ use crate::disk::part::Part;
 use crate::identity::Key;
 use crate::links::PostKeys;
 use crate::read::{Store, require};
-use crate::table::layout::Layout;
+use crate::table::layout::{Fault, Layout};
 use crate::table::values::wrong_value;
 use crate::table::{EncoderTable, Values};
 
@@ -88,11 +88,9 @@ impl<'a> Index<'a> {
     fn of(table: &'a EncoderTable) -> Result<Self, Error> {
         let read = |part: &Part| {
             let bytes = part.read(&table.remedy())?;
-            let damaged = |problem| part.damaged(problem, &table.remedy());
-            let layout = Layout::of(&bytes, &table.file.encoder).map_err(damaged)?;
-            let keys = layout
-                .keys(&bytes)
-                .map_err(|error| damaged(error.to_string()))?;
+            let unusable = |fault: Fault| fault.of(part, &table.remedy());
+            let layout = Layout::of(&bytes, &table.file.encoder).map_err(unusable)?;
+            let keys = layout.keys(&bytes).map_err(unusable)?;
             Ok((layout, keys))
         };
         let parts = table

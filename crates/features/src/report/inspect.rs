@@ -7,7 +7,10 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::path::as_text;
+
 use crate::Error;
+use crate::disk::part::Part;
 use crate::disk::sealed_json;
 use crate::disk::store_file::REJECTS_FILE;
 use crate::identity::{EncoderSpec, Input, Key, KeySet, Shard};
@@ -19,6 +22,7 @@ use crate::table::{EncoderTable, plan};
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Inspection {
     /// The folder.
+    #[serde(serialize_with = "as_text")]
     pub path: PathBuf,
     /// Version of its format.
     pub format: u32,
@@ -127,11 +131,7 @@ fn report(table: &EncoderTable, links: &[Target]) -> Result<EncoderReport, Error
     let linked = distinct(links, spec.input);
     let plan = plan::read(&table.folder)?;
     let is_open = |batch: &&Vec<Key>| batch.iter().any(|key| !present.contains(key));
-    let sizes = table.parts.iter().map(|part| {
-        let metadata = fs::metadata(&part.path);
-        let metadata = metadata.map_err(|source| Error::read(&part.path, source));
-        metadata.map(|metadata| metadata.len())
-    });
+    let sizes = table.parts.iter().map(Part::bytes);
     Ok(EncoderReport {
         spec: spec.clone(),
         rows: present.len(),

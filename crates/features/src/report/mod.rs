@@ -2,6 +2,7 @@
 
 mod export;
 mod inspect;
+mod path;
 mod verify;
 
 pub use export::Exported;

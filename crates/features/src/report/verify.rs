@@ -2,10 +2,13 @@
 //! file.
 
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
+
+use super::path::as_text;
 
 use crate::Error;
 use crate::disk::encoder_file::{
@@ -39,6 +42,7 @@ pub struct Verified {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Problem {
     /// The file or folder.
+    #[serde(serialize_with = "as_text")]
     pub file: PathBuf,
     /// What is wrong, and what to do.
     pub problem: String,
@@ -58,7 +62,7 @@ pub fn verify(store: &Path) -> Result<Verified, Error> {
         }
     };
     report.root(store, &contents)?;
-    report.links(&store.join(POSTS), contents.link_parts)?;
+    report.links(&store.join(POSTS), 0..contents.link_parts)?;
     for name in contents.encoder_names(store)? {
         report.encoder(&encoder_folder(store, &name), &name)?;
     }
@@ -150,7 +154,7 @@ impl Verified {
         Ok(())
     }
 
-    fn links(&mut self, folder: &Path, recorded: usize) -> Result<(), Error> {
+    fn links(&mut self, folder: &Path, recorded: Range<usize>) -> Result<(), Error> {
         if folder.is_dir() {
             self.foreign(folder, |path| Part::of(path.to_owned()).is_some())?;
         }
@@ -185,7 +189,7 @@ impl Verified {
             Err(error) => self.take(error)?,
         }
         let remedy = replace_remedy(folder);
-        self.parts(folder, file.parts, |part| {
+        self.parts(folder, file.numbers(), |part| {
             check_rows(part, &file.encoder, &remedy)
         })
     }
@@ -194,10 +198,16 @@ impl Verified {
     fn parts(
         &mut self,
         folder: &Path,
-        recorded: usize,
+        recorded: Range<usize>,
         check: impl Fn(&Part) -> Result<(), Error> + Send + Sync,
     ) -> Result<(), Error> {
-        let parts = list(folder)?;
+        let (parts, joined): (Vec<_>, Vec<_>) = list(folder)?
+            .into_iter()
+            .partition(|part| part.number >= recorded.start);
+        self.notes.extend(joined.iter().map(|part| {
+            let note = "was joined with others, by a run that goes on or was killed";
+            format!("`{}` {note}; the next one removes it", part.path.display())
+        }));
         if let Some(problem) = gap(&parts, recorded) {
             let remedy = match folder.ends_with(POSTS) {
                 true => RELINK.to_owned(),
@@ -229,7 +239,5 @@ fn read_encoder(folder: &Path, name: &str) -> Result<EncoderFile, Error> {
 fn check_rows(part: &Part, spec: &EncoderSpec, remedy: &str) -> Result<(), Error> {
     let bytes = part.read(remedy)?;
     let layout = Layout::of(&bytes, spec);
-    layout
-        .map(|_| ())
-        .map_err(|problem| part.damaged(problem, remedy))
+    layout.map(drop).map_err(|fault| fault.of(part, remedy))
 }

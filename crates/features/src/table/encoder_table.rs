@@ -31,18 +31,21 @@ impl EncoderTable {
                 remedy,
             });
         }
-        let parts = part::list_complete(&folder, file.parts, &remedy)?;
-        Ok(Self {
-            folder,
-            file,
-            parts,
-        })
+        match part::list_complete(&folder, file.numbers(), &remedy) {
+            Ok(parts) => Ok(Self {
+                folder,
+                file,
+                parts,
+            }),
+            // A writer joined parts after the file was read.
+            Err(_) if EncoderFile::read(&folder)? != file => Self::open(store, name),
+            Err(error) => Err(error),
+        }
     }
 
     /// Layout and keys of one of its parts.
     pub(crate) fn layout(&self, part: &Part) -> Result<(Layout, Vec<Key>), Error> {
-        let opened = layout::open(part, &self.file.encoder);
-        opened.map_err(|problem| part.damaged(problem, &self.remedy()))
+        layout::open(part, &self.file.encoder, &self.remedy())
     }
 
     /// Whether each part has the bytes that were written.

@@ -3,6 +3,7 @@
 //! of one dataset.
 
 use std::fs::File;
+use std::io;
 
 use mmfnd_posts::{metadata_of, without_panic};
 use parquet::basic::{Compression, Encoding};
@@ -12,6 +13,7 @@ use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::ChunkReader;
 
 use super::schema::{check_schema, made_by};
+use crate::Error;
 use crate::disk::part::Part;
 use crate::identity::{EncoderSpec, Key};
 
@@ -35,27 +37,25 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Reads the footer of a part; the error says what is not as it should be.
-    pub(crate) fn of(file: &impl ChunkReader, spec: &EncoderSpec) -> Result<Self, String> {
+    /// Reads the footer of a part.
+    pub(crate) fn of(file: &impl ChunkReader, spec: &EncoderSpec) -> Result<Self, Fault> {
         let metadata = without_panic(|| {
             let metadata = metadata_of(file)?;
             check_schema(&metadata, spec).map(|()| metadata)
-        });
-        let metadata = metadata.map_err(|error: ParquetError| error.to_string())?;
+        })?;
         if metadata.num_row_groups() != 1 {
-            return Err(format!("{} row groups, not 1", metadata.num_row_groups()));
+            let groups = metadata.num_row_groups();
+            return Err(Fault::Damage(format!("{groups} row groups, not 1")));
         }
-        let file_bytes = usize::try_from(file.len()).map_err(|error| error.to_string())?;
+        let file_bytes = usize::try_from(file.len());
+        let file_bytes = file_bytes.map_err(|error| Fault::Damage(error.to_string()))?;
         let keys = stretches(&metadata, 0, Key::BYTES, file_bytes)?;
         let values = stretches(&metadata, 1, spec.row_bytes(), file_bytes)?;
         let rows =
             |stretches: &[Stretch]| -> usize { stretches.iter().map(|stretch| stretch.rows).sum() };
         if rows(&keys) != rows(&values) {
-            return Err(format!(
-                "{} keys for {} rows of values",
-                rows(&keys),
-                rows(&values)
-            ));
+            let problem = format!("{} keys for {} rows of values", rows(&keys), rows(&values));
+            return Err(Fault::Damage(problem));
         }
         Ok(Self {
             rows: rows(&keys),
@@ -84,7 +84,7 @@ impl Layout {
     }
 
     /// All keys, in the order of the rows.
-    pub(crate) fn keys(&self, file: &impl ChunkReader) -> Result<Vec<Key>, ParquetError> {
+    pub(crate) fn keys(&self, file: &impl ChunkReader) -> Result<Vec<Key>, Fault> {
         let mut keys = Vec::with_capacity(self.rows);
         for stretch in &self.keys {
             let bytes = file.get_bytes(stretch.offset as u64, stretch.rows * Key::BYTES)?;
@@ -96,11 +96,54 @@ impl Layout {
 }
 
 /// Layout and keys of a part; the rest of the file is not read.
-pub(crate) fn open(part: &Part, spec: &EncoderSpec) -> Result<(Layout, Vec<Key>), String> {
-    let file = File::open(&part.path).map_err(|error| error.to_string())?;
-    let layout = Layout::of(&file, spec)?;
-    let keys = layout.keys(&file).map_err(|error| error.to_string())?;
-    Ok((layout, keys))
+pub(crate) fn open(
+    part: &Part,
+    spec: &EncoderSpec,
+    remedy: &str,
+) -> Result<(Layout, Vec<Key>), Error> {
+    let file = File::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
+    let opened = Layout::of(&file, spec).and_then(|layout| {
+        let keys = layout.keys(&file)?;
+        Ok((layout, keys))
+    });
+    opened.map_err(|fault| fault.of(part, remedy))
+}
+
+/// Why a part cannot be used. Only damage is called damage: its remedy is to encode again.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// It is not what was written.
+    Damage(String),
+    /// The system does not let it be read, as when too many files are open.
+    Unread(io::Error),
+}
+
+impl Fault {
+    fn damage(problem: &str) -> Self {
+        Self::Damage(problem.to_owned())
+    }
+
+    pub(crate) fn of(self, part: &Part, remedy: &str) -> Error {
+        match self {
+            Self::Damage(problem) => part.damaged(problem, remedy),
+            Self::Unread(source) => Error::read(&part.path, source),
+        }
+    }
+}
+
+impl From<ParquetError> for Fault {
+    fn from(error: ParquetError) -> Self {
+        let said = error.to_string();
+        match error {
+            ParquetError::External(source) => match source.downcast::<io::Error>() {
+                // A place that no file can have was claimed by the file itself.
+                Ok(source) if source.kind() == io::ErrorKind::InvalidInput => Self::Damage(said),
+                Ok(source) if source.raw_os_error().is_some() => Self::Unread(*source),
+                _ => Self::Damage(said),
+            },
+            _ => Self::Damage(said),
+        }
+    }
 }
 
 /// The stretches of a column, from the page index: a page is its header, its levels (which say nothing, as no value
@@ -112,19 +155,20 @@ fn stretches(
     column: usize,
     row_bytes: usize,
     file_bytes: usize,
-) -> Result<Vec<Stretch>, &'static str> {
+) -> Result<Vec<Stretch>, Fault> {
     let group = metadata.row_group(0);
     let chunk = group.column(column);
     let is_plain = |encoding| matches!(encoding, Encoding::PLAIN | Encoding::RLE);
     if chunk.compression() != Compression::UNCOMPRESSED || !chunk.encodings().all(is_plain) {
-        return Err("it is not plain and uncompressed");
+        return Err(Fault::damage("it is not plain and uncompressed"));
     }
     let index = metadata.page_index_for_row_group(0);
-    let pages = index.page_locations(column).ok_or("no page index")?;
+    let pages = index.page_locations(column);
+    let pages = pages.ok_or_else(|| Fault::damage("no page index"))?;
     let firsts = pages.iter().map(|page| page.first_row_index);
     let nexts = firsts.clone().skip(1).chain([group.num_rows()]);
     if firsts.clone().next() != Some(0) {
-        return Err("it has no first page");
+        return Err(Fault::damage("it has no first page"));
     }
     let stretch = |((page, first), next): ((&PageLocation, i64), i64)| {
         let end = page.offset.checked_add(page.compressed_page_size.into())?;
@@ -139,5 +183,22 @@ fn stretches(
     let stretches = pages.iter().zip(firsts).zip(nexts).map(stretch);
     stretches
         .collect::<Option<_>>()
-        .ok_or("its pages do not fit")
+        .ok_or_else(|| Fault::damage("its pages do not fit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_damage_is_called_damage() {
+        let part = Part::of("a/000000-0123456789abcdef.parquet".into()).expect("a part's name");
+        /// Too many open files, on Linux and elsewhere.
+        const EMFILE: i32 = 24;
+        let fault = |source: io::Error| Fault::from(ParquetError::from(source)).of(&part, "encode");
+        let said = fault(io::Error::from_raw_os_error(EMFILE));
+        assert!(matches!(said, Error::File(_)), "{said}");
+        let said = fault(io::ErrorKind::UnexpectedEof.into());
+        assert!(matches!(said, Error::Damaged { .. }), "{said}");
+    }
 }

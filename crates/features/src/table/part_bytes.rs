@@ -46,9 +46,14 @@ pub(crate) fn to_bytes(spec: &EncoderSpec, keys: &[Key], values: &[f32]) -> Resu
         let problem = "is too large for 16-bit floats; encode with `--values f32`";
         wrong(index, problem)
     })?;
-    let bytes = to_parquet(spec, keys, &rounded).map_err(std::io::Error::other);
+    of_values(spec, keys, &rounded)
+}
+
+/// [`to_bytes`] of values at the precision at which they are stored.
+pub(crate) fn of_values(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes, Error> {
+    let bytes = to_parquet(spec, keys, values).map_err(std::io::Error::other);
     let bytes = bytes.map_err(|source| Error::write(&spec.name, source))?;
-    check(spec, &bytes, keys, &rounded);
+    check(spec, &bytes, keys, values);
     Ok(bytes)
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use mmfnd_posts::hash::sha256_hex;
 use rayon::prelude::*;
 
+use super::compact;
 use crate::Error;
 use crate::disk::encoder_file::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
 use crate::disk::folder::sync_folder;
@@ -30,10 +31,12 @@ pub struct EncoderWriter {
 impl EncoderWriter {
     pub(crate) fn open(folder: PathBuf, provider: &str, lock: Arc<Lock>) -> Result<Self, Error> {
         let file = EncoderFile::read(&folder)?;
-        let parts = part::list_complete(&folder, file.parts, &replace_remedy(&folder))?;
+        compact::remove_before(&folder, file.first)?;
+        let remedy = replace_remedy(&folder);
+        let parts = part::list_complete(&folder, file.numbers(), &remedy)?;
         let keys = |part: &Part| {
-            let opened = layout::open(part, &file.encoder).map(|(_, keys)| keys);
-            opened.map_err(|problem| part.damaged(problem, &replace_remedy(&folder)))
+            let opened = layout::open(part, &file.encoder, &remedy);
+            opened.map(|(_, keys)| keys)
         };
         let keys: Vec<Vec<Key>> = parts.par_iter().map(keys).collect::<Result<_, _>>()?;
         Ok(Self {
@@ -70,9 +73,9 @@ impl EncoderWriter {
             ..self.spec().clone()
         };
         let bytes = part_bytes::to_bytes(&spec, keys, values)?;
-        let part = part::write(&self.folder, self.parts.len(), &bytes)?;
+        let part = part::write(&self.folder, self.next(), &bytes)?;
         let mut file = self.file.clone();
-        file.parts = self.parts.len() + 1;
+        file.parts = self.next() + 1;
         if let Err(error) = file.write(&self.folder) {
             // The store is to be as it was; should this fail too, the part is complete and does no harm.
             let _ = fs::remove_file(&part.path);
@@ -87,14 +90,13 @@ impl EncoderWriter {
     /// Takes parts of the same encoder in other stores, as they are.
     pub(crate) fn take(&mut self, taken: &[Part]) -> Result<(), Error> {
         for part in taken {
-            let (_, keys) = layout::open(part, self.spec())
-                .map_err(|problem| part.damaged(problem, &replace_remedy(&self.folder)))?;
-            let part = part::take(&self.folder, self.parts.len(), part)?;
+            let (_, keys) = layout::open(part, self.spec(), &replace_remedy(&self.folder))?;
+            let part = part::take(&self.folder, self.next(), part)?;
             self.parts.push(part);
             self.present.extend(&keys);
         }
         sync_folder(&self.folder)?;
-        self.file.parts = self.parts.len();
+        self.file.parts = self.next();
         self.file.write(&self.folder)
     }
 
@@ -108,9 +110,24 @@ impl EncoderWriter {
         plan::write(&self.folder, batches)
     }
 
-    /// Says that all that was planned is done.
+    /// Says that all that was planned is done; many small parts become few large ones.
     pub fn clear_plan(&mut self) -> Result<(), Error> {
+        let next = self.next();
+        if let Some(parts) = compact::compact(&self.folder, self.spec(), &self.parts, next)? {
+            let mut file = self.file.clone();
+            file.first = next;
+            file.parts = next + parts.len();
+            file.write(&self.folder)?;
+            self.file = file;
+            self.parts = parts;
+            compact::remove_before(&self.folder, next)?;
+        }
         plan::remove(&self.folder)
+    }
+
+    /// The number of the part that is written next.
+    fn next(&self) -> usize {
+        self.file.first + self.parts.len()
     }
 
     /// Copies the classification layer that comes with the features; the same one again changes nothing.

@@ -120,6 +120,7 @@ impl StoreWriter {
         make_folder(&new)?;
         let file = EncoderFile {
             encoder: spec.clone(),
+            first: 0,
             parts: 0,
             classifier: Checksums::default(),
         };
@@ -146,7 +147,7 @@ impl StoreWriter {
 
     fn link_parts(&self) -> Result<Vec<Part>, Error> {
         let recorded = StoreFile::read(&self.path)?.link_parts;
-        part::list_complete(&self.path.join(POSTS), recorded, RELINK)
+        part::list_complete(&self.path.join(POSTS), 0..recorded, RELINK)
     }
 
     /// Appends links; of several of one post the newest counts.

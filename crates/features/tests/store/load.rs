@@ -236,7 +236,7 @@ fn an_older_format_asks_for_the_older_program_or_a_new_store() {
     let fixture = Fixture::filled();
     let file = fixture.path.join("store.json");
     let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replace("\"format\": 1", "\"format\": 0")).unwrap();
+    fs::write(&file, text.replace("\"format\": 2", "\"format\": 0")).unwrap();
     for error in [
         Store::open(&fixture.path).unwrap_err().to_string(),
         StoreWriter::open(&fixture.path).unwrap_err().to_string(),
@@ -254,10 +254,10 @@ fn a_newer_format_asks_for_a_newer_program() {
     let fixture = Fixture::filled();
     let file = fixture.path.join("store.json");
     let text = fs::read_to_string(&file).unwrap();
-    fs::write(&file, text.replace("\"format\": 1", "\"format\": 2")).unwrap();
+    fs::write(&file, text.replace("\"format\": 2", "\"format\": 3")).unwrap();
     let error = Store::open(&fixture.path).unwrap_err().to_string();
     assert!(
-        error.contains("store.json") && error.contains("format 2") && error.contains("newer"),
+        error.contains("store.json") && error.contains("format 3") && error.contains("newer"),
         "{error}"
     );
 }

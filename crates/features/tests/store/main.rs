@@ -1,6 +1,7 @@
 //! The store as its users see it, one module per promise.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod compact;
 mod damage;
 mod export;
 mod fixture;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mmfnd_features::{Error, Key, StoreWriter, verify};
+use mmfnd_features::{Error, Features, Key, Store, StoreWriter, TableReader, merge, verify};
 
 use crate::fixture::{Fixture, bert, link, post, posts, row, rows, text_key};
 
@@ -34,9 +34,9 @@ fn child(fixture: &Fixture, shell: &str, test: &str) -> Command {
     command
 }
 
-/// How many files the encoder has by now; the writer goes on meanwhile.
-fn files_of_bert(fixture: &Fixture) -> usize {
-    let entries = fs::read_dir(fixture.path.join("encoders/bert"));
+/// How many files of links there are by now; the writer goes on meanwhile.
+fn files_of_links(fixture: &Fixture) -> usize {
+    let entries = fs::read_dir(fixture.path.join("posts"));
     entries.map_or(0, Iterator::count)
 }
 
@@ -73,7 +73,7 @@ fn a_writer_killed_at_any_moment_leaves_a_store_that_the_next_completes() {
         let mut child = child(&fixture, "", test).spawn().unwrap();
         let enough = round * 3;
         let start = Instant::now();
-        while fixture.path.join("store.json").exists() && files_of_bert(&fixture) < enough
+        while fixture.path.join("store.json").exists() && files_of_links(&fixture) < enough
             || start.elapsed() < Duration::from_millis(20 + 7 * round as u64)
         {
             assert!(
@@ -160,6 +160,75 @@ fn processes_that_write_one_store_at_once_lose_nothing() {
         assert_eq!(row(&features, "bert", index), Some(expected));
     }
     assert_eq!(fixture.parts("encoders/bert").len(), posts.len());
+}
+
+/// A store of many parts, each with a row.
+fn with_parts(count: usize) -> (Fixture, Vec<mmfnd_posts::Post>) {
+    let fixture = Fixture::new();
+    let posts: Vec<_> = (0..count).map(numbered).collect();
+    let mut writer = fixture.writer();
+    let links: Vec<_> = posts.iter().map(link).collect();
+    writer.write_links(&links).unwrap();
+    let mut encoder = writer.encoder(&bert(), false).unwrap();
+    for key in posts.iter().map(text_key) {
+        encoder.append(&[key], &rows(bert(), &[key])).unwrap();
+    }
+    drop((encoder, writer));
+    (fixture, posts)
+}
+
+#[test]
+fn a_store_of_more_parts_than_files_may_be_open_works_in_every_way() {
+    const PARTS: usize = 300;
+    if let Some(path) = child_store() {
+        let posts: Vec<_> = (0..PARTS).map(numbered).collect();
+        let store = Store::open(&path).unwrap();
+        assert_eq!(store.verify().unwrap().problems, []);
+        assert_eq!(store.inspect().unwrap().encoders[0].parts, PARTS);
+        store
+            .export(&posts, &path.with_file_name("out.parquet"))
+            .unwrap();
+        let reader = TableReader::open(&store, "bert").unwrap();
+        let features = Features::load_within(&store, &posts, &["bert"], 0).unwrap();
+        assert!(features.columns[0].is_on_disk());
+        let again = Features::load_within(&store, &posts, &["bert"], 0).unwrap();
+        for (index, post) in posts.iter().enumerate() {
+            let expected = rows(bert(), &[text_key(post)]);
+            assert_eq!(reader.row(index).unwrap(), expected);
+            assert_eq!(row(&features, "bert", index), Some(expected.clone()));
+            assert_eq!(
+                row(&again, "bert", PARTS - 1 - index).unwrap().len(),
+                expected.len()
+            );
+        }
+        let merged = path.with_file_name("merged");
+        let other = path.with_file_name("other");
+        merge(&[path.clone(), other], &merged).unwrap();
+        let mut writer = StoreWriter::open(&path).unwrap();
+        writer
+            .encoder(&bert(), false)
+            .unwrap()
+            .clear_plan()
+            .unwrap();
+        assert_eq!(
+            Store::open(&path).unwrap().inspect().unwrap().encoders[0].parts,
+            1
+        );
+        return;
+    }
+    let (fixture, _) = with_parts(PARTS);
+    let other = fixture.path.with_file_name("other");
+    let mut writer = StoreWriter::open(&other).unwrap();
+    let last = numbered(PARTS);
+    writer.write_links(&[link(&last)]).unwrap();
+    let key = text_key(&last);
+    let mut encoder = writer.encoder(&bert(), false).unwrap();
+    encoder.append(&[key], &rows(bert(), &[key])).unwrap();
+    drop((encoder, writer));
+    let test = "process::a_store_of_more_parts_than_files_may_be_open_works_in_every_way";
+    let output = child(&fixture, "ulimit -n 48;", test).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
 }
 
 #[test]

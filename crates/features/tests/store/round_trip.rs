@@ -68,6 +68,24 @@ fn parts(
     })
 }
 
+#[cfg(unix)]
+#[test]
+fn a_store_whose_path_is_not_utf8_is_shown_as_json() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let fixture = Fixture::filled();
+    let path = std::ffi::OsStr::from_bytes(b"st\xFFre");
+    let path = fixture.path.with_file_name(path);
+    std::fs::rename(&fixture.path, &path).unwrap();
+    let store = mmfnd_features::Store::open(&path).unwrap();
+    let json = serde_json::to_value(store.inspect().unwrap()).unwrap();
+    assert!(json["path"].as_str().unwrap().ends_with("st\u{FFFD}re"));
+    std::fs::write(path.join("foreign"), b"").unwrap();
+    let json = serde_json::to_value(store.verify().unwrap()).unwrap();
+    let file = json["problems"][0]["file"].as_str().unwrap();
+    assert!(file.ends_with("foreign"));
+}
+
 #[test]
 fn each_part_records_the_provider_that_made_it() {
     let fixture = Fixture::filled();
