@@ -138,7 +138,9 @@ fn missing_pictures_are_dropped_or_kept() {
     let dev = format!("{DEV}1\ta\tu\tgone_1\tn\tt\tfake\n");
     let root = folder(&[("devset/posts.txt", &dev)]);
     let out = root.path().join("out");
-    import("twitter", root.path(), &out, &[]).succeeds();
+    import("twitter", root.path(), &out, &[])
+        .fails()
+        .expect_stderr("no row became a post (1 reject); `");
     assert_eq!(
         rejects(&out),
         ["devset/posts.txt,2,1,no picture,no file for `gone_1`"]
@@ -239,7 +241,9 @@ fn a_manifest_takes_pictures_from_outside_only_when_asked() {
         ("outside.png", "a"),
     ]);
     let (file, out) = (root.path().join("in/m.csv"), root.path().join("out"));
-    import("manifest", &file, &out, &[]).succeeds();
+    import("manifest", &file, &out, &[])
+        .fails()
+        .expect_stderr("no row became a post (2 rejects)");
     let expected = [
         "m.csv,2,1,path leaves the folder,`../outside.png`; `--allow-outside` permits it",
         "m.csv,3,2,path leaves the folder,`/etc/passwd`; `--allow-outside` permits it",
@@ -259,6 +263,7 @@ fn bad_sources_are_errors_that_name_the_file_and_the_remedy() {
         ("columns.csv", "id;text;image\n1;a;b\n"),
         ("note.txt", "id"),
         ("fake.parquet", "this is no Parquet file"),
+        ("wide.csv", "i\0d\0,\0t\0e\0x\0t\0\n\0"),
     ]);
     let out = root.path().join("out");
     for (name, expected) in [
@@ -276,6 +281,10 @@ fn bad_sources_are_errors_that_name_the_file_and_the_remedy() {
             "note.txt` has no known ending; use `.csv`, `.tsv`, `.jsonl`",
         ),
         ("fake.parquet", "fake.parquet` cannot be read as Parquet"),
+        (
+            "wide.csv",
+            "wide.csv` is UTF-16LE, not UTF-8; expected a manifest",
+        ),
         ("none.csv", "there is no `"),
     ] {
         import("manifest", &root.path().join(name), &out, &[])

@@ -3,10 +3,12 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 use mmfnd_posts::Error;
 use mmfnd_posts::import::{self, Import, MissingImage, Options};
+
+use crate::show::count::count;
 
 /// Turns a dataset into posts.parquet, rejects.csv and import.json, and audits it for leaks
 #[derive(Args)]
@@ -70,7 +72,7 @@ enum Missing {
     Keep,
 }
 
-/// Imports, prints the summary, writes the three files.
+/// Imports, prints the summary, writes the three files; an import without any post is an error.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.dataset {
         Dataset::Twitter { root, common } => import(&common, false, &root, import::twitter),
@@ -103,5 +105,12 @@ fn import(
     let mut stdout = std::io::stdout().lock();
     write!(stdout, "{import}")
         .and_then(|()| writeln!(stdout, "\n  {out}: posts.parquet, rejects.csv, import.json"))
-        .context("cannot print the summary")
+        .context("cannot print the summary")?;
+    ensure!(
+        import.counts.posts > 0,
+        "no row became a post ({}); `{}` says why",
+        count(import.counts.rejects, "reject"),
+        common.out.join("rejects.csv").display()
+    );
+    Ok(())
 }

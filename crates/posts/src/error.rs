@@ -35,11 +35,13 @@ pub enum Error {
         /// What should be there, or how to make it.
         expected: String,
     },
-    /// A file without any content.
-    #[error("`{path}` is empty; expected {expected}")]
-    Empty {
+    /// A file that is empty, or in another encoding than UTF-8.
+    #[error("`{path}` {found}; expected {expected}")]
+    Unusable {
         /// The file.
         path: PathBuf,
+        /// What it is instead.
+        found: String,
         /// What it should hold.
         expected: String,
     },

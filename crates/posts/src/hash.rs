@@ -16,6 +16,17 @@ pub fn sha256_hex(bytes: &[u8]) -> String {
     to_hex(&sha256(bytes))
 }
 
+/// The first 16 bytes of the SHA-256 of a text, by which millions of texts are told apart in little memory.
+pub(crate) fn short(text: &str) -> u128 {
+    short_of(&sha256(text.as_bytes()))
+}
+
+/// The first 16 bytes of a SHA-256.
+pub(crate) fn short_of(hash: &[u8; 32]) -> u128 {
+    let (first, _) = hash.split_at(16);
+    u128::from_be_bytes(first.try_into().expect("16 bytes were split off"))
+}
+
 /// The SHA-256 of a file, which is read in pieces.
 pub fn sha256_of_file(path: &Path) -> io::Result<[u8; 32]> {
     sha256_of(File::open(path)?)

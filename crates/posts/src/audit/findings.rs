@@ -123,8 +123,13 @@ fn pictures(audit: &Audit, findings: &mut Vec<String>) {
         ));
     }
     if pictures.unreadable > 0 {
+        let is = if pictures.unreadable == 1 {
+            "is"
+        } else {
+            "are"
+        };
         findings.push(format!(
-            "{} cannot be read or are empty, and took no part in this audit",
+            "{} cannot be read, or {is} empty or too large, and took no part in this audit",
             counted(pictures.unreadable, "picture file"),
         ));
     }
@@ -218,7 +223,13 @@ mod tests {
         let expected = "the folder of the first picture alone gives the label of 100 % of the posts \
                         (always the commoner: 50 %): a model must not see it";
         assert!(found.contains(expected), "{found}");
-        assert!(found.contains("20 picture files cannot be read"), "{found}");
+        let expected = "20 picture files cannot be read, or are empty or too large, and took no";
+        assert!(found.contains(expected), "{found}");
+        let found = findings(|id, post, _| {
+            post.images.extend((id == 0).then(|| "gone.jpg".into()));
+        });
+        let expected = "1 picture file cannot be read, or is empty or too large, and took no";
+        assert!(found.contains(expected), "{found}");
     }
 
     #[test]

@@ -1,11 +1,10 @@
 //! Where things occur that several posts may have in common: with which labels, in which splits.
 
-use std::collections::{BTreeSet, HashMap};
-use std::hash::Hash;
+use std::collections::HashMap;
 
 use serde::Serialize;
 
-use crate::{Label, Post, Split};
+use crate::{Post, Split};
 
 /// Things that several posts have in common, where they should not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -16,48 +15,62 @@ pub struct Shared {
     pub posts: usize,
 }
 
-/// Where things occur: with which labels, in which splits.
-pub(super) struct Occurrences<K> {
-    pub(super) of: HashMap<K, Occurrence>,
+/// Where things occur, by their hashes.
+#[derive(Default)]
+pub(super) struct Occurrences {
+    pub(super) of: HashMap<u128, Occurrence>,
 }
 
+/// Labels and splits are sets, a bit each.
 #[derive(Default)]
 pub(super) struct Occurrence {
-    labels: BTreeSet<Label>,
-    splits: BTreeSet<Split>,
-    pub(super) posts: usize,
-    posts_not_in_train: usize,
+    labels: u8,
+    splits: u8,
+    pub(super) posts: u32,
+    posts_not_in_train: u32,
 }
 
-impl<K: Eq + Hash> Occurrences<K> {
-    pub(super) fn new() -> Self {
-        Self { of: HashMap::new() }
+impl Occurrence {
+    pub(super) fn is_in(&self, split: Split) -> bool {
+        self.splits & bit(split) != 0
     }
+}
 
+impl Occurrences {
     /// Records that `post` has `key`; at most once per post.
-    pub(super) fn add(&mut self, key: K, post: &Post) {
+    pub(super) fn add(&mut self, key: u128, post: &Post) {
         let occurrence = self.of.entry(key).or_default();
-        occurrence.labels.extend(post.label);
-        occurrence.splits.insert(post.split);
+        occurrence.labels |= post.label.map_or(0, |label| 1 << label.index());
+        occurrence.splits |= bit(post.split);
         occurrence.posts += 1;
-        occurrence.posts_not_in_train += usize::from(post.split != Split::Train);
+        occurrence.posts_not_in_train += u32::from(post.split != Split::Train);
     }
 
     pub(super) fn with_both_labels(&self) -> Shared {
-        let all = self.of.values().filter(|found| found.labels.len() > 1);
+        let all = self
+            .of
+            .values()
+            .filter(|found| found.labels.count_ones() > 1);
         all.fold(Shared::default(), |sum, found| Shared {
             distinct: sum.distinct + 1,
-            posts: sum.posts + found.posts,
+            posts: sum.posts + found.posts as usize,
         })
     }
 
     pub(super) fn in_several_splits(&self) -> Shared {
-        let all = self.of.values().filter(|found| found.splits.len() > 1);
+        let all = self
+            .of
+            .values()
+            .filter(|found| found.splits.count_ones() > 1);
         all.fold(Shared::default(), |sum, found| Shared {
             distinct: sum.distinct + 1,
-            posts: sum.posts + found.posts_not_in_train,
+            posts: sum.posts + found.posts_not_in_train as usize,
         })
     }
+}
+
+fn bit(split: Split) -> u8 {
+    1 << split as u8
 }
 
 /// `part / whole`, and 0 of nothing.

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::occurrences::{Occurrences, Shared, share};
 use crate::Post;
-use crate::hash::sha256_of_file;
+use crate::hash::{sha256_of_file, short_of};
 
 /// What the posts have in common through their pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -17,7 +17,7 @@ pub struct PictureAudit {
     pub files: usize,
     /// Files that differ in content.
     pub distinct: usize,
-    /// Files that could not be read, or hold nothing; they take no part in the audit.
+    /// Files that could not be read, hold nothing, or are larger than 256 MiB; they take no part in the audit.
     pub unreadable: usize,
     /// Pictures with posts of both labels.
     pub both_labels: Shared,
@@ -33,8 +33,11 @@ pub struct PictureAudit {
     pub posts_sharing: f64,
 }
 
-/// SHA-256 of a file.
-pub(super) type Content = [u8; 32];
+/// The beginning of the SHA-256 of a file.
+pub(super) type Content = u128;
+
+/// Larger files no encoder opens; they are no pictures, and reading them would take its time.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Which file holds which picture.
 pub(super) struct Identities<'a> {
@@ -65,21 +68,23 @@ impl<'a> Identities<'a> {
     }
 
     pub(super) fn audit(&self, posts: &[Post]) -> PictureAudit {
-        let mut pictures = Occurrences::new();
-        let mut names = BTreeMap::new();
+        let mut pictures = Occurrences::default();
         for post in posts {
-            for (content, path) in self.distinct(post) {
+            for content in self.distinct(post).into_keys() {
                 pictures.add(content, post);
-                names.entry(content).or_insert(path);
             }
         }
-        let mut counts: Vec<usize> = pictures.of.values().map(|found| found.posts).collect();
+        let counts = pictures.of.values().map(|found| found.posts as usize);
+        let mut counts: Vec<usize> = counts.collect();
         counts.sort_unstable();
         let most = pictures
             .of
             .iter()
             .max_by_key(|(content, found)| (found.posts, **content));
-        let name = most.and_then(|(content, _)| names[content].file_name());
+        let name = most.and_then(|(content, _)| {
+            let mut names = posts.iter().map(|post| self.distinct(post));
+            names.find_map(|names| names.get(content)?.file_name())
+        });
         let shares = |post: &&Post| {
             let own = self.distinct(post);
             own.keys().any(|content| pictures.of[content].posts > 1)
@@ -105,10 +110,14 @@ impl<'a> Identities<'a> {
     }
 }
 
-/// `None` for files that cannot be read or hold nothing.
+/// `None` for files that cannot be read, hold nothing, or hold more than a picture may; what is no file is not opened.
 fn hash(path: &Path) -> Option<Content> {
-    let is_empty = std::fs::metadata(path).ok()?.len() == 0;
-    (!is_empty).then(|| sha256_of_file(path).ok()).flatten()
+    let metadata = std::fs::metadata(path).ok()?;
+    let is_picture = metadata.is_file() && (1..=MAX_BYTES).contains(&metadata.len());
+    is_picture
+        .then(|| sha256_of_file(path).ok())
+        .flatten()
+        .map(|hash| short_of(&hash))
 }
 
 #[cfg(test)]
@@ -155,5 +164,18 @@ mod tests {
             (2, "a.png")
         );
         assert_eq!(audit.posts_sharing, 0.5);
+    }
+
+    #[test]
+    fn files_that_are_too_large_for_pictures_are_not_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("large.png");
+        // Sparse: it takes no room, but reading it would fill the memory.
+        let file = std::fs::File::create(&path).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let mut posts = [post(0, Split::Train, Label::Fake, "")];
+        posts[0].images = vec![path, folder.path().to_owned()];
+        let audit = Identities::of(&posts).audit(&posts);
+        assert_eq!((audit.files, audit.distinct, audit.unreadable), (2, 0, 2));
     }
 }

@@ -1,10 +1,12 @@
 //! Texts that repeat, also when their links are taken away.
 
-use std::collections::{BTreeMap, HashSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
 use super::occurrences::{Occurrences, Shared, share};
+use crate::hash::short;
 use crate::{Post, Split};
 
 /// What the posts have in common through their texts. *Near* is: without URLs, in lower case, white space made even.
@@ -28,43 +30,64 @@ pub struct TextAudit {
 
 impl TextAudit {
     pub(super) fn of(posts: &[Post]) -> Self {
-        let near: Vec<String> = posts.iter().map(|post| near(&post.text)).collect();
-        let mut exact = Occurrences::new();
-        let mut nearly = Occurrences::new();
-        for (post, near) in posts.iter().zip(&near) {
-            if !post.text.trim().is_empty() {
-                exact.add(post.text.as_str(), post);
-            }
-            if !near.is_empty() {
-                nearly.add(near.as_str(), post);
-            }
-        }
-        let texts: HashSet<&str> = posts.iter().map(|post| post.text.as_str()).collect();
-        let empty =
-            |(post, near): &(&Post, &String)| near.is_empty() && !post.text.trim().is_empty();
+        // One after the other: of a million texts each takes its room.
+        let exact = Texts::of(posts, |post| Cow::Borrowed(&post.text));
+        let (distinct, repeated) = (exact.distinct(), exact.repeated());
+        let several_splits = exact.filled.in_several_splits();
+        drop(exact);
+        let near = Texts::of(posts, |post| Cow::Owned(near(&post.text)));
+        let is_blank = |post: &&Post| post.text.trim().is_empty();
         Self {
-            distinct: texts.len(),
-            repeated: repeated(posts, |index| &posts[index].text),
-            near_repeated: repeated(posts, |index| &near[index]),
-            several_splits: exact.in_several_splits(),
-            near_several_splits: nearly.in_several_splits(),
-            near_both_labels: nearly.with_both_labels(),
-            nothing_but_urls: posts.iter().zip(&near).filter(empty).count(),
+            distinct,
+            repeated,
+            near_repeated: near.repeated(),
+            several_splits,
+            near_several_splits: near.filled.in_several_splits(),
+            near_both_labels: near.filled.with_both_labels(),
+            nothing_but_urls: near.blank_posts - posts.iter().filter(is_blank).count(),
         }
     }
 }
 
-fn repeated<'a>(posts: &[Post], text: impl Fn(usize) -> &'a str) -> BTreeMap<Split, f64> {
-    let mut seen: BTreeMap<Split, (HashSet<&str>, usize)> = BTreeMap::new();
-    for (index, post) in posts.iter().enumerate() {
-        let (texts, count) = seen.entry(post.split).or_default();
-        texts.insert(text(index));
-        *count += 1;
+/// Where texts occur; those of white space apart.
+#[derive(Default)]
+struct Texts {
+    filled: Occurrences,
+    blank: Occurrences,
+    blank_posts: usize,
+    posts: BTreeMap<Split, usize>,
+}
+
+impl Texts {
+    fn of<'a>(posts: &'a [Post], text: impl Fn(&'a Post) -> Cow<'a, str>) -> Self {
+        let mut texts = Self::default();
+        for post in posts {
+            let text = text(post);
+            *texts.posts.entry(post.split).or_default() += 1;
+            match text.trim().is_empty() {
+                true => {
+                    texts.blank.add(short(&text), post);
+                    texts.blank_posts += 1;
+                }
+                false => texts.filled.add(short(&text), post),
+            }
+        }
+        texts
     }
-    let share = |(split, (texts, count)): (Split, (HashSet<&str>, usize))| {
-        (split, share(count - texts.len(), count))
-    };
-    seen.into_iter().map(share).collect()
+
+    fn distinct(&self) -> usize {
+        self.filled.of.len() + self.blank.of.len()
+    }
+
+    /// Share of posts, per split, whose text an earlier post of the split has.
+    fn repeated(&self) -> BTreeMap<Split, f64> {
+        let share = |(split, count): (&Split, &usize)| {
+            let all = self.filled.of.values().chain(self.blank.of.values());
+            let distinct = all.filter(|found| found.is_in(*split)).count();
+            (*split, share(count - distinct, *count))
+        };
+        self.posts.iter().map(share).collect()
+    }
 }
 
 /// Without URLs, in lower case, one blank between words.

@@ -1,7 +1,7 @@
 //! Where rows become posts or rejects; all readers end here, so the rules are the same for all of them.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::counts::{Counts, Missed, add, label_name};
@@ -9,6 +9,7 @@ use super::imported::Import;
 use super::options::{MissingImage, Options};
 use super::reject::{Reason, Reject};
 use crate::audit::Audit;
+use crate::hash::short;
 use crate::{Label, Post, Split};
 
 /// Missing pictures that are named in the counts.
@@ -47,8 +48,12 @@ pub(super) struct Collector<'a> {
     /// Number of pictures that each post names, whether they exist or not; only the audit may know it.
     listed: Vec<usize>,
     rejects: Vec<Reject>,
-    seen: HashMap<String, (String, u64)>,
-    found: BTreeSet<String>,
+    /// File and line of each id, which is hashed: a million of them need not stand here once more.
+    seen: HashMap<u128, (usize, u64)>,
+    /// Names of the files that were read.
+    files: Vec<String>,
+    /// Hashed names of pictures that exist.
+    found: HashSet<u128>,
     missing: BTreeMap<String, usize>,
     counts: Counts,
     notes: Vec<String>,
@@ -62,7 +67,8 @@ impl<'a> Collector<'a> {
             listed: Vec::new(),
             rejects: Vec::new(),
             seen: HashMap::new(),
-            found: BTreeSet::new(),
+            files: Vec::new(),
+            found: HashSet::new(),
             missing: BTreeMap::new(),
             counts: Counts::default(),
             notes: Vec::new(),
@@ -103,10 +109,9 @@ impl<'a> Collector<'a> {
     pub(super) fn offer(&mut self, at: Place, row: Candidate) {
         self.read(row.split, label_name(row.label));
         for picture in &row.pictures {
-            let name = picture.name.clone();
             match picture.path {
-                Some(_) => drop(self.found.insert(name)),
-                None => *self.missing.entry(name).or_default() += 1,
+                Some(_) => drop(self.found.insert(short(&picture.name))),
+                None => *self.missing.entry(picture.name.clone()).or_default() += 1,
             }
         }
         match self.fault(at, &row) {
@@ -119,14 +124,15 @@ impl<'a> Collector<'a> {
         if row.id.is_empty() {
             return Some((Reason::NoId, String::new()));
         }
-        if let Some((file, line)) = self.seen.get(&row.id) {
-            return Some((
-                Reason::DuplicateId,
-                format!("first on line {line} of {file}"),
-            ));
+        let id = short(&row.id);
+        if let Some((file, line)) = self.seen.get(&id) {
+            let detail = format!("first on line {line} of {}", self.files[*file]);
+            return Some((Reason::DuplicateId, detail));
         }
-        self.seen
-            .insert(row.id.clone(), (at.file.to_owned(), at.line));
+        if self.files.last().is_none_or(|file| file != at.file) {
+            self.files.push(at.file.to_owned());
+        }
+        self.seen.insert(id, (self.files.len() - 1, at.line));
         if row.pictures.iter().any(|picture| picture.path.is_some()) {
             return None;
         }
@@ -140,14 +146,11 @@ impl<'a> Collector<'a> {
     }
 
     fn take(&mut self, row: Candidate) {
-        let mut images: Vec<PathBuf> = Vec::new();
-        for path in row
-            .pictures
-            .iter()
-            .filter_map(|picture| picture.path.as_ref())
-        {
-            if !images.contains(path) {
-                images.push(path.clone());
+        let listed = row.pictures.len();
+        let mut images: Vec<PathBuf> = Vec::with_capacity(listed);
+        for path in row.pictures.into_iter().filter_map(|picture| picture.path) {
+            if !images.contains(&path) {
+                images.push(path);
             }
         }
         let counts = &mut self.counts;
@@ -156,7 +159,7 @@ impl<'a> Collector<'a> {
         counts.posts_without_picture += usize::from(images.is_empty());
         counts.posts_without_text += usize::from(is_empty(&row.text));
         counts.longest_text = counts.longest_text.max(row.text.chars().count());
-        self.listed.push(row.pictures.len());
+        self.listed.push(listed);
         self.posts.push(Post {
             id: row.id,
             text: row.text,
@@ -185,8 +188,10 @@ impl<'a> Collector<'a> {
         pictures.named += self
             .missing
             .keys()
-            .filter(|name| !self.found.contains(*name))
+            .filter(|name| !self.found.contains(&short(name)))
             .count();
+        // The audit needs the room.
+        self.seen = HashMap::new();
         let missed = self.missing.into_iter();
         let mut missed: Vec<_> = missed.map(|(name, rows)| Missed { name, rows }).collect();
         missed.sort_by_key(|missed| Reverse(missed.rows));

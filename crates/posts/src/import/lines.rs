@@ -1,5 +1,10 @@
 //! Lines of a file of unknown origin: LF or CRLF, with or without a byte order mark or a line end at the end.
 
+use std::io::{self, BufRead};
+
+/// What may stand before a text in UTF-8.
+pub(super) const BOM: &[u8] = b"\xEF\xBB\xBF";
+
 /// One line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line<'a> {
@@ -21,14 +26,8 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The data without a UTF-8 byte order mark.
-pub(super) fn without_bom(data: &[u8]) -> &[u8] {
-    data.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(data)
-}
-
-/// All lines; a line end at the very end begins no further line.
+/// All lines of data without a byte order mark; a line end at the very end begins no further line.
 pub(super) fn lines(data: &[u8]) -> Vec<Line<'_>> {
-    let data = without_bom(data);
     let data = data.strip_suffix(b"\n").unwrap_or(data);
     let pieces = data.split(|byte| *byte == b'\n').zip(1..);
     pieces
@@ -39,21 +38,40 @@ pub(super) fn lines(data: &[u8]) -> Vec<Line<'_>> {
         .collect()
 }
 
+/// Goes through lines as [`lines`] gives them, one in memory at a time.
+pub(super) fn for_each_line(mut from: impl BufRead, mut visit: impl FnMut(Line)) -> io::Result<()> {
+    let mut bytes = Vec::new();
+    for number in 1.. {
+        bytes.clear();
+        if from.read_until(b'\n', &mut bytes)? == 0 {
+            break;
+        }
+        let line = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+        visit(Line {
+            number,
+            bytes: line.strip_suffix(b"\r").unwrap_or(line),
+        });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
-    fn texts(data: &[u8]) -> Vec<&str> {
-        lines(data)
-            .iter()
-            .map(|line| line.text().unwrap())
-            .collect()
+    fn texts(data: &[u8]) -> Vec<String> {
+        let owned = |line: &Line| line.text().unwrap().to_owned();
+        let all: Vec<String> = lines(data).iter().map(owned).collect();
+        let mut one_by_one = Vec::new();
+        for_each_line(data, |line| one_by_one.push(owned(&line))).unwrap();
+        assert_eq!(all, one_by_one);
+        all
     }
 
     #[test]
-    fn line_ends_and_byte_order_marks_do_not_matter() {
-        for data in ["a\nb", "a\nb\n", "a\r\nb\r\n", "\u{feff}a\r\nb"] {
+    fn line_ends_do_not_matter() {
+        for data in ["a\nb", "a\nb\n", "a\r\nb\r\n", "a\r\nb"] {
             assert_eq!(texts(data.as_bytes()), ["a", "b"]);
         }
     }

@@ -11,7 +11,7 @@ use super::lines::{Line, lines};
 use super::options::Options;
 use super::pictures::Pictures;
 use super::reject::Reason;
-use super::source_file::{existing_folder, read_file};
+use super::source_file::{check_header, existing_folder, read_file};
 use crate::{Error, Label, Split};
 
 const EXPECTED: &str = "a folder with `devset/posts.txt` and `testset/posts_groundtruth.txt` (MediaEval 2016) \
@@ -98,6 +98,8 @@ struct Header {
 impl Header {
     fn of(path: &Path, data: &[u8], split: Split) -> Result<Self, Error> {
         let lines = lines(data);
+        let first = lines.first().map_or(&b""[..], |line| line.bytes);
+        check_header(path, first, COLUMNS)?;
         let first = lines.first().and_then(Line::text).unwrap_or_default();
         let names: Vec<String> = first.split('\t').map(plain).collect();
         let position = |wanted: &[&str]| names.iter().position(|n| wanted.contains(&n.as_str()));

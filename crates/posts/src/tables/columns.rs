@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::{cast, concat_batches};
-use arrow::datatypes::{DataType, Float32Type, Int64Type};
+use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::errors::ParquetError;
 
@@ -54,7 +54,7 @@ impl<'a> Columns<'a> {
         names.iter().copied().find(has).map(str::to_owned)
     }
 
-    /// Strings; with `numbers`, numbers and truth values are taken as they are written.
+    /// Strings; with `numbers`, numbers and truth values are taken as they are written, and NaN as null.
     pub fn strings(&self, name: &str, numbers: bool) -> Result<Vec<Option<String>>, Error> {
         let column = self.column(name, "string")?;
         let kind = column.data_type();
@@ -64,13 +64,29 @@ impl<'a> Columns<'a> {
         }
         let column = self.cast(name, column, &DataType::Utf8, "string")?;
         let strings = column.as_string::<i32>();
-        Ok(strings.iter().map(|s| s.map(str::to_owned)).collect())
+        let is_number = |s: &&str| !(kind.is_floating() && *s == "NaN");
+        let strings = strings.iter().map(|s| s.filter(is_number));
+        Ok(strings.map(|s| s.map(str::to_owned)).collect())
     }
 
-    /// Whole numbers of any width.
+    /// Whole numbers of any width. Floats that are whole count: pandas makes them of numbers of which one is missing;
+    /// NaN is null then.
     pub fn integers(&self, name: &str) -> Result<Vec<Option<i64>>, Error> {
         let column = self.column(name, "int8")?;
         let kind = column.data_type();
+        if kind.is_floating() {
+            let column = self.cast(name, column, &DataType::Float64, "int8")?;
+            let floats = column.as_primitive::<Float64Type>().iter();
+            let floats = floats.map(|float| float.filter(|float| !float.is_nan()));
+            let whole = |float: f64| (float as i64 as f64 == float).then_some(float as i64);
+            return floats
+                .map(|float| match float.map(whole) {
+                    None => Ok(None),
+                    Some(Some(whole)) => Ok(Some(whole)),
+                    Some(None) => Err(self.wrong(name, kind, "int8")),
+                })
+                .collect();
+        }
         if !(kind.is_integer() || *kind == DataType::Null) {
             return Err(self.wrong(name, kind, "int8"));
         }
@@ -215,8 +231,9 @@ fn open(path: &Path, expected: &str) -> Result<File, Error> {
         _ => read(source),
     })?;
     if file.metadata().map_err(read)?.len() == 0 {
-        return Err(Error::Empty {
+        return Err(Error::Unusable {
             path: path.to_owned(),
+            found: "is empty".to_owned(),
             expected: expected.to_owned(),
         });
     }
@@ -230,7 +247,7 @@ mod tests {
     use arrow::array::{Int64Array, StringArray};
     use arrow::datatypes::Field;
     use parquet::arrow::ArrowWriter;
-    use parquet::basic::Encoding;
+    use parquet::basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel};
     use parquet::file::properties::WriterProperties;
     use tempfile::tempdir;
 
@@ -263,6 +280,37 @@ mod tests {
         assert_eq!(columns.string_lists("list").unwrap(), in_lists);
         let numbers = columns.integers("number").unwrap();
         assert_eq!(numbers, [Some(1), Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn what_other_tools_compress_with_is_read() {
+        let texts = StringArray::from(vec!["a text of some length"; 1000]);
+        let batch = RecordBatch::try_from_iter([("text", Arc::new(texts) as ArrayRef)]).unwrap();
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("texts.parquet");
+        for compression in [
+            Compression::UNCOMPRESSED,
+            Compression::SNAPPY,
+            Compression::GZIP(GzipLevel::default()),
+            Compression::BROTLI(BrotliLevel::default()),
+            Compression::LZ4,
+            Compression::LZ4_RAW,
+            Compression::ZSTD(ZstdLevel::default()),
+        ] {
+            let properties = WriterProperties::builder()
+                .set_dictionary_enabled(false)
+                .set_compression(compression)
+                .build();
+            let file = File::create(&path).unwrap();
+            let mut writer = ArrowWriter::try_new(file, batch.schema(), Some(properties)).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            let read = Columns::read(&path, "").unwrap();
+            assert_eq!(
+                read.strings("text", false).unwrap()[999].as_deref(),
+                Some("a text of some length")
+            );
+        }
     }
 
     #[test]

@@ -38,6 +38,14 @@ impl Field {
             Self::OcrText => &["ocr_text"],
         }
     }
+
+    /// How well a name fits, less being better; `None` for a name of something else. Case and white space around it do
+    /// not matter, but of two names the one without goes first.
+    pub(super) fn rank(self, name: &str) -> Option<(usize, bool)> {
+        let plain = name.trim().to_lowercase();
+        let at = self.names().iter().position(|known| *known == plain)?;
+        Some((at, plain != name))
+    }
 }
 
 /// Which column holds which field.
@@ -45,18 +53,32 @@ impl Field {
 pub(super) struct Header {
     pub(super) names: Vec<String>,
     columns: [Option<usize>; Field::ALL.len()],
+    /// Columns that stand for nothing here, such as a misspelt one.
+    pub(super) unused: Vec<String>,
 }
 
 impl Header {
+    /// Of a file all of whose rows have the same columns; of several names of a field the usual one is taken.
     pub(super) fn of(names: Vec<String>) -> Self {
-        let plain: Vec<String> = names.iter().map(|n| n.trim().to_lowercase()).collect();
-        let column = |field: Field| {
-            let mut names = field.names().iter();
-            names.find_map(|name| plain.iter().position(|found| found == name))
-        };
+        let columns = Field::ALL.map(|field| {
+            let fitting = (0..names.len()).filter_map(|at| Some((field.rank(&names[at])?, at)));
+            fitting.min().map(|(_, at)| at)
+        });
+        let is_unused = |at: &usize| !columns.contains(&Some(*at));
+        let unused = (0..names.len()).filter(is_unused);
         Self {
+            unused: unused.map(|at| names[at].trim().to_owned()).collect(),
+            columns,
             names,
-            columns: Field::ALL.map(column),
+        }
+    }
+
+    /// Of a file each of whose rows names its fields itself, and each as it likes.
+    pub(super) fn of_rows(names: Vec<String>) -> Self {
+        let is_unused = |name: &&String| Field::ALL.iter().all(|field| field.rank(name).is_none());
+        Self {
+            unused: names.iter().filter(is_unused).cloned().collect(),
+            ..Self::of(names)
         }
     }
 
@@ -66,14 +88,6 @@ impl Header {
 
     pub(super) fn has(&self, field: Field) -> bool {
         self.column(field).is_some()
-    }
-
-    /// Columns that stand for nothing here, such as a misspelt one.
-    pub(super) fn unused(&self) -> Vec<String> {
-        let unused = (0..self.names.len()).filter(|index| !self.columns.contains(&Some(*index)));
-        unused
-            .map(|index| format!("`{}`", self.names[index].trim()))
-            .collect()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::sheet::Fault;
+use super::row::Fault;
 use crate::Error;
 use crate::import::Reason;
 
@@ -61,6 +61,7 @@ fn without_dots(path: &Path) -> PathBuf {
             other => plain.push(other),
         }
     }
+    plain.shrink_to_fit();
     plain
 }
 

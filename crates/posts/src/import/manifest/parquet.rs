@@ -1,41 +1,51 @@
 //! Manifests as Parquet; `posts.parquet` is one too.
 
+use std::mem::take;
 use std::path::Path;
 
 use super::fields::{EXPECTED, Field, Fields, Header, split_images};
-use super::sheet::{Row, Sheet};
+use super::row::Row;
 use crate::Error;
-use crate::tables::columns::Columns;
+use crate::tables::columns::{Batches, Columns};
 
-/// Reads Parquet; pictures are a list of strings, or a string with `|` between them. Null is the same as nothing.
-pub(super) fn read(file: &Path) -> Result<Sheet, Error> {
-    let columns = Columns::read(file, EXPECTED)?;
-    let header = Header::of(columns.names());
-    let texts = |field| texts(&columns, &header, field);
-    let mut ids = texts(Field::Id)?;
-    let mut bodies = texts(Field::Text)?;
-    let mut images = images(&columns, &header)?;
-    let mut labels = texts(Field::Label)?;
-    let mut splits = texts(Field::Split)?;
-    let mut events = texts(Field::Event)?;
-    let mut ocr_texts = texts(Field::OcrText)?;
-    let row = |index: usize| Row {
-        line: index as u64 + 1,
-        fields: Ok(Fields {
-            id: std::mem::take(&mut ids[index]).trim().to_owned(),
-            text: std::mem::take(&mut bodies[index]),
-            images: std::mem::take(&mut images[index]),
-            label: std::mem::take(&mut labels[index]),
-            split: std::mem::take(&mut splits[index]),
-            event: std::mem::take(&mut events[index]),
-            ocr_text: std::mem::take(&mut ocr_texts[index]),
-        }),
-    };
-    Ok(Sheet {
-        rows: (0..columns.rows()).map(row).collect(),
-        header,
-        notes: Vec::new(),
-    })
+/// The columns of the file.
+pub(super) fn header(file: &Path) -> Result<Header, Error> {
+    let batches = Batches::open(file, EXPECTED)?;
+    Ok(Header::of(Columns::of(file, batches.empty).names()))
+}
+
+/// Goes through the rows; pictures are a list of strings, or a string with `|` between them. Null is the same as nothing.
+pub(super) fn for_each_row(
+    file: &Path,
+    header: &Header,
+    mut visit: impl FnMut(Row),
+) -> Result<(), Error> {
+    let mut line = 0;
+    for batch in Batches::open(file, EXPECTED)? {
+        let columns = Columns::of(file, batch?);
+        let texts = |field| texts(&columns, header, field);
+        let mut ids = texts(Field::Id)?;
+        let mut bodies = texts(Field::Text)?;
+        let mut images = images(&columns, header)?;
+        let mut labels = texts(Field::Label)?;
+        let mut splits = texts(Field::Split)?;
+        let mut events = texts(Field::Event)?;
+        let mut ocr_texts = texts(Field::OcrText)?;
+        for row in 0..columns.rows() {
+            line += 1;
+            let fields = Ok(Fields {
+                id: take(&mut ids[row]).trim().to_owned(),
+                text: take(&mut bodies[row]),
+                images: take(&mut images[row]),
+                label: take(&mut labels[row]),
+                split: take(&mut splits[row]),
+                event: take(&mut events[row]),
+                ocr_text: take(&mut ocr_texts[row]),
+            });
+            visit(Row { line, fields });
+        }
+    }
+    Ok(())
 }
 
 fn texts(columns: &Columns, header: &Header, field: Field) -> Result<Vec<String>, Error> {

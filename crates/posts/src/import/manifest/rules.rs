@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::fields::{EXPECTED, Field, Fields, Header};
 use super::folder::Folder;
-use super::sheet::{Fault, Sheet};
+use super::row::Fault;
 use crate::import::collector::{Candidate, Collector, Picture};
 use crate::import::{MissingImage, Options, Reason};
 use crate::{Error, Label, Split};
@@ -20,11 +20,10 @@ pub(super) struct Rules {
 impl Rules {
     pub(super) fn of(
         file: &Path,
-        sheet: &Sheet,
+        header: &Header,
         options: &Options,
         collector: &mut Collector,
     ) -> Result<Self, Error> {
-        let header = &sheet.header;
         let mut required = vec![Field::Id, Field::Text];
         if options.missing_image == MissingImage::Drop {
             required.push(Field::Image);
@@ -41,7 +40,7 @@ impl Rules {
             has_label: header.has(Field::Label),
             has_split: header.has(Field::Split),
         };
-        let notes = rules.notes(header).into_iter().chain(sheet.notes.clone());
+        let notes = rules.notes(header).into_iter();
         notes.for_each(|note| collector.note(note));
         Ok(rules)
     }
@@ -60,8 +59,8 @@ impl Rules {
         if !header.has(Field::Image) {
             notes.push("no column `image`: posts without pictures".to_owned());
         }
-        let unused = header.unused();
-        if !unused.is_empty() {
+        if !header.unused.is_empty() {
+            let unused: Vec<_> = header.unused.iter().map(|n| format!("`{n}`")).collect();
             notes.push(format!("columns that were not used: {}", unused.join(", ")));
         }
         notes
@@ -118,14 +117,16 @@ fn non_empty(text: String) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
-/// `1.0` is what pandas makes of a column with gaps. `true` and `false` are refused: datasets disagree on which is
-/// which.
+/// Numbers count whichever way they are written: `1.0` is what pandas makes of a column with gaps. `true` and `false`
+/// are refused: datasets disagree on which is which.
 fn parse_label(label: &str) -> Option<Label> {
     match label.to_lowercase().as_str() {
-        "1" | "1.0" | "fake" | "rumor" | "rumour" => Some(Label::Fake),
-        "0" | "0.0" | "real" | "non-rumor" | "non-rumour" | "nonrumor" | "nonrumour" => {
-            Some(Label::Real)
-        }
-        _ => None,
+        "fake" | "rumor" | "rumour" => Some(Label::Fake),
+        "real" | "non-rumor" | "non-rumour" | "nonrumor" | "nonrumour" => Some(Label::Real),
+        number => match number.parse::<f64>() {
+            Ok(1.0) => Some(Label::Fake),
+            Ok(0.0) => Some(Label::Real),
+            _ => None,
+        },
     }
 }

@@ -110,10 +110,10 @@ fn optional(columns: &Columns, name: &str) -> Result<Vec<Option<String>>, Error>
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, Int8Array, StringArray};
+    use arrow::array::{ArrayRef, Float64Array, Int8Array, StringArray};
     use proptest::prelude::*;
 
-    use super::super::write::to_batch;
+    use super::super::write::{Folder, to_batch};
     use super::*;
     use crate::tables::record_batch::write_batch;
     use crate::{Label, Split, write_posts};
@@ -141,7 +141,7 @@ mod tests {
     fn damaged(change: impl FnOnce(&mut Vec<(&'static str, ArrayRef)>)) -> String {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("posts.parquet");
-        let batch = to_batch(&path, &[post("a")]).unwrap();
+        let batch = to_batch(&Folder::of(&path).unwrap(), &[post("a")]);
         let names = ["post_id", "text", "images", "label", "split"];
         let mut columns: Vec<_> = names
             .into_iter()
@@ -185,10 +185,24 @@ mod tests {
     }
 
     #[test]
+    fn posts_that_are_written_in_pieces_are_read_as_one_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        let posts: Vec<Post> = (0..70_000)
+            .map(|number: usize| Post {
+                images: vec![folder.path().join((number % 7).to_string()); number % 3],
+                ..post(&number.to_string())
+            })
+            .collect();
+        write_posts(&path, &posts).unwrap();
+        assert!(read_posts(&path).unwrap() == posts);
+    }
+
+    #[test]
     fn a_file_without_optional_columns_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("posts.parquet");
-        let batch = to_batch(&path, &[post("a")]).unwrap();
+        let batch = to_batch(&Folder::of(&path).unwrap(), &[post("a")]);
         write_batch(&path, &batch.project(&[0, 1, 2, 3, 4]).unwrap()).unwrap();
         assert_eq!(read_posts(&path).unwrap(), [post("a")]);
     }
@@ -199,7 +213,7 @@ mod tests {
         let path = folder.path().join("posts.parquet");
         write_posts(&path, &[post("a")]).unwrap();
         assert_eq!(other_columns(&path).unwrap(), Vec::<String>::new());
-        let batch = to_batch(&path, &[post("a")]).unwrap();
+        let batch = to_batch(&Folder::of(&path).unwrap(), &[post("a")]);
         let more = [
             ("post_id", batch.column(0).clone()),
             ("likes", batch.column(3).clone()),
@@ -271,6 +285,36 @@ mod tests {
     }
 
     #[test]
+    fn labels_that_pandas_made_floats_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("posts.parquet");
+        let posts = ["a", "b", "c", "d"].map(post);
+        let batch = to_batch(&Folder::of(&path).unwrap(), &posts);
+        let labels = |values: [Option<f64>; 4]| -> ArrayRef {
+            Arc::new(Float64Array::from(values.to_vec()))
+        };
+        let write = |labels: ArrayRef| {
+            let schema = batch.schema();
+            let columns = schema.fields().iter().zip(batch.columns());
+            let columns = columns.map(|(field, column)| match field.name().as_str() {
+                "label" => ("label", labels.clone()),
+                name => (name, column.clone()),
+            });
+            write_batch(&path, &RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+        };
+        write(labels([Some(1.0), Some(0.0), None, Some(f64::NAN)]));
+        let read = read_posts(&path).unwrap();
+        let read: Vec<_> = read.iter().map(|post| post.label).collect();
+        assert_eq!(read, [Some(Label::Fake), Some(Label::Real), None, None]);
+        write(labels([Some(0.5); 4]));
+        let said = message(&path);
+        assert!(
+            said.contains("column `label`") && said.contains("Float64"),
+            "{said}"
+        );
+    }
+
+    #[test]
     fn values_that_are_not_allowed_are_named_with_their_row() {
         let label = damaged(|columns| columns[3].1 = Arc::new(Int8Array::from(vec![7])));
         assert!(label.contains("row 1 of"), "{label}");
@@ -287,7 +331,7 @@ mod tests {
         let path = folder.path().join("posts.parquet");
         let error = write_posts(&path, &[post("a"), post("a")]).unwrap_err();
         assert!(error.to_string().contains("row 2"), "{error}");
-        let batch = to_batch(&path, &[post("a"), post("b")]).unwrap();
+        let batch = to_batch(&Folder::of(&path).unwrap(), &[post("a"), post("b")]);
         let mut columns = batch.columns().to_vec();
         columns[0] = Arc::new(StringArray::from(vec!["a", "a"]));
         write_batch(

@@ -1,10 +1,9 @@
 //! The values of one row, checked; errors name the row and the column.
 
 use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 
-use crate::{Error, Label, Split};
+use crate::{Error, Label, Split, hash};
 
 /// One row being checked, to name it in errors.
 pub(super) struct Row<'a> {
@@ -15,11 +14,16 @@ pub(super) struct Row<'a> {
 impl Row<'_> {
     pub(super) fn id(&self, id: Option<String>, seen: &mut SeenIds) -> Result<String, Error> {
         let id = id.ok_or_else(|| self.wrong("post_id", "null", "a string"))?;
-        if !seen.insert(&id) {
-            let expected = "every id once: an earlier row has this one";
-            return Err(self.wrong("post_id", &id, expected));
-        }
+        self.new_id(&id, seen)?;
         Ok(id)
+    }
+
+    pub(super) fn new_id(&self, id: &str, seen: &mut SeenIds) -> Result<(), Error> {
+        let expected = "every id once: an earlier row has this one";
+        match seen.insert(id) {
+            true => Ok(()),
+            false => Err(self.wrong("post_id", id, expected)),
+        }
     }
 
     pub(super) fn text(&self, text: Option<String>) -> Result<String, Error> {
@@ -66,18 +70,14 @@ impl Row<'_> {
     }
 }
 
-/// Ids that were met, as 128-bit hashes: millions of them need not fit into memory as strings.
+/// Ids that were met, as hashes: millions of them need not fit into memory as strings.
 #[derive(Default)]
-pub(super) struct SeenIds {
-    hashes: HashSet<u128>,
-    hashers: [RandomState; 2],
-}
+pub(super) struct SeenIds(HashSet<u128>);
 
 impl SeenIds {
     /// Whether the id is new.
     pub(super) fn insert(&mut self, id: &str) -> bool {
-        let [high, low] = self.hashers.each_ref().map(|hasher| hasher.hash_one(id));
-        self.hashes.insert(u128::from(high) << 64 | u128::from(low))
+        self.0.insert(hash::short(id))
     }
 }
 

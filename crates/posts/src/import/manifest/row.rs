@@ -1,15 +1,9 @@
-//! The rows of a manifest, nothing judged yet.
+//! One row of a manifest, nothing judged yet.
 
-use super::fields::{Fields, Header};
+use super::fields::Fields;
 use crate::import::Reason;
 
-/// A manifest as it was read, nothing judged yet.
-pub(super) struct Sheet {
-    pub(super) header: Header,
-    pub(super) rows: Vec<Row>,
-    pub(super) notes: Vec<String>,
-}
-
+/// A row, and where it stands.
 pub(super) struct Row {
     pub(super) line: u64,
     pub(super) fields: Result<Fields, Fault>,
