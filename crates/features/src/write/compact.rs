@@ -1,5 +1,5 @@
-//! Many small parts become few large ones. A part is closed every some seconds, so that a kill loses little: hours of an
-//! encoder are a thousand files.
+//! Many small parts become few large ones. A part is closed every some seconds, so that a kill loses little: hours of
+//! an encoder are a thousand files.
 //!
 //! The new parts are written behind the old ones, whose rows still count, as a row counts where its key stands first;
 //! then `encoder.json` says where the parts begin that count, and the old ones are removed. So a kill at any moment

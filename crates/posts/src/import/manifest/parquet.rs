@@ -14,7 +14,8 @@ pub(super) fn header(file: &Path) -> Result<Header, Error> {
     Ok(Header::of(Columns::of(file, batches.empty).names()))
 }
 
-/// Goes through the rows; pictures are a list of strings, or a string with `|` between them. Null is the same as nothing.
+/// Goes through the rows; pictures are a list of strings, or a string with `|` between them. Null is the same as
+/// nothing.
 pub(super) fn for_each_row(
     file: &Path,
     header: &Header,
