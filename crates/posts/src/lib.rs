@@ -37,4 +37,5 @@ pub use parquet_guard::{metadata_of, rows_of, without_panic};
 pub use post::{Label, Post, Split, UnknownSplit};
 pub use tables::columns::Columns;
 pub use tables::posts::{PostSource, PostsFile, other_columns, read_posts, write_posts};
+pub use tables::record_batch::io_error;
 pub use tables::results::{TableColumn, check_table_path, write_table};

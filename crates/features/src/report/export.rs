@@ -12,7 +12,7 @@ use arrow::array::{
 };
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
-use mmfnd_posts::{Post, atomic};
+use mmfnd_posts::{Post, atomic, io_error};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -64,9 +64,9 @@ impl Store {
                 writer
                     .write(&batch)
                     .and_then(|()| writer.flush())
-                    .map_err(io::Error::other)?;
+                    .map_err(io_error)?;
             }
-            writer.close().map(|_| ()).map_err(io::Error::other)
+            writer.close().map(|_| ()).map_err(io_error)
         });
         failure.map_or(Ok(()), Err)?;
         written?;
@@ -216,5 +216,5 @@ fn writer<'a>(
         .set_dictionary_enabled(false)
         .set_statistics_enabled(EnabledStatistics::None)
         .build();
-    ArrowWriter::try_new(file, Arc::new(schema.clone()), Some(properties)).map_err(io::Error::other)
+    ArrowWriter::try_new(file, Arc::new(schema.clone()), Some(properties)).map_err(io_error)
 }

@@ -12,6 +12,9 @@ use crate::audit::Audit;
 use crate::hash::short;
 use crate::{Label, Post, Split};
 
+/// Bytes of the longest text that is taken.
+const MOST_TEXT: usize = 16 << 20;
+
 /// Missing pictures that are named in the counts.
 const MOST_MISSED: usize = 10;
 
@@ -133,6 +136,10 @@ impl<'a> Collector<'a> {
             self.files.push(at.file.to_owned());
         }
         self.seen.insert(id, (self.files.len() - 1, at.line));
+        if row.text.len() > MOST_TEXT {
+            let detail = format!("{} bytes; at most {MOST_TEXT} are taken", row.text.len());
+            return Some((Reason::TextTooLong, detail));
+        }
         if row.pictures.iter().any(|picture| picture.path.is_some()) {
             return None;
         }

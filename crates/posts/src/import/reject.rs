@@ -24,6 +24,8 @@ pub struct Reject {
 pub enum Reason {
     /// None of the post's pictures exists.
     NoPicture,
+    /// A text of more than 16 MiB: no post has one, and tables of such texts could not be read again.
+    TextTooLong,
     /// Neither a text nor a picture: nothing to judge by.
     NoTextNoPicture,
     /// Fewer fields than the header has.
@@ -57,6 +59,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::NoPicture => "no picture",
+            Self::TextTooLong => "text too long",
             Self::NoTextNoPicture => "neither text nor picture",
             Self::TooFewFields => "too few fields",
             Self::TooManyFields => "too many fields",

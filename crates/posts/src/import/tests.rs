@@ -45,6 +45,36 @@ fn filled_lines(data: &[u8]) -> usize {
     lines.iter().filter(|line| !line.is_blank()).count()
 }
 
+#[test]
+fn a_text_of_hundreds_of_megabytes_is_a_reject_and_one_of_some_is_read_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("m.csv");
+    let texts = [16 << 20, (16 << 20) + 1, 100 << 20].map(|bytes| "a".repeat(bytes));
+    let rows = texts
+        .iter()
+        .zip(1..)
+        .map(|(text, id)| format!("{id},{text}\n"));
+    fs::write(&path, "id,text\n".to_owned() + &rows.collect::<String>())
+        .expect("it can be written");
+    let import = manifest(&path, &keep()).expect("it can be read");
+    let rejects = import.rejects.iter();
+    let rejects: Vec<_> = rejects.map(|r| (r.reason, r.detail.as_str())).collect();
+    let expected = [
+        (
+            Reason::TextTooLong,
+            "16777217 bytes; at most 16777216 are taken",
+        ),
+        (
+            Reason::TextTooLong,
+            "104857600 bytes; at most 16777216 are taken",
+        ),
+    ];
+    assert_eq!(rejects, expected);
+    import.write(folder.path()).expect("it can be written");
+    let posts = crate::read_posts(&folder.path().join("posts.parquet")).expect("it can be read");
+    assert!(posts[0].text == texts[0] && posts.len() == 1);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -3,5 +3,5 @@
 
 pub(crate) mod columns;
 pub(crate) mod posts;
-mod record_batch;
+pub(crate) mod record_batch;
 pub(crate) mod results;
