@@ -8,6 +8,7 @@ mod format;
 mod malformed;
 mod pages;
 mod thrift;
+mod unpacked;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,5 +1,6 @@
 //! The pages of a Parquet file: what their headers claim, against the bytes that are there.
 
+use parquet::basic::Compression;
 use parquet::errors::{ParquetError, Result};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::ChunkReader;
@@ -7,7 +8,8 @@ use parquet::file::reader::ChunkReader;
 use super::deltas::check_deltas;
 use super::format::{PAGE_HEADER, step_over};
 use super::malformed::malformed;
-use super::thrift::Thrift;
+use super::thrift::{TRUE, Thrift};
+use super::unpacked::{check_unpacked_bytes, is_unbounded};
 
 /// A column has at most this many values for each byte of the file: what tells its rows apart takes more than that.
 const VALUES_PER_BYTE: u64 = 64;
@@ -48,6 +50,11 @@ fn check_chunk(file: &impl ChunkReader, column: &ColumnChunkMetaData, most: u64)
         let bytes = u64::try_from(page.compressed)
             .map_err(|_| malformed("a page ends before its start"))?;
         check_unpacked(page.uncompressed, bytes)?;
+        let body = start.saturating_add(header);
+        if page.is_packed && is_unbounded(column.compression()) && body + bytes <= file.len() {
+            let packed = file.get_bytes(body, bytes as usize)?;
+            page.check_body(column.compression(), &packed)?;
+        }
         values = values.saturating_add(page.values.into());
         within(values, most, "values in a column")?;
         has_deltas |= page.has_deltas;
@@ -81,19 +88,28 @@ fn within(claimed: i64, most: u64, what: &str) -> Result<()> {
 }
 
 /// Sizes in bytes and numbers of values, as a page's header gives them.
-#[derive(Default)]
 struct PageHeader {
     uncompressed: i32,
     compressed: i32,
     values: i32,
     /// Whether byte arrays are told by differences of their lengths.
     has_deltas: bool,
+    /// Bytes of levels that stand before the packed ones.
+    levels: u64,
+    is_packed: bool,
 }
 
 impl PageHeader {
     fn parse(thrift: &mut Thrift) -> Option<Self> {
         step_over(&mut thrift.clone(), &PAGE_HEADER)?;
-        let mut page = Self::default();
+        let mut page = Self {
+            uncompressed: 0,
+            compressed: 0,
+            values: 0,
+            has_deltas: false,
+            levels: 0,
+            is_packed: true,
+        };
         thrift.fields(|header, id, kind| match id {
             2 => header.i32().map(|bytes| page.uncompressed = bytes),
             3 => header.i32().map(|bytes| page.compressed = bytes),
@@ -105,6 +121,10 @@ impl PageHeader {
                         page.values = page.values.max(of.i32()?);
                     } else if field == encoding {
                         page.has_deltas |= DELTAS.contains(&of.i32()?);
+                    } else if id == 8 && (field == 5 || field == 6) {
+                        page.levels += u64::try_from(of.i32()?).unwrap_or(0);
+                    } else if id == 8 && field == 7 {
+                        page.is_packed = kind == TRUE;
                     } else {
                         of.skip(kind)?;
                     }
@@ -114,6 +134,18 @@ impl PageHeader {
             _ => header.skip(kind),
         })?;
         Some(page)
+    }
+}
+
+impl PageHeader {
+    fn check_body(&self, codec: Compression, body: &[u8]) -> Result<()> {
+        let claimed = u64::try_from(self.uncompressed).unwrap_or(0);
+        let levels = self.levels.min(body.len() as u64);
+        check_unpacked_bytes(
+            codec,
+            &body[levels as usize..],
+            claimed.saturating_sub(levels),
+        )
     }
 }
 

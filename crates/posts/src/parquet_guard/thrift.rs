@@ -7,7 +7,7 @@
 pub(super) struct Thrift<'a>(&'a [u8]);
 
 /// Types of values.
-const TRUE: u8 = 1;
+pub(super) const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 pub(super) const BYTE: u8 = 3;
 pub(super) const I16: u8 = 4;
