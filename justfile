@@ -53,6 +53,11 @@ parity DATA="../shared/data" *ARGS="":
     cargo build --release -p mmfnd -p mmfnd-encode --bin mmfnd --example dump
     {{python}} tests/parity/parity.py --data {{DATA}} {{ARGS}}
 
+# Our decoding against the installed Pillow's, over folders of pictures: `just parity-pictures FOLDER...` (needs pillow and numpy).
+parity-pictures *FOLDERS:
+    cargo build --release -p mmfnd -p mmfnd-pictures --example decode
+    {{python}} tests/parity/pictures.py {{FOLDERS}}
+
 # The PyTorch reference of the golden files against the authors' published modules, into docs/parity.md: `just parity-released CLONE` (needs tests/golden/requirements.txt and torchvision).
 parity-released CLONE:
     {{python}} tests/parity/released.py {{CLONE}}

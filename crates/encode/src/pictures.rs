@@ -4,7 +4,6 @@
 //! stage goes in rounds: first choices, then the second choices of posts whose first one failed, and so on.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use mmfnd_features::{EncoderWriter, Key, KeySet};
@@ -30,11 +29,6 @@ const ON_GPU: Budget = Budget {
     rows: 32,
     enough: 32,
 };
-
-/// Pixels above which pictures are decoded one at a time, so that memory is bounded whatever the number of threads.
-const LARGE: u64 = 20_000_000;
-
-static ALONE: Mutex<()> = Mutex::new(());
 
 /// Which pictures can be used, as far as it is known.
 pub(crate) struct Choices<'a> {
@@ -227,9 +221,6 @@ fn prepare(
         if Key::of(&bytes) != item.key {
             return Err(Refusal::Changed);
         }
-        let (width, height) = mmfnd_pictures::probe(&bytes)?;
-        let is_large = u64::from(width) * u64::from(height) > LARGE;
-        let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
         let picture = Picture::decode(&bytes)?;
         let pixels = preprocessings
             .iter()

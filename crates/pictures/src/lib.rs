@@ -20,16 +20,20 @@
 
 mod decode;
 mod file;
+mod memory;
+mod panics;
 mod pixels;
 mod preprocessing;
 mod refusal;
 mod resample;
 mod rgb;
 
-pub use decode::{Picture, decode, probe};
+pub use decode::{Picture, probe};
 pub use file::{read, size};
 pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize};
-pub use refusal::{MAX_BYTES, MAX_PIXELS, Refusal};
+pub use refusal::{
+    MAX_BYTES, MAX_DECODING, MAX_PIXELS, MAX_RATIO, MAX_SIDE, MAX_UNSUSPECTED, Refusal,
+};
 pub use resample::{Axis, resample};
 pub use rgb::Rgb;
 

@@ -16,11 +16,6 @@ use super::tesseract::{Reading, Tesseract};
 use super::{OcrReject, OcrSummary};
 use crate::error::Error;
 
-/// Pixels above which pictures are decoded one at a time, so that memory is bounded whatever the number of threads.
-const LARGE: u64 = 20_000_000;
-
-static ALONE: Mutex<()> = Mutex::new(());
-
 /// What was made of a file or of a content; the first thread that asks makes it, others wait.
 type Cell = OnceLock<Reading>;
 
@@ -144,9 +139,6 @@ impl Reader {
 
 fn decoded_pages(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let said = |refusal: Refusal| refusal.to_string();
-    let (width, height) = mmfnd_pictures::probe(bytes).map_err(said)?;
-    let is_large = u64::from(width) * u64::from(height) > LARGE;
-    let _alone = is_large.then(|| ALONE.lock().unwrap_or_else(PoisonError::into_inner));
     // Text on a transparent ground is meant to be read on white.
     let picture = Picture::decode(bytes).map_err(said)?;
     Ok(pages(picture.with(Alpha::White)))

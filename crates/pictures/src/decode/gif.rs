@@ -1,53 +1,59 @@
 //! First frame of a GIF, with palette colours where the frame is transparent, as Pillow has it.
 
-use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, MemoryLimit};
+use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
 
+use super::{Decoded, Header};
 use crate::refusal::{Refusal, check_size, told};
 use crate::rgb::Rgb;
 
+/// Its indices, its colours, and both ways of transparency.
+const BYTES_PER_PIXEL: u64 = 1 + 3 + 3;
+
 /// The size of the canvas, by the headers of the file and of its first frame.
-pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
-    enlarged(&mut open(bytes)?)
+pub(super) fn header(bytes: &[u8]) -> Result<Header, Refusal> {
+    let (width, height) = enlarged(&mut open(bytes)?)?;
+    Ok(Header::new(width, height, BYTES_PER_PIXEL))
 }
 
-/// Decodes the first frame onto the canvas.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
-    Ok(first_frame(bytes, None)?.0)
-}
-
-/// The same with white where the frame is transparent; `None` where it never is.
-pub(crate) fn on_white(bytes: &[u8]) -> Result<Option<Rgb>, Refusal> {
-    let (picture, has_transparency) = first_frame(bytes, Some([255; 3]))?;
-    Ok(has_transparency.then_some(picture))
-}
-
-/// The first frame, and whether it has a transparent colour, which can be replaced.
-fn first_frame(bytes: &[u8], transparent: Option<[u8; 3]>) -> Result<(Rgb, bool), Refusal> {
+/// Decodes the first frame onto the canvas; on white where the frame has a transparent colour.
+pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Refusal> {
     let mut decoder = open(bytes)?;
     let (width, height) = enlarged(&mut decoder)?;
     let mut indices = vec![0; decoder.buffer_size()];
     decoder.read_into_buffer(&mut indices).map_err(refusal)?;
     let frame = decoder.current_frame_info().ok_or(Refusal::Truncated)?;
     let mut palette = colours(frame.palette.as_deref().or(decoder.global_palette()));
-    if let (Some(index), Some(colour)) = (frame.transparent, transparent) {
-        palette[usize::from(index)] = colour;
-    }
+    let canvas = [width as usize, height as usize];
+    let opaque = painted(canvas, frame, &indices, &palette);
+    let on_white = frame.transparent.map(|index| {
+        palette[usize::from(index)] = [255; 3];
+        painted(canvas, frame, &indices, &palette)
+    });
+    Ok(Decoded { opaque, on_white })
+}
+
+/// A frame's colours on its canvas; around it is the transparent colour, or the first one.
+fn painted(
+    [width, height]: [usize; 2],
+    frame: &Frame,
+    indices: &[u8],
+    palette: &[[u8; 3]; 256],
+) -> Rgb {
     let background = palette[usize::from(frame.transparent.unwrap_or(0))];
-    let mut data = background.repeat(width as usize * height as usize);
+    let mut data = background.repeat(width * height);
     let rows = indices.chunks_exact(usize::from(frame.width).max(1));
     for (y, row) in rows.enumerate() {
-        let start = ((usize::from(frame.top) + y) * width as usize + usize::from(frame.left)) * 3;
+        let start = ((usize::from(frame.top) + y) * width + usize::from(frame.left)) * 3;
         let pixels = data[start..].chunks_exact_mut(3);
         for (pixel, index) in pixels.zip(row) {
             pixel.copy_from_slice(&palette[usize::from(*index)]);
         }
     }
-    let picture = Rgb {
-        width,
-        height,
+    Rgb {
+        width: width as u32,
+        height: height as u32,
         data,
-    };
-    Ok((picture, frame.transparent.is_some()))
+    }
 }
 
 /// Goes on to the first frame. Pillow enlarges a canvas that it does not fit into; the size is refused before anything

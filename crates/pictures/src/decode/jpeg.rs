@@ -2,22 +2,50 @@
 
 use std::cell::Cell;
 use std::io::{self, BufRead, Read};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use mozjpeg::{ColorSpace, Decompress};
 
+use super::Header;
+use crate::panics::caught;
 use crate::refusal::{Refusal, check_size, one_line};
 use crate::rgb::Rgb;
 
 /// Width and height, by its header.
-pub(crate) fn size(bytes: &[u8]) -> Result<(u32, u32), Refusal> {
+pub(super) fn header(bytes: &[u8]) -> Result<Header, Refusal> {
     let ended = Cell::new(false);
-    let size = |decoder: Decompress<_>| (decoder.width() as u32, decoder.height() as u32);
-    guarded(&ended, || Ok(open(bytes, &ended)?.map(size)))
+    let header = |decoder: Decompress<_>| {
+        let samples = match decoder.color_space() {
+            ColorSpace::JCS_GRAYSCALE => 1,
+            ColorSpace::JCS_CMYK | ColorSpace::JCS_YCCK => 4,
+            _ => 0, // decoded to RGB at once
+        };
+        let (width, height) = (decoder.width() as u32, decoder.height() as u32);
+        Header::new(width, height, samples + 3 + coefficients(bytes))
+    };
+    guarded(&ended, || Ok(open(bytes, &ended)?.map(header)))
+}
+
+/// Bytes of coefficients that libjpeg keeps for each pixel: none where all colours of a block come together, else two a
+/// colour, with none of them at a lower resolution at worst.
+fn coefficients(bytes: &[u8]) -> u64 {
+    let (mut at, mut colours, mut is_progressive) = (2, 0, false);
+    while let Some(&[0xff, marker, high, low]) = bytes.get(at..at + 4) {
+        let colours_at = |place: usize| bytes.get(at + place).map_or(0, |count| u64::from(*count));
+        match marker {
+            0xc0..=0xcf if ![0xc4, 0xc8, 0xcc].contains(&marker) => {
+                (colours, is_progressive) = (colours_at(9), marker & 3 == 2);
+            }
+            0xda if !is_progressive && colours_at(4) == colours => return 0,
+            0xda => break,
+            _ => {}
+        }
+        at += 2 + usize::from(u16::from_be_bytes([high, low]));
+    }
+    2 * colours.clamp(1, 4)
 }
 
 /// Decodes to RGB: grey is repeated, CMYK and YCCK are converted as Pillow converts them.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
     let ended = Cell::new(false);
     let decoded = guarded(&ended, || pixels(bytes, &ended))?;
     // libjpeg goes on with a made-up end when data is missing; Pillow refuses such a file.
@@ -76,7 +104,7 @@ fn pixels(bytes: &[u8], ended: &Cell<bool>) -> io::Result<Result<Rgb, Refusal>> 
 }
 
 /// Pillow takes every CMYK JPEG as inverted (Adobe's habit), then multiplies each ink by what black leaves.
-fn from_inverted_cmyk(pixel: &[u8]) -> [u8; 3] {
+pub(super) fn from_inverted_cmyk(pixel: &[u8]) -> [u8; 3] {
     let black_leaves = i32::from(pixel[3]);
     [0, 1, 2].map(|channel| {
         let ink = 255 - i32::from(pixel[channel]);
@@ -90,7 +118,7 @@ fn guarded<T>(
     ended: &Cell<bool>,
     work: impl FnOnce() -> io::Result<Result<T, Refusal>>,
 ) -> Result<T, Refusal> {
-    let problem = match catch_unwind(AssertUnwindSafe(work)) {
+    let problem = match caught(work) {
         Ok(Ok(done)) => return done,
         Ok(Err(error)) => error.to_string(),
         Err(panic) => match panic.downcast::<String>() {

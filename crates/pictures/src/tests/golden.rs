@@ -4,7 +4,8 @@ use std::path::Path;
 
 use safetensors::SafeTensors;
 
-use crate::{Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, Rgb, decode, probe};
+use super::decode;
+use crate::{Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, Rgb, probe};
 
 fn file() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/pixels.safetensors");

@@ -2,3 +2,10 @@
 
 mod golden;
 mod refusals;
+
+use crate::{Alpha, Picture, Refusal, Rgb};
+
+/// A picture's colours, whatever is transparent.
+fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
+    Picture::decode(bytes).map(|picture| picture.with(Alpha::Ignored).clone())
+}

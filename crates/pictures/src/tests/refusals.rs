@@ -1,13 +1,19 @@
 //! Pictures that are none, are damaged or are absurd: each has its reason.
 
-use crate::{Refusal, decode, probe};
+use super::decode;
+use crate::{MAX_DECODING, Refusal, probe};
 
 /// A PNG that says that it is 50,000 × 50,000, and goes no further than its header.
 fn absurd_png() -> Vec<u8> {
+    png_header([50_000; 2], [8, 2])
+}
+
+/// A PNG's header: its size, bits per sample and colour type.
+fn png_header(size: [u32; 2], kind: [u8; 2]) -> Vec<u8> {
     let mut png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR".to_vec();
-    png.extend(50_000u32.to_be_bytes());
-    png.extend(50_000u32.to_be_bytes());
-    png.extend([8, 2, 0, 0, 0]);
+    png.extend(size.into_iter().flat_map(u32::to_be_bytes));
+    png.extend(kind);
+    png.extend([0; 3]);
     png.extend(0x6d64_4f43_u32.to_be_bytes());
     let checksum = crc(&png[12..29]);
     png.splice(29..33, checksum.to_be_bytes());
@@ -124,6 +130,53 @@ fn absurd_sizes_are_refused_by_their_header() {
         probe(&absurd_png()),
         Err(Refusal::TooLarge { .. })
     ));
+}
+
+#[test]
+fn what_would_take_too_much_memory_is_refused_by_its_header() {
+    let row = decode(&png_header([170_000_000, 1], [8, 2])).unwrap_err();
+    assert!(matches!(row, Refusal::TooLong { .. }), "{row}");
+    let deep = png_header([13_300, 13_300], [16, 6]);
+    let padded = [deep, vec![0; 2_000_000]].concat(); // no bomb by its length
+    let refusal = decode(&padded).unwrap_err();
+    assert!(matches!(refusal, Refusal::TooMuchMemory(bytes) if bytes > MAX_DECODING));
+    let said = refusal.to_string();
+    assert!(said.starts_with("too large: decoding it takes"), "{said}");
+}
+
+#[test]
+fn a_few_bytes_that_claim_to_be_a_large_picture_are_refused() {
+    let bomb = png_header([13_000, 13_000], [8, 2]);
+    let refusal = decode(&bomb).unwrap_err();
+    assert!(matches!(refusal, Refusal::Bomb { .. }), "{refusal}");
+    assert_eq!(refusal.kind(), "too large");
+}
+
+#[test]
+fn a_kind_that_is_not_read_is_not_called_corrupt() {
+    // little-endian TIFF, 1 × 1, CIELab
+    let tag = |tag: u16, value: u16| {
+        let mut entry = [tag.to_le_bytes(), 3u16.to_le_bytes()].concat();
+        entry.extend([1, 0, 0, 0]);
+        entry.extend([value.to_le_bytes(), [0; 2]].concat());
+        entry
+    };
+    let tags = [
+        (256, 1),
+        (257, 1),
+        (258, 8),
+        (259, 1),
+        (262, 8),
+        (273, 8),
+        (277, 1),
+        (278, 1),
+        (279, 1),
+    ];
+    let mut tiff = b"II*\0\x08\0\0\0\x09\0".to_vec();
+    tiff.extend(tags.into_iter().flat_map(|(name, value)| tag(name, value)));
+    tiff.extend([0; 4]);
+    let refusal = decode(&tiff).unwrap_err();
+    assert_eq!(refusal.kind(), "not supported", "{refusal}");
 }
 
 #[test]
