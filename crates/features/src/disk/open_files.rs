@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 
 use crate::Error;
 
@@ -26,7 +26,7 @@ impl OpenFiles {
     /// The files with these paths, numbered from 0. As many as may be open are opened: they can be read even if their
     /// names go.
     pub(crate) fn of<'a>(paths: impl Iterator<Item = &'a Path>) -> Result<Self, Error> {
-        let most = (limit() / SHARE).clamp(1, 512);
+        let most = share();
         let open = paths.take(most).enumerate().map(|(number, path)| {
             let file = File::open(path).map_err(|source| Error::read(path, source))?;
             Ok((number, Arc::new(file)))
@@ -60,6 +60,63 @@ impl OpenFiles {
         open.push((number, file.clone()));
         Ok(file)
     }
+}
+
+/// A file that is read as a whole, or at its end, and closed again. There may be more threads than files that may be
+/// open: whoever comes last waits. Nothing that waits for other threads may be done with it.
+pub(crate) struct Opened {
+    pub(crate) file: File,
+    _turn: Turn<'static>,
+}
+
+impl Opened {
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let turn = TURNS.take(share());
+        Ok(Self {
+            file: File::open(path)?,
+            _turn: turn,
+        })
+    }
+}
+
+/// So many may have a turn at once.
+#[derive(Default)]
+struct Turns {
+    taken: Mutex<usize>,
+    given_back: Condvar,
+}
+
+static TURNS: Turns = Turns {
+    taken: Mutex::new(0),
+    given_back: Condvar::new(),
+};
+
+struct Turn<'a>(&'a Turns);
+
+impl Turns {
+    fn take(&self, most: usize) -> Turn<'_> {
+        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        while *taken >= most {
+            let woken = self.given_back.wait(taken);
+            taken = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        *taken += 1;
+        Turn(self)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let taken = self.0.taken.lock();
+        *taken.unwrap_or_else(PoisonError::into_inner) -= 1;
+        self.0.given_back.notify_one();
+    }
+}
+
+/// How many files one reader may have open.
+fn share() -> usize {
+    static SHARE_OF_LIMIT: OnceLock<usize> = OnceLock::new();
+    *SHARE_OF_LIMIT.get_or_init(|| (limit() / SHARE).clamp(1, 512))
 }
 
 /// How many files this process may have open.
@@ -96,7 +153,27 @@ fn read_at(file: &File, mut offset: u64, mut bytes: &mut [u8]) -> io::Result<()>
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::SeqCst;
+
     use super::*;
+
+    #[test]
+    fn of_many_threads_only_some_have_a_turn() {
+        let (turns, at_once, most) = (Turns::default(), AtomicUsize::new(0), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..32 {
+                scope.spawn(|| {
+                    let _turn = turns.take(3);
+                    most.fetch_max(at_once.fetch_add(1, SeqCst) + 1, SeqCst);
+                    std::thread::sleep(std::time::Duration::from_millis(2));
+                    at_once.fetch_sub(1, SeqCst);
+                });
+            }
+        });
+        assert!((1..=3).contains(&most.into_inner()));
+        assert_eq!(*turns.taken.lock().unwrap(), 0);
+    }
 
     #[test]
     fn few_files_are_open_and_all_are_read() {

@@ -11,6 +11,7 @@ use mmfnd_posts::hash::sha256_hex;
 use rayon::prelude::*;
 
 use super::folder::entries_if_any;
+use super::open_files::Opened;
 use crate::Error;
 
 /// Digits of the hash that stand in the name.
@@ -51,13 +52,13 @@ impl Part {
     /// [`Part::read`] into a buffer that is used again and again.
     pub(crate) fn read_into(&self, bytes: &mut Vec<u8>, remedy: &str) -> Result<(), Error> {
         bytes.clear();
-        let file = File::open(&self.path).map_err(|source| Error::read(&self.path, source))?;
+        let opened = Opened::open(&self.path).map_err(|source| Error::read(&self.path, source))?;
+        let mut file = &opened.file;
         let length = file
             .metadata()
             .map_or(0, |metadata| metadata.len() as usize);
         bytes.reserve_exact(length);
-        (&file)
-            .read_to_end(bytes)
+        file.read_to_end(bytes)
             .map_err(|source| Error::read(&self.path, source))?;
         if sha256_hex(bytes)[..HASH_DIGITS] == *self.hash {
             return Ok(());

@@ -2,7 +2,6 @@
 //! bytes, and reading is copying: Parquet's own reader walks through two levels a value, 130 million for the texts
 //! of one dataset.
 
-use std::fs::File;
 use std::io;
 
 use mmfnd_posts::{metadata_of, without_panic};
@@ -14,6 +13,7 @@ use parquet::file::reader::ChunkReader;
 
 use super::schema::{check_schema, made_by};
 use crate::Error;
+use crate::disk::open_files::Opened;
 use crate::disk::part::Part;
 use crate::identity::{EncoderSpec, Key};
 
@@ -101,12 +101,13 @@ pub(crate) fn open(
     spec: &EncoderSpec,
     remedy: &str,
 ) -> Result<(Layout, Vec<Key>), Error> {
-    let file = File::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
-    let opened = Layout::of(&file, spec).and_then(|layout| {
-        let keys = layout.keys(&file)?;
+    let opened = Opened::open(&part.path).map_err(|source| Error::read(&part.path, source))?;
+    let file = &opened.file;
+    let read = Layout::of(file, spec).and_then(|layout| {
+        let keys = layout.keys(file)?;
         Ok((layout, keys))
     });
-    opened.map_err(|fault| fault.of(part, remedy))
+    read.map_err(|fault| fault.of(part, remedy))
 }
 
 /// Why a part cannot be used. Only damage is called damage: its remedy is to encode again.
