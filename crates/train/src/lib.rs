@@ -4,7 +4,7 @@
 //! directory with weights that PyTorch can load, predictions and metrics. Everything random is drawn from the run's
 //! seed: the same seed on the same machine gives the same bytes, interrupted or not.
 //!
-//! From bottom to top, each importing only from those before it: `error`, `device`; [`heads`] (tensors and nothing
+//! From bottom to top, each importing only from those before it: `error`, `device`, `options`; [`heads`] (tensors and nothing
 //! else); [`weights`]; [`config`]; `optim`; `data`; `scoring`; `fitting`; `run`; `sweep`.
 
 pub mod config;
@@ -14,6 +14,7 @@ mod error;
 mod fitting;
 pub mod heads;
 mod optim;
+mod options;
 mod run;
 mod scoring;
 mod sweep;
@@ -25,6 +26,7 @@ pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};
 pub use fitting::EpochReport;
 pub use optim::{AdamW, Loss, Rates, clip, cross_entropy};
+pub use options::{OptionInfo, Options, Values};
 pub use run::{
     BestTest, Counts, Model, RunDir, RunInfo, RunMetrics, RunOptions, RunSummary, Selection, train,
 };

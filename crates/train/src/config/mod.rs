@@ -4,6 +4,9 @@ mod catalogue;
 mod experiment;
 mod head;
 mod keys;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests;
 mod train_section;
 
 pub use catalogue::{HEADS, HeadKind};

@@ -2,96 +2,69 @@
 
 use mmfnd_posts::Split;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 use toml::Value;
 
-use crate::heads::within;
+use crate::options::{Options, options, within};
 
-/// How a head is trained; the defaults are the paper's (difference 11).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct TrainConfig {
-    /// Step size of AdamW, after the warm-up.
-    #[serde(alias = "lr")] // as in `keys`
-    pub learning_rate: f64,
-    /// What becomes of it.
-    pub schedule: Schedule,
-    /// Epochs, or parts of one, in which it rises to its full size; 0 for none.
-    pub warmup_epochs: f64,
-    /// Decay of AdamW.
-    pub weight_decay: f64,
-    /// Largest norm of all gradients together; 0 for any.
-    pub clip_norm: f64,
-    /// Weight of each class in the loss.
-    pub class_weights: ClassWeights,
-    /// Share of a post's target that is spread evenly over both classes.
-    pub label_smoothing: f64,
-    /// Posts in a step.
-    pub batch_size: usize,
-    /// Passes over the training posts.
-    pub epochs: usize,
-    /// Epochs without a better one after which the training ends; 0 for never.
-    pub patience: usize,
-    /// Of first values, order of posts, dropout, and the validation split where one is made.
-    pub seed: u64,
-    /// What becomes of posts that lack a modality.
-    pub missing: Missing,
-    /// The split by whose accuracy the epoch is chosen.
-    pub select: Select,
-    /// Share of the training posts that become validation posts, where there are none.
-    pub validation_share: f64,
-    /// Epochs from one checkpoint to the next.
-    pub checkpoint_every: usize,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            learning_rate: 1e-4,
-            schedule: Schedule::Constant,
-            warmup_epochs: 0.0,
-            weight_decay: 0.01,
-            clip_norm: 0.0,
-            class_weights: ClassWeights::None,
-            label_smoothing: 0.0,
-            batch_size: 64,
-            epochs: 100,
-            patience: 0,
-            seed: 1,
-            missing: Missing::Drop,
-            select: Select::Validation,
-            validation_share: 0.15,
-            checkpoint_every: 1,
-        }
+options! {
+    /// How a head is trained; the defaults are the paper's (difference 11).
+    pub struct TrainConfig in "train" {
+        /// step size of AdamW, after the warm-up
+        #[serde(alias = "lr")] // as in `keys`
+        learning_rate: f64 = 1e-4, range 1e-8..=1.0;
+        /// what becomes of the learning rate after the warm-up: it stays, or falls to zero along half a cosine
+        schedule: Schedule = Schedule::Constant, words Schedule::VARIANTS;
+        /// epochs, or parts of one, in which the learning rate rises to its full size; 0 for none
+        warmup_epochs: f64 = 0.0, text "0 to `train.epochs`";
+        /// decay of AdamW
+        weight_decay: f64 = 0.01, range 0.0..=1.0;
+        /// largest norm of all gradients together, as PyTorch's `clip_grad_norm_`; 0 for any
+        clip_norm: f64 = 0.0, range 0.0..=1e6;
+        /// weight of each class in the loss; `balanced`: training posts / (2 · posts of the class)
+        class_weights: ClassWeights = ClassWeights::None,
+            text "none, balanced, or [real, fake], each 0.001 to 1000";
+        /// share of a post's target that is spread evenly over both classes
+        label_smoothing: f64 = 0.0, range 0.0..=0.9;
+        /// posts in a step; a last batch of one post is skipped, since it has no variance
+        batch_size: usize = 64, range 2..=65_536;
+        /// passes over the training posts
+        epochs: usize = 100, range 1..=100_000;
+        /// epochs without a better one (by the rule of `best` in `metrics.jsonl`) after which the training ends; 0 for
+        /// never
+        patience: usize = 0, range 0..=100_000;
+        /// of first values, order of posts, dropout, and the validation split where one is made
+        seed: u64 = 1, text "a whole number";
+        /// what becomes of posts that lack a modality: those without a usable picture are left out, or all are kept and
+        /// what they lack is masked (14)
+        missing: Missing = Missing::Drop, words Missing::VARIANTS;
+        /// the split by whose accuracy the epoch is chosen (12); by `test` it is optimistic
+        select: Select = Select::Validation, words Select::VARIANTS;
+        /// share of the training posts that become validation posts, where there are none
+        validation_share: f64 = 0.15, range 0.01..=0.5;
+        /// epochs from one checkpoint to the next
+        checkpoint_every: usize = 1, range 1..=100_000;
     }
 }
 
 impl TrainConfig {
     /// Whether every number is in its range.
-    pub(crate) fn check(&self) -> Result<(), String> {
-        within("train.learning_rate", self.learning_rate, 1e-8..=1.0)?;
-        within("train.weight_decay", self.weight_decay, 0.0..=1.0)?;
-        within("train.clip_norm", self.clip_norm, 0.0..=1e6)?;
-        within("train.label_smoothing", self.label_smoothing, 0.0..=0.9)?;
-        within("train.batch_size", self.batch_size, 2..=65_536)?;
-        within("train.epochs", self.epochs, 1..=100_000)?;
-        within("train.patience", self.patience, 0..=100_000)?;
+    pub(super) fn check(&self) -> Result<(), String> {
+        self.check_ranges()?;
         let epochs = self.epochs as f64; // a longer warm-up would never end
-        within("train.warmup_epochs", self.warmup_epochs, 0.0..=epochs)?;
-        let share = self.validation_share;
-        within("train.validation_share", share, 0.01..=0.5)?;
-        let checkpoint_every = self.checkpoint_every;
-        within("train.checkpoint_every", checkpoint_every, 1..=100_000)?;
+        within("train.warmup_epochs", &self.warmup_epochs, 0.0..=epochs)?;
         if let ClassWeights::Given([real, fake]) = self.class_weights {
-            within("train.class_weights", real, 1e-3..=1e3)?;
-            within("train.class_weights", fake, 1e-3..=1e3)?;
+            within("train.class_weights", &real, 1e-3..=1e3)?;
+            within("train.class_weights", &fake, 1e-3..=1e3)?;
         }
         Ok(())
     }
 }
 
 /// 12: the split by whose accuracy the epoch is chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Select {
     /// Posts that are neither trained on nor reported.
     #[default]
@@ -111,8 +84,9 @@ impl Select {
 }
 
 /// 14: what becomes of posts that lack a modality.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Missing {
     /// Posts without a picture that can be used are left out.
     #[default]
@@ -122,8 +96,9 @@ pub enum Missing {
 }
 
 /// What becomes of the learning rate after the warm-up.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 pub enum Schedule {
     /// It stays.
     #[default]

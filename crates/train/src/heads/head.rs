@@ -3,30 +3,29 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 
 use super::inputs::{Inputs, Sizes};
 use super::layers::{Init, Noise};
 use super::modality_mask::Modalities;
 use super::output::Output;
+use crate::options::Options;
 
 /// A network over cached features. A new one is a file here and a line in `registry.rs`.
 pub trait Head: Module + 'static {
     /// Its section `[head]` of an experiment, without `kind`; an unknown field has to be an error.
-    type Config: Clone + Default + Serialize + DeserializeOwned;
+    type Config: Options;
 
     /// The value of `head.kind`.
     const NAME: &'static str;
     /// What it is, in a line.
     const ABOUT: &'static str;
-    /// The fields of [`Head::Config`], in their order.
-    const OPTIONS: &'static [HeadOption];
     /// Whether it starts from ResNet's own classification layer.
     const HAS_RESNET_LAYER: bool = false;
 
-    /// Every option set; a value out of range is an error that names it.
-    fn resolve(config: &Self::Config) -> Result<Self::Config, String>;
+    /// Every option set; values that do not go together are an error that names them.
+    fn resolve(config: &Self::Config) -> Result<Self::Config, String> {
+        Ok(config.clone())
+    }
 
     /// The encoders whose features it reads; no others are loaded.
     fn encoders(config: &Self::Config) -> Vec<&'static str>;
@@ -61,15 +60,4 @@ pub trait Head: Module + 'static {
     /// # Shapes
     /// As [`Inputs`] and [`Output`] say.
     fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output;
-}
-
-/// An option as `mmfnd heads` shows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HeadOption {
-    /// Its key in the section `[head]`.
-    pub name: &'static str,
-    /// The values that it may have.
-    pub values: &'static str,
-    /// What it does.
-    pub about: &'static str,
 }

@@ -24,12 +24,11 @@ mod layers;
 mod mmfnd;
 mod modality_mask;
 mod output;
-mod range;
 
 pub use baselines::{Concat, ConcatMlp, Feature, LinearConfig, LinearProbe, MlpConfig};
 pub(crate) use catalogue::each_head;
 pub use graph::{Cut, backward};
-pub use head::{Head, HeadOption};
+pub use head::Head;
 pub use inputs::{Inputs, Sizes};
 pub use layers::{
     BatchNorm, Classifier, ClassifierKind, Dropout, ExpertLinear, Experts, Gate, GateShares, Init,
@@ -39,4 +38,3 @@ pub use layers::{
 pub use mmfnd::{Ablation, Fusion, Mmfnd, MmfndConfig, Routing, Variant};
 pub use modality_mask::{Modalities, ModalityMask};
 pub use output::Output;
-pub(crate) use range::within;

@@ -3,13 +3,15 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::heads::modality_mask::Branch;
-use crate::heads::{BatchNorm, HeadOption, Init, Inputs, LayerPool, Modalities, Pooling, Sizes};
+use crate::heads::{BatchNorm, Init, Inputs, LayerPool, Modalities, Pooling, Sizes};
 
 /// An encoder whose features a baseline reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Feature {
     /// `[CLS]` of each layer of BERT.
     Bert,
@@ -64,19 +66,8 @@ impl Feature {
     }
 }
 
-/// The option `features` of the heads that read them so.
-pub(super) const FEATURES: HeadOption = HeadOption {
-    name: "features",
-    values: "list of bert, clip_text, clip_image, resnet",
-    about: "the encoders whose features it reads",
-};
-
-/// The option `pooling` of the heads that read BERT's layers so.
-pub(super) const POOLING: HeadOption = HeadOption {
-    name: "pooling",
-    values: "softmax, query, last",
-    about: "what becomes of BERT's layers",
-};
+/// How the baselines may pool BERT's layers: so that no prediction depends on other posts.
+pub(super) const POOLINGS: &[&str] = Pooling::VARIANTS.split_at(3).0;
 
 /// At least one feature, none twice, and a pooling that makes no prediction depend on other posts.
 pub(super) fn check(features: &[Feature], pooling: Pooling) -> Result<(), String> {

@@ -3,37 +3,25 @@
 use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::activation::relu;
-use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use super::concat;
-use crate::heads::range::within;
 use crate::heads::{
-    Concat, Dropout, Feature, Head, HeadOption, Init, Inputs, Modalities, Noise, Output, Pooling,
-    Sizes,
+    Concat, Dropout, Feature, Head, Init, Inputs, Modalities, Noise, Output, Pooling, Sizes,
 };
+use crate::options::options;
 
-/// Configuration of [`ConcatMlp`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct MlpConfig {
-    /// What it reads.
-    pub features: Vec<Feature>,
-    /// What becomes of BERT's layers.
-    pub pooling: Pooling,
-    /// Width between the layers.
-    pub hidden: usize,
-    /// Share of values that are dropped between the layers while training.
-    pub dropout: f64,
-}
-
-impl Default for MlpConfig {
-    fn default() -> Self {
-        Self {
-            features: Feature::ALL.to_vec(),
-            pooling: Pooling::Last,
-            hidden: 256,
-            dropout: 0.5,
-        }
+options! {
+    /// Configuration of [`ConcatMlp`].
+    pub struct MlpConfig in "head" {
+        /// the encoders whose features it reads
+        features: Vec<Feature> = Feature::ALL.to_vec(), list Feature::VARIANTS;
+        /// what becomes of BERT's layers
+        pooling: Pooling = Pooling::Last, words concat::POOLINGS;
+        /// width between the layers
+        hidden: usize = 256, range 1..=8192;
+        /// share of values that are dropped between the layers while training
+        dropout: f64 = 0.5, range 0.0..=0.95;
     }
 }
 
@@ -51,25 +39,9 @@ impl Head for ConcatMlp {
 
     const NAME: &'static str = "mlp";
     const ABOUT: &'static str = "baseline: two layers over the standardised features side by side";
-    const OPTIONS: &'static [HeadOption] = &[
-        concat::FEATURES,
-        concat::POOLING,
-        HeadOption {
-            name: "hidden",
-            values: "1 to 8192",
-            about: "width between the layers",
-        },
-        HeadOption {
-            name: "dropout",
-            values: "0 to 0.95",
-            about: "share of values that are dropped between the layers while training",
-        },
-    ];
 
     fn resolve(config: &MlpConfig) -> Result<MlpConfig, String> {
         concat::check(&config.features, config.pooling)?;
-        within("head.hidden", config.hidden, 1..=8192)?;
-        within("head.dropout", config.dropout, 0.0..=0.95)?;
         Ok(config.clone())
     }
 

@@ -2,29 +2,21 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
-use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use super::concat;
 use crate::heads::{
-    Concat, Feature, Head, HeadOption, Init, Inputs, Modalities, Noise, Output, Pooling, Sizes,
+    Concat, Feature, Head, Init, Inputs, Modalities, Noise, Output, Pooling, Sizes,
 };
+use crate::options::options;
 
-/// Configuration of [`LinearProbe`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LinearConfig {
-    /// What it reads.
-    pub features: Vec<Feature>,
-    /// What becomes of BERT's layers.
-    pub pooling: Pooling,
-}
-
-impl Default for LinearConfig {
-    fn default() -> Self {
-        Self {
-            features: Feature::ALL.to_vec(),
-            pooling: Pooling::Last,
-        }
+options! {
+    /// Configuration of [`LinearProbe`].
+    pub struct LinearConfig in "head" {
+        /// the encoders whose features it reads
+        features: Vec<Feature> = Feature::ALL.to_vec(), list Feature::VARIANTS;
+        /// what becomes of BERT's layers
+        pooling: Pooling = Pooling::Last, words concat::POOLINGS;
     }
 }
 
@@ -40,7 +32,6 @@ impl Head for LinearProbe {
 
     const NAME: &'static str = "linear";
     const ABOUT: &'static str = "baseline: a linear probe of the standardised features";
-    const OPTIONS: &'static [HeadOption] = &[concat::FEATURES, concat::POOLING];
 
     fn resolve(config: &LinearConfig) -> Result<LinearConfig, String> {
         concat::check(&config.features, config.pooling)?;

@@ -7,14 +7,16 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use super::expert::Experts;
 use super::gate::Gate;
 use super::init::Init;
 
 /// 3: which experts are trained.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Trained {
     /// All of them.
     All,

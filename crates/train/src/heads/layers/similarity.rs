@@ -4,13 +4,15 @@ use burn::module::{Module, Param, RunningState};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use super::init::Init;
 use super::norm::{normalise, running};
 
 /// 2: how similarity becomes a weight.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum SimilarityKind {
     /// Standardised by running statistics, then a sigmoid.
     Running,

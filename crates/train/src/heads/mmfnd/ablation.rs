@@ -1,12 +1,14 @@
 //! The ablations of Table 2, and what each leaves of the head, as data.
 
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use crate::heads::modality_mask::Modalities;
 
 /// The ablations of Table 2.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
 pub enum Ablation {
     /// The whole head.
     #[default]

@@ -9,8 +9,8 @@ use super::options::{Fusion, MmfndConfig, Routing};
 use crate::heads::graph::{affine, fork};
 use crate::heads::modality_mask::{Branch, Modalities};
 use crate::heads::{
-    Classifier, Dropout, GateShares, Head, HeadOption, Init, Inputs, LayerPool, Mapping,
-    ModalityAttention, Noise, Output, Ple, Pooling, Projection, SimilarityWeight, Sizes,
+    Classifier, Dropout, GateShares, Head, Init, Inputs, LayerPool, Mapping, ModalityAttention,
+    Noise, Output, Ple, Pooling, Projection, SimilarityWeight, Sizes,
 };
 
 /// The head; a part that an ablation leaves out is absent.
@@ -116,11 +116,9 @@ impl Head for Mmfnd {
     const NAME: &'static str = "mmfnd";
     const ABOUT: &'static str =
         "the paper's: experts per modality, similarity weight, attention over the branches";
-    const OPTIONS: &'static [HeadOption] = super::options::OPTIONS;
     const HAS_RESNET_LAYER: bool = true;
 
     fn resolve(config: &MmfndConfig) -> Result<MmfndConfig, String> {
-        config.check()?;
         Ok(config.resolved())
     }
 

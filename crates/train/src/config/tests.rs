@@ -1,0 +1,78 @@
+//! The table of options in `docs/formats.md` is made of the options.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use toml::Value;
+
+use super::{HEADS, TrainConfig};
+use crate::options::{OptionInfo, Options, Values};
+
+const BEGIN: &str = "<!-- options: made of the program's own by a test of `crates/train` -->\n";
+const END: &str = "<!-- end of the options -->\n";
+
+#[test]
+fn docs_list_the_options_as_they_are() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats.md");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let (before, rest) = text.split_once(BEGIN).unwrap();
+    let (found, after) = rest.split_once(END).unwrap();
+    let expected = table();
+    if std::env::var_os("MMFND_WRITE_DOCS").is_some() {
+        std::fs::write(&path, [before, BEGIN, &expected, END, after].concat()).unwrap();
+    } else {
+        assert_eq!(
+            found, expected,
+            "with `MMFND_WRITE_DOCS=1` this test writes the table"
+        );
+    }
+}
+
+fn table() -> String {
+    let kinds: Vec<_> = HEADS.iter().map(|kind| kind.name).collect();
+    let kinds = Values::Words(&kinds.leak()[..]);
+    let kind = OptionInfo {
+        name: "kind",
+        values: kinds,
+        about: "which head; it decides which of the following `head` keys there are",
+    };
+    let mut table = "| key | default | values | what |\n|---|---|---|---|\n".to_owned();
+    row(&mut table, "head", &kind, &HEADS[0].name.into());
+    for head in &HEADS {
+        writeln!(table, "| **`{}`** | | | {} |", head.name, head.about).unwrap();
+        for (option, default) in head.defaults() {
+            row(&mut table, "head", option, &default);
+        }
+    }
+    let defaults = toml::Table::try_from(TrainConfig::default()).unwrap();
+    writeln!(table, "| **`[train]`** | | | |").unwrap();
+    for option in TrainConfig::OPTIONS {
+        row(&mut table, "train", option, &defaults[option.name]);
+    }
+    table
+}
+
+fn row(table: &mut String, section: &str, option: &OptionInfo, default: &Value) {
+    let words = |words: &[&str]| {
+        words
+            .iter()
+            .map(|word| format!("`{word}`"))
+            .collect::<Vec<_>>()
+    };
+    let values = match option.values {
+        Values::Words(all) => words(all).join(", "),
+        Values::List(all) => format!("list of {}", words(all).join(", ")),
+        other => other.to_string(),
+    };
+    let default = match default {
+        Value::String(word) => format!("`{word}`"),
+        Value::Array(_) => "all".to_owned(),
+        number => number.to_string(),
+    };
+    let (key, about) = (option.name, option.about);
+    writeln!(
+        table,
+        "| `{section}.{key}` | {default} | {values} | {about} |"
+    )
+    .unwrap();
+}
