@@ -4,8 +4,8 @@
 //! directory with weights that PyTorch can load, predictions and metrics. Everything random is drawn from the run's
 //! seed: the same seed on the same machine gives the same bytes, interrupted or not.
 //!
-//! From bottom to top, each importing only from those before it: `error`, `device`, `options`; [`heads`] (tensors and nothing
-//! else); [`weights`]; [`config`]; `optim`; `data`; `scoring`; `fitting`; `run`; `sweep`.
+//! From bottom to top, each importing only from those before it: `error`, `device`, `options`; [`heads`] (tensors and
+//! nothing else); [`weights`]; [`config`]; `optim`; `data`; `scoring`; `fitting`; `run`; `sweep`.
 
 pub mod config;
 mod data;
