@@ -28,7 +28,8 @@ pub use fitting::EpochReport;
 pub use optim::{AdamW, Loss, Rates, clip, cross_entropy};
 pub use options::{OptionInfo, Options, Values};
 pub use run::{
-    BestTest, Counts, Model, RunDir, RunInfo, RunMetrics, RunOptions, RunSummary, Selection, train,
+    BestTest, Counts, Model, RunDir, RunInfo, RunLock, RunMetrics, RunOptions, RunSummary,
+    Selection, train,
 };
 pub use scoring::metrics::{self, Metrics};
 pub use scoring::{GateUse, GroupUse, Prediction, write_predictions};

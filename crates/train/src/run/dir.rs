@@ -1,9 +1,10 @@
 //! The run directory: what stands in it, and who may write to it.
 
-use std::fs;
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use mmfnd_features::try_for_a_second;
 use mmfnd_posts::atomic;
 use serde::Serialize;
 
@@ -21,6 +22,14 @@ const PREDICTIONS: &str = "predictions.parquet";
 const WEIGHTS: &str = "weights.safetensors";
 const REJECTS: &str = "rejects.csv";
 const CHECKPOINT: &str = "checkpoint";
+/// Stays empty; who writes to the run has it locked.
+const LOCK: &str = "lock";
+
+/// Held while a run is written: nobody else writes to its folder.
+#[derive(Debug)]
+pub struct RunLock {
+    _file: File,
+}
 
 /// A run directory.
 #[derive(Clone, Debug)]
@@ -40,11 +49,15 @@ impl RunDir {
         }
     }
 
-    /// One to write to. What an earlier run left is refused, kept for resuming or removed, as the options say.
-    pub fn create(path: &Path, resume: bool, overwrite: bool) -> Result<Self, Error> {
+    /// One to write to, and its lock. What an earlier run left is refused, kept for resuming or removed, as the options
+    /// say; a folder that is something else is refused.
+    pub fn create(path: &Path, resume: bool, overwrite: bool) -> Result<(Self, RunLock), Error> {
         let run = Self {
             path: path.to_owned(),
         };
+        run.refuse_anything_else()?;
+        fs::create_dir_all(path).map_err(|source| run.write_error("", source))?;
+        let lock = run.lock()?;
         if run.path.join(CONFIG).exists() || run.path.join(RUN).exists() {
             match (resume, overwrite) {
                 (false, false) => {
@@ -58,7 +71,66 @@ impl RunDir {
         }
         fs::create_dir_all(run.checkpoint())
             .map_err(|source| run.write_error(CHECKPOINT, source))?;
-        Ok(run)
+        Ok((run, lock))
+    }
+
+    /// A folder with files in it is taken for a run if `run.json` says so, or if nothing is in it but what a run begins
+    /// with.
+    fn refuse_anything_else(&self) -> Result<(), Error> {
+        if !self.path.exists() || (self.has_info() && self.info().is_ok()) {
+            return Ok(());
+        }
+        let failed = |source| mmfnd_posts::Error::Read {
+            path: self.path.clone(),
+            source,
+        };
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_string_lossy();
+            let is_ours = match &*name {
+                LOCK => true,
+                CONFIG => self.config().is_ok(),
+                CHECKPOINT => self.is_checkpoint_ours(),
+                // of a run whose `run.json` is damaged
+                RUN | EPOCHS | METRICS | PREDICTIONS | WEIGHTS | REJECTS => {
+                    self.has_info() && self.config().is_ok()
+                }
+                other => other.starts_with('.') && other.ends_with(".tmp"),
+            };
+            if !is_ours {
+                return Err(self.problem(&format!(
+                    "is no run directory, and not empty: it has `{name}`; use another `--out`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn is_checkpoint_ours(&self) -> bool {
+        let names = fs::read_dir(self.checkpoint()).into_iter().flatten();
+        let names = names.flatten().map(|entry| entry.file_name());
+        names
+            .map(|name| name.to_string_lossy().into_owned())
+            .all(|name| {
+                let is_weights = name.starts_with("best-") || name.starts_with("last");
+                is_weights && name.ends_with(".safetensors") || name.ends_with(".tmp")
+            })
+    }
+
+    /// The lock is the operating system's and goes with its process, however that ends.
+    fn lock(&self) -> Result<RunLock, Error> {
+        let path = self.path.join(LOCK);
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(false);
+        let file = options.open(&path);
+        let file = file.map_err(|source| self.write_error(LOCK, source))?;
+        match try_for_a_second(&file) {
+            Ok(()) => Ok(RunLock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(self.problem(
+                "is being written by another training; wait for it, or use another `--out`",
+            )),
+            Err(TryLockError::Error(source)) => Err(self.write_error(LOCK, source)),
+        }
     }
 
     /// The folder.
@@ -193,7 +265,10 @@ impl RunDir {
     }
 
     fn write_error(&self, name: &str, source: std::io::Error) -> Error {
-        let path = self.path.join(name);
+        let path = match name {
+            "" => self.path.clone(),
+            name => self.path.join(name),
+        };
         Error::File(mmfnd_posts::Error::Write { path, source })
     }
 }

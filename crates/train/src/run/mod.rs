@@ -9,7 +9,7 @@ mod request;
 mod saved_head;
 mod train;
 
-pub use dir::RunDir;
+pub use dir::{RunDir, RunLock};
 pub use entry::train;
 pub use final_metrics::{BestTest, RunMetrics, Selection};
 pub use info::{Counts, RunInfo};

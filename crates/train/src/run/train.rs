@@ -31,7 +31,7 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
     let layer = resnet_layer::<H>(request)?;
     let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
-    let run = RunDir::create(&options.out, options.resume, options.overwrite)?;
+    let (run, _lock) = RunDir::create(&options.out, options.resume, options.overwrite)?;
     let info = info(
         request,
         &splits,

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::record::{RecordFile, RunRecord, Status};
+use super::record::{RECORDS, RecordFile, RunRecord, Status};
 use super::setup::{PlannedRun, RUNS, Sweep, run_folder};
 use super::sweep_file::SweepInfo;
 use crate::Error;
@@ -23,7 +23,6 @@ use crate::run::{RunDir, RunOptions, RunSummary, train};
 
 /// Time from one checkpoint of a run to the next: what an interruption can cost, beside an epoch.
 const CHECKPOINT: Duration = Duration::from_secs(30);
-const RECORDS: &str = "runs.jsonl";
 
 /// What happens during a sweep.
 #[derive(Debug)]
@@ -54,6 +53,7 @@ impl Sweep<'_> {
     pub fn run(&self, on_event: OnEvent) -> Result<Vec<RunRecord>, Error> {
         self.options.device.open()?;
         self.check()?;
+        SweepInfo::refuse_anything_else(&self.options.out)?;
         let runs = self.options.out.join(RUNS);
         fs::create_dir_all(&runs)
             .map_err(|source| mmfnd_posts::Error::Write { path: runs, source })?;

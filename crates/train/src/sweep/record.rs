@@ -13,6 +13,9 @@ use crate::Error;
 use crate::run::{BestTest, Selection};
 use crate::scoring::metrics::Metrics;
 
+/// Its name in the folder of the sweep.
+pub(super) const RECORDS: &str = "runs.jsonl";
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -11,7 +11,8 @@ use mmfnd_posts::atomic;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::setup::Sweep;
+use super::record::RECORDS;
+use super::setup::{RUNS, Sweep};
 use crate::config::leaves;
 use crate::data::fingerprint;
 use crate::{Device, Error};
@@ -71,6 +72,33 @@ impl SweepInfo {
             posts: fingerprint(sweep.posts, sweep.features),
             encoders: sweep.features.specs.clone(),
         }
+    }
+
+    /// A folder that has no `sweep.json` may have nothing in it but what a sweep begins with.
+    pub fn refuse_anything_else(folder: &Path) -> Result<(), Error> {
+        if !folder.exists() {
+            return Ok(());
+        }
+        if folder.join(FILE).exists() {
+            return read(&folder.join(FILE)).map(|_| ());
+        }
+        let failed = |source| mmfnd_posts::Error::Read {
+            path: folder.to_owned(),
+            source,
+        };
+        for entry in fs::read_dir(folder).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let name = name.to_string_lossy();
+            if ![RUNS, RECORDS].contains(&&*name) && !name.ends_with(".tmp") {
+                return Err(Error::Run {
+                    path: folder.to_owned(),
+                    problem: format!(
+                        "holds no sweep, and is not empty: it has `{name}`; use another `--out`"
+                    ),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Writes it, unless the folder holds another sweep.
@@ -167,4 +195,24 @@ fn read(path: &Path) -> Result<SweepInfo, Error> {
         path: path.to_owned(),
         problem: format!("is damaged: {error}; use another `--out`"),
     })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_something_else_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let refuse = || SweepInfo::refuse_anything_else(folder.path());
+        fs::create_dir(folder.path().join(RUNS)).unwrap();
+        fs::write(folder.path().join(RECORDS), "").unwrap();
+        refuse().unwrap(); // as a kill leaves it
+        fs::write(folder.path().join("store.json"), "{}").unwrap();
+        let error = refuse().unwrap_err().to_string();
+        assert!(error.contains("it has `store.json`"), "{error}");
+        fs::write(folder.path().join(FILE), "{}").unwrap();
+        assert!(refuse().unwrap_err().to_string().contains("sweep.json"));
+    }
 }
