@@ -113,6 +113,19 @@ fn a_head_asks_only_for_the_features_that_it_reads() {
         assert_eq!(read, encoders);
         assert_eq!(summary.info.sizes.resnet, 0);
     }
+    for (ablation, own) in [
+        ("head.ablation=text-only", ["bert", "clip_text"]),
+        ("head.ablation=image-only", ["clip_image", "resnet"]),
+    ] {
+        let path = world.path(&format!("store of {ablation}"));
+        write_store(&path, &world.posts, &own, "1f2e");
+        let config = Config::read(None, &[ablation.into(), "train.epochs=1".into()]).unwrap();
+        assert_eq!(config.head.encoders(), own);
+        let store = Store::open(&path).unwrap();
+        let features = Features::load(&store, &world.posts, &own).unwrap();
+        let options = options(&world.path(ablation));
+        train(&features, &world.posts, &config, &options, &|_| ()).unwrap();
+    }
     let whole = Config::default().head.encoders();
     let error = Features::load(&store, &world.posts, &whole)
         .unwrap_err()

@@ -5,6 +5,17 @@ use strum::VariantNames;
 
 use crate::heads::modality_mask::Modalities;
 
+/// 1: which CLIP vector goes with which modality.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Routing {
+    /// Eq. 1: text with text, picture with picture.
+    Paper,
+    /// Swapped.
+    Released,
+}
+
 /// The ablations of Table 2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
 #[serde(rename_all = "kebab-case")]
@@ -95,13 +106,17 @@ impl Parts {
         }
     }
 
-    /// The encoders that these parts read.
-    pub fn encoders(self) -> Vec<&'static str> {
-        let reads_clip = self.clip || self.similarity || (self.fusion && !self.ple);
+    /// The encoders that these parts read: with one modality alone only CLIP's vector that goes with it.
+    pub fn encoders(self, routing: Routing) -> Vec<&'static str> {
+        let both = self.similarity || (self.fusion && !self.ple);
+        let (text, image) = match routing {
+            Routing::Paper => (self.text, self.image),
+            Routing::Released => (self.image, self.text), // difference 1
+        };
         let encoders = [
             ("bert", self.text),
-            ("clip_text", reads_clip),
-            ("clip_image", reads_clip),
+            ("clip_text", both || (self.clip && text)),
+            ("clip_image", both || (self.clip && image)),
             ("resnet", self.image),
         ];
         let read = encoders.into_iter().filter(|(_, is_read)| *is_read);
@@ -127,11 +142,13 @@ mod tests {
 
     #[test]
     fn what_a_part_does_not_read_is_not_asked_for() {
-        let encoders = |ablation| Parts::of(ablation).encoders();
+        let encoders = |ablation| Parts::of(ablation).encoders(Routing::Paper);
         let all = ["bert", "clip_text", "clip_image", "resnet"];
         assert_eq!(encoders(Ablation::None), all);
-        assert_eq!(encoders(Ablation::TextOnly), all[..3]);
-        assert_eq!(encoders(Ablation::ImageOnly), all[1..]);
+        assert_eq!(encoders(Ablation::TextOnly), all[..2]);
+        assert_eq!(encoders(Ablation::ImageOnly), all[2..]);
+        let swapped = Parts::of(Ablation::TextOnly).encoders(Routing::Released);
+        assert_eq!(swapped, ["bert", "clip_image"]);
         assert_eq!(encoders(Ablation::WithoutC), ["bert", "resnet"]);
         assert_eq!(encoders(Ablation::WithoutP), all);
     }

@@ -4,6 +4,6 @@ mod ablation;
 mod network;
 mod options;
 
-pub use ablation::Ablation;
+pub use ablation::{Ablation, Routing};
 pub use network::Mmfnd;
-pub use options::{Fusion, MmfndConfig, Routing, Variant};
+pub use options::{Fusion, MmfndConfig, Variant};

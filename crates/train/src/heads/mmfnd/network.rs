@@ -4,8 +4,8 @@ use burn::module::Module;
 use burn::nn::Linear;
 use burn::tensor::Tensor;
 
-use super::ablation::Parts;
-use super::options::{Fusion, MmfndConfig, Routing};
+use super::ablation::{Parts, Routing};
+use super::options::{Fusion, MmfndConfig};
 use crate::heads::graph::{affine, fork};
 use crate::heads::modality_mask::{Branch, Modalities};
 use crate::heads::{
@@ -123,7 +123,7 @@ impl Head for Mmfnd {
     }
 
     fn encoders(config: &MmfndConfig) -> Vec<&'static str> {
-        Parts::of(config.ablation).encoders()
+        Parts::of(config.ablation).encoders(config.routing())
     }
 
     fn can_score(config: &MmfndConfig, modalities: Modalities) -> bool {

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
-use super::ablation::Ablation;
+use super::ablation::{Ablation, Routing};
 use crate::heads::{ClassifierKind, Pooling, SimilarityKind, Trained};
 use crate::options::options;
 
@@ -17,17 +17,6 @@ pub enum Variant {
     #[default]
     Paper,
     /// The code that its authors published.
-    Released,
-}
-
-/// 1: which CLIP vector goes with which modality.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
-#[serde(rename_all = "kebab-case")]
-#[strum(serialize_all = "kebab-case")]
-pub enum Routing {
-    /// Eq. 1: text with text, picture with picture.
-    Paper,
-    /// Swapped.
     Released,
 }
 
