@@ -34,10 +34,13 @@ impl Config {
             full_key(key.trim()) == "head.kind"
         };
         let (kinds, others): (Vec<_>, Vec<_>) = settings.iter().partition(is_kind);
-        for setting in kinds.into_iter().chain(others) {
+        let settings: Vec<_> = kinds.into_iter().chain(others).collect();
+        let file = table.clone();
+        for setting in &settings {
             set(&mut table, setting)?;
         }
-        Self::from_table(table, "the settings")
+        // only now: what a setting may be can depend on those behind it
+        Self::from_table(table, "the settings").map_err(|error| blame(error, &file, &settings))
     }
 
     /// From the text of an experiment file; `place` is its name in messages.
@@ -179,8 +182,30 @@ fn set(table: &mut Table, setting: &str) -> Result<(), Error> {
     if let Value::Table(section) = section {
         section.insert(name.to_owned(), value);
     }
-    // names the setting if its type is wrong
-    Config::from_table(table.clone(), &place).map(|_| ())
+    Ok(())
+}
+
+/// What is wrong with all settings together, as what is wrong with the one that it comes from: the last that sets a key
+/// which the error names, or one that is as wrong without the others.
+fn blame(error: Error, file: &Table, settings: &[&String]) -> Error {
+    let Error::Config { problem, .. } = &error else {
+        return error;
+    };
+    let names = |setting: &&&String| {
+        let key = setting.split('=').next().unwrap_or_default();
+        problem.contains(&format!("`{}`", full_key(key.trim())))
+    };
+    let is_wrong_alone = |setting: &&&String| {
+        let mut table = file.clone();
+        let alone = set(&mut table, setting).and_then(|()| Config::from_table(table, ""));
+        matches!(alone, Err(Error::Config { problem: alone, .. }) if alone == *problem)
+    };
+    let mut last_first = settings.iter().rev();
+    let found = (last_first.clone().find(names)).or_else(|| last_first.find(is_wrong_alone));
+    match found {
+        Some(setting) => config_error(&format!("`--set {setting}`"), problem),
+        None => error,
+    }
 }
 
 fn parse_value(text: &str) -> Value {
@@ -262,6 +287,18 @@ mod tests {
         let head = config.head.options::<Mmfnd>();
         assert_eq!(head.ablation, Ablation::TextOnly);
         assert!(problem(&["train.epochs=many"]).contains("--set train.epochs=many"));
+    }
+
+    #[test]
+    fn settings_are_checked_when_all_are_there() {
+        let (long, epochs) = ("train.warmup_epochs=150", "train.epochs=200");
+        let config = set(&[long, epochs]).unwrap();
+        assert_eq!(config, set(&[epochs, long]).unwrap());
+        let error = problem(&[long, "train.seed=3"]);
+        assert!(
+            error.contains("`--set train.warmup_epochs=150`") && error.contains("from 0 to 100"),
+            "{error}"
+        );
     }
 
     #[test]

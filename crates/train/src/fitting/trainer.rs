@@ -60,6 +60,7 @@ impl Trainer<'_> {
             state.head = state.optimizer.step(state.head, &mut gradients);
             steps.push((loss.detach(), output.logits.detach()));
         }
+        let last_step = steps.len();
         let train = self.training_metrics(&order, steps, state.epoch)?;
         let trained = start.elapsed();
         let (head, rows) = (
@@ -67,6 +68,14 @@ impl Trainer<'_> {
             self.splits.rows(self.config.select.split()),
         );
         let (selection, gates) = self.evaluate(&head, rows)?;
+        if !selection.loss.is_finite() {
+            // the last step of an epoch has no loss behind it that would tell
+            return Err(Error::Diverged {
+                epoch: state.epoch,
+                step: last_step,
+                loss: selection.loss as f32,
+            });
+        }
         let test = self.test(&head, &selection)?;
         let best = state.keep_if_best(&selection);
         let report = EpochReport {

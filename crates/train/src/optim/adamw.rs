@@ -229,8 +229,10 @@ impl ModuleMapper for Step<'_> {
         if !weight.is_require_grad() {
             return param;
         }
-        let mut all = self.gradients.iter_mut();
-        let Some(gradient) = all.find_map(|gradients| weight.grad_remove(gradients)) else {
+        // a weight that is used on both sides of a cut has a part of its gradient in each container
+        let parts = self.gradients.iter_mut();
+        let parts = parts.filter_map(|gradients| weight.grad_remove(gradients));
+        let Some(gradient) = parts.reduce(|sum, part| sum + part) else {
             return param;
         };
         drop(weight);
@@ -326,6 +328,31 @@ mod tests {
             }
             let weight: f32 = linear.weight.val().into_scalar();
             assert_eq!(weight, trained(4, is_host)[0]);
+        }
+    }
+
+    #[test]
+    fn a_gradient_in_several_containers_is_their_sum() {
+        let device = Device::flex().autodiff();
+        let loss = |linear: &Linear, factor: f64| {
+            let output = linear.forward(Tensor::<2>::from_floats([[2.0]], &device));
+            (output.square() * factor).sum()
+        };
+        let stepped = |parts: &[f64]| {
+            let linear: Linear = Init::new(5, &device).linear(1, 1);
+            let mut gradients: Vec<_> = parts
+                .iter()
+                .map(|&part| loss(&linear, part).backward())
+                .collect();
+            crate::optim::clip(&linear, &mut gradients, 0.5);
+            let mut optimizer = AdamW::new(0.1, 0.5, true);
+            // the second moment of a first step says what the gradient was
+            optimizer.step(linear, &mut gradients);
+            optimizer.state()["weight"].values.clone()
+        };
+        let (whole, parts) = (stepped(&[1.0]), stepped(&[0.75, 0.25]));
+        for (whole, part) in whole.concat().iter().zip(parts.concat()) {
+            assert!((whole - part).abs() < 1e-6, "{whole} {part}");
         }
     }
 

@@ -61,13 +61,15 @@ pub fn gradients<M: Module>(module: &M, gradients: &[Gradients]) -> Weights {
     reader.writer.weights
 }
 
-/// The gradient of a weight that is trained, in whichever container it is.
+/// The gradient of a weight that is trained: the sum of those in all containers, since a weight that is used on both
+/// sides of a cut has a part in each.
 pub(crate) fn gradient<const D: usize>(
     weight: &Tensor<D>,
     gradients: &[Gradients],
 ) -> Option<Tensor<D>> {
-    let mut all = gradients.iter().filter(|_| weight.is_require_grad());
-    all.find_map(|gradients| weight.grad(gradients))
+    let trained = gradients.iter().filter(|_| weight.is_require_grad());
+    let parts = trained.filter_map(|gradients| weight.grad(gradients));
+    parts.reduce(|sum, part| sum + part)
 }
 
 /// How one tensor of ours lies in the file: names, and the shape of each.

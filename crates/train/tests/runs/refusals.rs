@@ -1,8 +1,8 @@
 //! What cannot be trained or used is refused by name.
 
 use mmfnd_features::{ColumnValues, Features, Store, Values};
-use mmfnd_posts::Label;
-use mmfnd_train::{Device, Model, RunOptions, train};
+use mmfnd_posts::{Label, Split};
+use mmfnd_train::{Device, Model, RunDir, RunOptions, train};
 
 use crate::setup::{bytes, config, interrupted, interrupted_with, load, options, run};
 use crate::world::{World, posts, write_store};
@@ -81,6 +81,81 @@ fn a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint() {
         checkpoint,
         bytes(&world, "run", "checkpoint/last.safetensors")
     );
+}
+
+#[test]
+fn weights_that_the_last_step_spoiled_end_the_run() {
+    let world = World::new(posts(96));
+    let mut features = load(&world);
+    let ColumnValues::Memory(Values::F16(values)) = &mut features.columns[3].values else {
+        panic!("features are stored as f16");
+    };
+    // all steps of the epoch are sound, what is scored after the last one is not
+    let rows = values.chunks_exact_mut(10).zip(&world.posts);
+    for (row, _) in rows.filter(|(_, post)| post.split == Split::Test) {
+        row.fill(half::f16::NAN);
+    }
+    let options = options(&world.path("run"));
+    let settings = config(&["train.select=test"]);
+    let error = train(&features, &world.posts, &settings, &options, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("NaN in epoch 1, step 3"), "{error}");
+}
+
+#[test]
+fn a_folder_that_is_something_else_is_refused_and_nothing_in_it_touched() {
+    let world = World::new(posts(64));
+    let run_in = |folder: &str| {
+        let options = RunOptions {
+            overwrite: true,
+            ..options(&world.path(folder))
+        };
+        let settings = config(&["train.epochs=1"]);
+        train(&load(&world), &world.posts, &settings, &options, &|_| ())
+    };
+    let rejects = world.path("store/rejects.csv");
+    std::fs::write(&rejects, "mine").unwrap();
+    let error = run_in("store").unwrap_err().to_string();
+    assert!(error.contains("is no run directory"), "{error}");
+    assert_eq!(std::fs::read(&rejects).unwrap(), b"mine");
+
+    let mine = world.path("mine/checkpoint/model.bin");
+    std::fs::create_dir_all(mine.parent().unwrap()).unwrap();
+    std::fs::write(&mine, "mine").unwrap();
+    let error = run_in("mine").unwrap_err().to_string();
+    assert!(error.contains("it has `checkpoint`"), "{error}");
+    std::fs::write(world.path("mine/config.toml"), "[package]\n").unwrap();
+    assert!(run_in("mine").is_err());
+    assert!(mine.exists());
+
+    // what a kill leaves of a run, early and late
+    std::fs::create_dir_all(world.path("run/checkpoint")).unwrap();
+    run_in("run").unwrap();
+    std::fs::write(world.path("run/run.json"), "{").unwrap();
+    run_in("run").unwrap();
+    std::fs::write(world.path("run/notes.txt"), "mine").unwrap();
+    run_in("run").unwrap();
+    assert!(world.path("run/notes.txt").exists());
+}
+
+#[test]
+fn two_trainings_do_not_write_to_one_folder() {
+    let world = World::new(posts(64));
+    run(&world, "run", &["train.epochs=1"]).unwrap();
+    let weights = bytes(&world, "run", "weights.safetensors");
+    let (_run, _lock) = RunDir::create(&world.path("run"), true, false).unwrap();
+    for resume in [true, false] {
+        let options = RunOptions {
+            resume,
+            overwrite: !resume,
+            ..options(&world.path("run"))
+        };
+        let settings = config(&["train.epochs=1"]);
+        let error = train(&load(&world), &world.posts, &settings, &options, &|_| ());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("written by another training"), "{error}");
+    }
+    assert_eq!(weights, bytes(&world, "run", "weights.safetensors"));
 }
 
 #[test]
