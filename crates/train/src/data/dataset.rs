@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mmfnd_features::{Column, Features};
+use mmfnd_features::{Column, Features, Key};
 use mmfnd_posts::Post;
 
 use crate::config::{Config, Missing};
@@ -152,18 +152,69 @@ pub(crate) fn labels(posts: &[Post], rows: &[usize]) -> Vec<usize> {
     rows.iter().map(label).map(|label| label.index()).collect()
 }
 
-/// Numbers the picture of each post, one that has none by itself; or why the post cannot be used.
+/// Numbers what posts share: the picture of each post; without one its text, since the same words again are no other
+/// post; without either the post is alone. Or why the post cannot be used.
 pub(crate) fn pictures(features: &Features, dataset: &Dataset) -> Vec<Result<usize, &'static str>> {
-    let (mut numbers, mut next) = (HashMap::new(), 0);
-    let mut number = || {
-        next += 1;
-        next - 1
-    };
-    let rows = features.image_key.iter().enumerate();
-    rows.map(|(row, key)| match (dataset.problem(row), key) {
-        (Some(problem), _) => Err(problem),
-        (None, None) => Ok(number()),
-        (None, Some(key)) => Ok(*numbers.entry(key).or_insert_with(&mut number)),
-    })
-    .collect()
+    let mut numbers = HashMap::new();
+    let shared = features.image_key.iter().zip(dataset.posts).enumerate();
+    shared
+        .map(|(row, (picture, post))| match dataset.problem(row) {
+            Some(problem) => Err(problem),
+            None => {
+                let next = numbers.len();
+                Ok(*numbers
+                    .entry(Shared::of(row, picture.as_ref(), post))
+                    .or_insert(next))
+            }
+        })
+        .collect()
+}
+
+/// What makes posts one group: they are neither split nor drawn apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Shared<'a> {
+    Picture(Key),
+    Text(&'a str),
+    Nothing(usize),
+}
+
+impl<'a> Shared<'a> {
+    /// Of the post in this row.
+    pub fn of(row: usize, picture: Option<&Key>, post: &'a Post) -> Self {
+        match (picture, post.text.trim()) {
+            (Some(picture), _) => Self::Picture(*picture),
+            (None, "") => Self::Nothing(row),
+            (None, text) => Self::Text(text),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mmfnd_posts::Split;
+
+    #[test]
+    fn the_same_words_without_a_picture_are_no_other_post() {
+        let post = |text: &str| Post {
+            id: String::new(),
+            text: text.into(),
+            images: Vec::new(),
+            label: None,
+            split: Split::Train,
+            event: None,
+            ocr_text: None,
+            cause: None,
+        };
+        let (first, again, other) = (post("a retweet"), post("a retweet "), post("a tweet"));
+        let of = |row, post| Shared::of(row, None, post);
+        assert_eq!(of(0, &first), of(1, &again));
+        assert_ne!(of(0, &first), of(1, &other));
+        let (empty, key) = (post(" "), Key::of(b"a picture"));
+        assert_ne!(of(0, &empty), of(1, &empty));
+        assert_eq!(
+            Shared::of(0, Some(&key), &first),
+            Shared::of(1, Some(&key), &other)
+        );
+    }
 }

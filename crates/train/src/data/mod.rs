@@ -8,7 +8,7 @@ mod resnet_layer;
 mod split;
 
 pub use dataset::{Dataset, ENCODERS};
-pub(crate) use dataset::{labels, pictures};
+pub(crate) use dataset::{Shared, labels, pictures};
 pub(crate) use identity::{fingerprint, specs};
 pub(crate) use prefetch::Prefetch;
 pub(crate) use resnet_layer::ResnetLayer;

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use mmfnd_features::{Features, Key};
+use mmfnd_features::Features;
 use mmfnd_posts::{Post, Split};
 use serde::{Deserialize, Serialize};
 
 use super::statistics::{Cluster, Difference, McNemar};
 use crate::Error;
+use crate::data::Shared;
 use crate::run::RunDir;
 use crate::scoring::{RunPrediction, read_run};
 
@@ -21,7 +22,7 @@ pub struct Comparison {
     pub seeds: Vec<u64>,
     /// Test posts.
     pub posts: usize,
-    /// Pictures of them, which are drawn in the bootstrap.
+    /// Pictures of them, which are drawn in the bootstrap; posts without one count by their text.
     pub pictures: usize,
     /// Accuracy of the point minus that of the reference, with the same seed on the same posts; pictures and seeds are
     /// drawn.
@@ -46,7 +47,8 @@ pub(crate) struct PointPredictions(BTreeMap<u64, HashMap<usize, TestPrediction>>
 #[derive(Debug)]
 pub(crate) struct PostIndex<'a> {
     row: HashMap<&'a str, usize>,
-    picture: &'a [Option<Key>],
+    /// By row.
+    shared: Vec<Shared<'a>>,
 }
 
 impl<'a> PostIndex<'a> {
@@ -55,9 +57,12 @@ impl<'a> PostIndex<'a> {
             .iter()
             .enumerate()
             .map(|(row, post)| (post.id.as_str(), row));
+        let shared = posts.iter().zip(&features.image_key).enumerate();
         Self {
             row: rows.collect(),
-            picture: &features.image_key,
+            shared: shared
+                .map(|(row, (post, picture))| Shared::of(row, picture.as_ref(), post))
+                .collect(),
         }
     }
 }
@@ -106,9 +111,7 @@ impl PointPredictions {
             let (Some(ours), Some(theirs)) = (of(self, row), of(reference, row)) else {
                 continue;
             };
-            // a post without a picture stands alone
-            let picture = rows.picture[row].map_or(Err(row), |key| Ok(key.to_string()));
-            let cluster = clusters.entry(picture).or_default();
+            let cluster = clusters.entry(rows.shared[row]).or_default();
             cluster.sums.resize(seeds.len(), 0.0);
             for (sum, (ours, theirs)) in cluster.sums.iter_mut().zip(ours.iter().zip(&theirs)) {
                 *sum += ours.right() - theirs.right();
@@ -155,6 +158,7 @@ fn is_vote_right(predictions: &[TestPrediction]) -> bool {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+    use mmfnd_features::Key;
 
     fn prediction(label: i64, p_fake: f32) -> TestPrediction {
         TestPrediction {
@@ -193,11 +197,10 @@ mod tests {
             (2, &[0.1, 0.9, 0.1]),
             (4, &[0.9, 0.9, 0.9]),
         ]);
-        let key = Some(Key::of(b"a"));
-        let picture = [key, key, None];
+        let key = Shared::Picture(Key::of(b"a"));
         let rows = PostIndex {
             row: HashMap::new(),
-            picture: &picture,
+            shared: vec![key, key, Shared::Nothing(2)],
         };
         let comparison = ours.compare(&theirs, &rows).unwrap();
         assert_eq!(comparison.seeds, [1, 2]);
@@ -216,10 +219,9 @@ mod tests {
 
     #[test]
     fn without_a_common_seed_there_is_nothing_to_compare() {
-        let picture = [None];
         let rows = PostIndex {
             row: HashMap::new(),
-            picture: &picture,
+            shared: vec![Shared::Nothing(0)],
         };
         assert!(
             predictions(&[(1, &[0.9])])
