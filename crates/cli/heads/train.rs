@@ -9,6 +9,7 @@ use mmfnd_features::{Features, Store};
 use mmfnd_posts::{Post, Split};
 use mmfnd_train::{Config, Device, EpochReport, RunOptions, RunSummary};
 
+use crate::show::count::count;
 use crate::show::metrics::RunTable;
 use crate::show::progress::Stage;
 use crate::store::load::load;
@@ -102,8 +103,10 @@ pub(crate) fn train_posts(
     let summary = mmfnd_train::train(features, posts, config, options, &show)?;
     let (counts, selection) = (summary.info.counts, summary.metrics.selection);
     stage.into_inner().finish(&format!(
-        "{} posts, {} epochs, the best is {}",
-        counts.train, selection.epochs, selection.epoch
+        "{}, {}, the best is {}",
+        count(counts.train, "post"),
+        count(selection.epochs, "epoch"),
+        selection.epoch
     ));
     for group in collapsed.into_inner() {
         eprintln!("warning: collapsed in epoch {}: {group}", selection.epoch);

@@ -149,10 +149,19 @@ fn split(text: &str, values: &str) -> Result<Vec<String>, Error> {
                 "a range is two whole numbers, both of them included, such as `1..6`",
             ));
         };
-        if first > last || last.abs_diff(first) >= MOST_POINTS as u64 {
+        if first > last {
             return Err(problem(
                 text,
                 "a range goes from the smaller number to the larger one, such as `1..6`",
+            ));
+        }
+        if last.abs_diff(first) >= MOST_POINTS as u64 {
+            let values = i128::from(last) - i128::from(first) + 1;
+            return Err(problem(
+                text,
+                &format!(
+                    "the range has {values} values, and a grid at most {MOST_POINTS} points; leave out values"
+                ),
             ));
         }
         return Ok((first..=last).map(|value| value.to_string()).collect());
@@ -388,6 +397,15 @@ mod tests {
             let error = refused(&[axis]);
             assert!(error.contains(&format!("`--grid {axis}`")), "{error}");
         }
+    }
+
+    #[test]
+    fn a_range_of_too_many_values_is_named_with_their_number() {
+        let error = refused(&["head.experts=1..1000000000"]);
+        let why = "the range has 1000000000 values, and a grid at most 100000 points";
+        assert!(error.contains(why), "{error}");
+        let all = format!("head.experts={}..{}", i64::MIN, i64::MAX);
+        assert!(refused(&[&all]).contains("18446744073709551616 values"));
     }
 
     #[test]
