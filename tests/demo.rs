@@ -1,6 +1,10 @@
 //! `mmfnd demo` on a small world: what it prints, what it leaves, and that it replaces only what it wrote.
 
 use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
 
 use crate::program::Mmfnd;
 
@@ -64,4 +68,83 @@ fn a_folder_that_holds_anything_else_is_refused_and_left_alone() {
         .expect_stderr("thesis.tex")
         .expect_stderr("--out");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+/// A run of the demo and its name in the README; the last is there only after `--with-ocr`.
+const ROWS: [(&str, &str); 5] = [
+    ("mmfnd", "MMFND"),
+    ("text-only", "text only"),
+    ("image-only", "image only"),
+    ("multimodal-only", "multimodal only"),
+    ("mmfnd-ocr", "MMFND, with the text in the pictures"),
+];
+
+/// The figures of a run, computed anew, in the order of the README's table; and how far off each may be.
+fn figures(demo: &Path, run: &str) -> Vec<(f64, f64)> {
+    let path = |name: &str| demo.join(name).display().to_string();
+    let store = match run {
+        "mmfnd-ocr" => path("store-ocr"),
+        _ => path("store"),
+    };
+    let (run, posts) = (path(&format!("runs/{run}")), path("posts/posts.parquet"));
+    let evaluate = ["evaluate", &run, "--json", "--posts", &posts];
+    let evaluate = evaluate.into_iter().chain(["--store", &store]);
+    let shown = Mmfnd::new(evaluate).succeeds().stdout;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let mut figures = vec![shown["test"]["accuracy"].as_f64().unwrap()];
+    for class in ["fake", "real"] {
+        let of = &shown["test"][class];
+        figures.extend(["precision", "recall", "f1"].map(|name| of[name].as_f64().unwrap()));
+    }
+    let mut figures: Vec<_> = figures.into_iter().map(|figure| (figure, 0.02)).collect();
+    for cause in ["mismatch", "style", "tamper", "overlay", "real"] {
+        let all = shown["causes"].as_array().unwrap();
+        let of = all.iter().find(|of| of["kind"] == cause).unwrap();
+        let (accuracy, posts) = (of["accuracy"].as_f64().unwrap(), of["n"].as_f64().unwrap());
+        figures.push((accuracy, f64::max(2.0 / posts, 0.02)));
+    }
+    figures
+}
+
+/// The figures of a line of the README's table.
+fn written(readme: &str, name: &str) -> Vec<f64> {
+    let start = format!("| {name} | ");
+    let line = readme.lines().find_map(|line| line.strip_prefix(&start));
+    let line = line.unwrap_or_else(|| panic!("the README has no line for {name}"));
+    let figures = line.split(['|', '/']).map(str::trim);
+    let figures = figures.filter(|figure| !figure.is_empty());
+    figures.map(|figure| figure.parse().unwrap()).collect()
+}
+
+/// CI runs the demo once and names its folder here. Another processor's last bits (the README's are of one with matrix
+/// tiles) are worth up to two posts of a cause after 15 epochs.
+#[test]
+fn the_figures_of_the_readme_are_those_of_the_demo() {
+    let Some(demo) = std::env::var_os("MMFND_TEST_DEMO").map(PathBuf::from) else {
+        // Not through `eprintln`, which the test harness keeps to itself when a test passes.
+        let line = b"the README's figures are not compared: MMFND_TEST_DEMO names no folder of `mmfnd demo`\n";
+        return std::io::stderr().write_all(line).unwrap();
+    };
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let readme = fs::read_to_string(readme).unwrap();
+    let there = ROWS
+        .into_iter()
+        .filter(|(run, _)| demo.join("runs").join(run).exists());
+    let there: Vec<_> = there.collect();
+    assert!(
+        there.len() >= 4,
+        "`{}` is no folder of a demo",
+        demo.display()
+    );
+    for (run, name) in there {
+        let (ours, written) = (figures(&demo, run), written(&readme, name));
+        assert_eq!(ours.len(), written.len());
+        for ((figure, tolerance), written) in ours.iter().zip(&written) {
+            let is_close = (figure - written).abs() <= tolerance + 5e-4; // three digits are written
+            assert!(
+                is_close,
+                "{name}: {figure} is written as {written}: {ours:?}"
+            );
+        }
+    }
 }

@@ -93,7 +93,7 @@ fn the_text_is_written_into_the_posts_and_bert_sees_it_only_when_asked() {
 
     encode(&[])
         .succeeds()
-        .expect_stderr("19 posts have text from their pictures, which is not used");
+        .expect_stderr("the text in the pictures of 19 posts is not used");
     let inspect = || Mmfnd::new(["features", "inspect", text(&store), "--json"]).succeeds();
     let rows = |stdout: &str| {
         let seen: serde_json::Value = serde_json::from_str(stdout).unwrap();

@@ -24,14 +24,14 @@ pub(crate) const SMALL: [&str; 7] = [
     "train.learning_rate=0.005",
 ];
 
-fn world(count: usize) -> World {
+pub(crate) fn world(count: usize) -> World {
     let world = World::new(posts(count));
     write_posts(&world.path("posts.parquet"), &world.posts).unwrap();
     world
 }
 
 /// `mmfnd train` of a small head.
-fn train(world: &World, run: &str, more: &[&str]) -> Mmfnd {
+pub(crate) fn train(world: &World, run: &str, more: &[&str]) -> Mmfnd {
     let path = |name| world.path(name).display().to_string();
     let mut arguments = vec!["train".to_owned(), "--posts".into(), path("posts.parquet")];
     arguments.extend(["--store".into(), path("store"), "--out".into(), path(run)]);

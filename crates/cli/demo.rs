@@ -15,6 +15,7 @@ use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
 use mmfnd_train::{Config, Device, ENCODERS, Metrics, Prediction, RunOptions, RunSummary};
 
 use crate::heads::train;
+use crate::outputs::Folder;
 use crate::posts::ocr;
 use crate::show::metrics::metrics_table;
 use crate::show::progress::Stage;
@@ -70,6 +71,10 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let started = Instant::now();
     let out = &arguments.out;
     check_folder(out)?;
+    Folder::World.check(&out.join("posts"), &["posts.parquet"])?;
+    for store in ["store", "store-ocr"] {
+        Folder::Store.check(&out.join(store), &["rejects.csv"])?;
+    }
     let ocr_options = OcrOptions {
         cache: out.join("ocr.jsonl"),
         ..OcrOptions::new(LANGUAGE)

@@ -8,10 +8,13 @@ use clap::{Parser, Subcommand};
 use heads::{ablate, evaluate, predict, sweep, train};
 use posts::{import, ocr, world};
 use setup::{doctor, models};
+use show::note::note;
 use store::{encode, features};
 
 mod demo;
 mod heads;
+mod interruption;
+mod outputs;
 mod posts;
 mod setup;
 mod show;
@@ -24,7 +27,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Detects fake news in posts of text and picture: encode once, train heads in seconds.
 #[derive(Parser)]
-#[command(name = "mmfnd", version, max_term_width = 100)]
+#[command(name = "mmfnd", version, max_term_width = 80)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -48,19 +51,40 @@ enum Command {
     World(world::Arguments),
 }
 
+impl Command {
+    /// For those that keep what they did; the others start anew.
+    fn how_to_go_on(&self) -> Option<&'static str> {
+        match self {
+            Self::Ablate(_) | Self::Sweep(_) => {
+                Some("runs that have ended are kept: the same command goes on with the others")
+            }
+            Self::Encode(_) | Self::Ocr(_) => {
+                Some("what was done is kept: the same command goes on from there")
+            }
+            Self::Train(_) => {
+                Some("the same command with `--resume` goes on from the last checkpoint")
+            }
+            _ => None,
+        }
+    }
+}
+
 fn main() -> ExitCode {
-    end_quietly_when_nobody_reads();
+    end_where_nothing_can_be_printed();
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            note(format_args!("error: {error:#}"));
             ExitCode::FAILURE
         }
     }
 }
 
 fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if let Some(how) = arguments.command.how_to_go_on() {
+        interruption::say_how_to_go_on(how);
+    }
     match arguments.command {
         Command::Ablate(arguments) => ablate::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
@@ -79,15 +103,20 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// `println!` panics where nobody reads any more (`mmfnd … | head`); that is no fault to report.
-fn end_quietly_when_nobody_reads() {
+/// `println!` panics where standard output cannot be written: nobody reads any more (`mmfnd … | head`), or a disk is
+/// full. That is no fault of the program, to be told with a place in its code.
+fn end_where_nothing_can_be_printed() {
     let report = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let message = panic.payload_as_str().unwrap_or_default();
-        if message.starts_with("failed printing to stdout: Broken pipe") {
+        let Some(reason) = message.strip_prefix("failed printing to stdout: ") else {
+            return report(panic);
+        };
+        if reason.starts_with("Broken pipe") {
             std::process::exit(128 + 13); // as where SIGPIPE ends a program: what was asked for may not be done
         }
-        report(panic);
+        note(format_args!("error: cannot print: {reason}"));
+        std::process::exit(1);
     }));
 }
 

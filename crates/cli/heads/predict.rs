@@ -7,6 +7,7 @@ use mmfnd_features::Store;
 use mmfnd_posts::{Label, Post};
 use mmfnd_train::{Device, Model, Prediction, write_predictions};
 
+use crate::outputs::check_file;
 use crate::show::count::count;
 use crate::store::encode;
 use crate::store::load::load;
@@ -29,8 +30,8 @@ pub struct Arguments {
     /// File to write: .parquet, .csv or .jsonl
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Encode the posts that are not in the store with this preset first
-    #[arg(long, value_name = "NAME|FILE.toml")]
+    /// Encode the posts that are not in the store with this preset, a name or a TOML file, first
+    #[arg(long, value_name = "PRESET")]
     preset: Option<String>,
     /// With --preset: append the text in the pictures for BERT, as the training posts had it
     #[arg(long, requires = "preset")]
@@ -47,6 +48,8 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     mmfnd_posts::check_table_path(&arguments.out)?;
+    let reads = [&arguments.posts, &arguments.run, &arguments.store];
+    check_file(&arguments.out, &reads.map(PathBuf::as_path))?;
     let model = Model::load(&arguments.run, arguments.device)?;
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     if let Some(preset) = &arguments.preset {

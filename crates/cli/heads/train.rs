@@ -11,6 +11,7 @@ use mmfnd_train::{Config, Device, EpochReport, RunOptions, RunSummary};
 
 use crate::show::count::count;
 use crate::show::metrics::RunTable;
+use crate::show::note::note;
 use crate::show::progress::Stage;
 use crate::store::load::load;
 
@@ -109,7 +110,10 @@ pub(crate) fn train_posts(
         selection.epoch
     ));
     for group in collapsed.into_inner() {
-        eprintln!("warning: collapsed in epoch {}: {group}", selection.epoch);
+        note(format_args!(
+            "warning: collapsed in epoch {}: {group}",
+            selection.epoch
+        ));
     }
     Ok(summary)
 }

@@ -8,9 +8,10 @@ use clap::{Args, Subcommand, ValueEnum};
 use mmfnd_posts::Error;
 use mmfnd_posts::import::{self, Import, MissingImage, Options};
 
+use crate::outputs::{self, Folder};
 use crate::show::count::count;
 
-/// Turns a dataset into posts.parquet, rejects.csv and import.json, and audits it for leaks
+/// Turn a dataset into posts.parquet, rejects.csv and import.json, and audit it for leaks
 #[derive(Args)]
 pub struct Arguments {
     #[command(subcommand)]
@@ -91,6 +92,13 @@ fn import(
     source: &Path,
     read: fn(&Path, &Options) -> Result<Import, Error>,
 ) -> anyhow::Result<()> {
+    let files = ["posts.parquet", "rejects.csv", "import.json"];
+    Folder::Import.check(&common.out, &files[..2])?;
+    if source.is_file() {
+        for file in files {
+            outputs::check_file(&common.out.join(file), &[source])?;
+        }
+    }
     import::prepare_out(&common.out)?;
     let options = Options {
         missing_image: match common.missing_image {

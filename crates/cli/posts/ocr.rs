@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use mmfnd_encode::{OcrOptions, OcrReject, OcrSummary, read_pictures};
 use mmfnd_posts::{Post, TableColumn, write_posts, write_table};
 
+use crate::outputs::check_file;
 use crate::show::count::count;
 use crate::show::progress::Stage;
 
@@ -42,6 +43,8 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let out = arguments.out.as_deref().unwrap_or(&arguments.posts);
     check_nothing_is_lost(&arguments.posts, out)?;
+    let list = out.with_file_name("ocr-rejects.csv");
+    check_file(&list, &[&arguments.posts])?;
     make_folder(out)?;
     let mut posts = mmfnd_posts::read_posts(&arguments.posts)?;
     let usual = OcrOptions::new(&arguments.lang);
@@ -51,9 +54,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         cache: arguments.cache.unwrap_or(usual.cache),
         ..usual
     };
+    check_file(&options.cache, &[&arguments.posts])?;
     let summary = read_posts_pictures(&mut posts, &options)?;
     write_posts(out, &posts)?;
-    let list = out.with_file_name("ocr-rejects.csv");
     write_rejects(&list, &summary.rejects)?;
     print(&summary, out, &list);
     Ok(())

@@ -5,24 +5,32 @@ use std::path::PathBuf;
 use anyhow::Context;
 use mmfnd_demo_world::{WorldOptions, generate, generate_unlabelled};
 
+use crate::outputs::Folder;
 use crate::show::progress::Stage;
 
-/// Writes the demo world on its own, or scenes without labels to train encoders on.
+/// Write the demo world on its own, or scenes without labels to train encoders on
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Folder for posts.parquet, facts.jsonl and images/.
+    /// Folder for posts.parquet, facts.jsonl and images/
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Same seed, same world, byte for byte.
-    #[arg(long, default_value_t = WorldOptions::default().seed)]
+    /// Same seed, same world, byte for byte
+    #[arg(long, value_name = "N", default_value_t = WorldOptions::default().seed)]
     seed: u64,
-    /// Number of posts.
-    #[arg(long, default_value_t = WorldOptions::default().posts)]
+    /// Number of posts
+    #[arg(long, value_name = "N", default_value_t = WorldOptions::default().posts, value_parser = size)]
     posts: usize,
     /// Only untampered pictures with true captions, no labels and no posts.parquet: what models/demo/train.py trains
-    /// the demo encoders on.
+    /// the demo encoders on
     #[arg(long)]
     unlabelled: bool,
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(posts @ 1..=1_000_000) => Ok(posts),
+        _ => Err("a number of posts from 1 to 1000000".into()),
+    }
 }
 
 /// Writes the world.
@@ -31,8 +39,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         seed: arguments.seed,
         posts: arguments.posts,
     };
-    let stage = Stage::start("world", arguments.posts as u64);
     let out = &arguments.out;
+    Folder::World.check(out, &["posts.parquet"])?;
+    let stage = Stage::start("world", arguments.posts as u64);
     match arguments.unlabelled {
         true => generate_unlabelled(&options, out),
         false => generate(&options, out).map(drop),

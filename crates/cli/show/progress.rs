@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::note::note;
+
 /// The longest that a piped run stays silent.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
@@ -46,7 +48,7 @@ impl Stage {
             }
             None if self.last_line.elapsed() >= LINE_EVERY => {
                 self.last_line = Instant::now();
-                eprintln!("{:>10}  {done}/{total}  {message}", self.name);
+                note(format_args!("{:>10}  {done}/{total}  {message}", self.name));
             }
             None => {}
         }
@@ -57,7 +59,7 @@ impl Stage {
         let line = format!("{:>10}  {message}", self.name);
         match &self.bar {
             Some(bar) => bar.println(line),
-            None => eprintln!("{line}"),
+            None => note(line),
         }
     }
 
@@ -67,6 +69,9 @@ impl Stage {
             bar.finish_and_clear();
         }
         let seconds = self.started.elapsed().as_secs_f64();
-        eprintln!("{:>10}  {message} ({seconds:.1} s)", self.name);
+        note(format_args!(
+            "{:>10}  {message} ({seconds:.1} s)",
+            self.name
+        ));
     }
 }

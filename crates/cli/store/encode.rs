@@ -9,7 +9,9 @@ use mmfnd_encode::{Device, EncoderSummary, Options, Preset, Progress, Summary};
 use mmfnd_features::{Shard, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
 
+use crate::outputs::Folder;
 use crate::show::count::count;
+use crate::show::note::note;
 use crate::show::progress::Stage;
 use crate::show::table::{left, right, table};
 
@@ -20,7 +22,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     posts: PathBuf,
     /// Name of a preset (`mmfnd doctor` lists them), or the TOML file of one
-    #[arg(long, value_name = "NAME|FILE.toml")]
+    #[arg(long, value_name = "PRESET")]
     preset: String,
     /// Folder of the feature store; made if there is none
     #[arg(long, value_name = "DIR")]
@@ -38,7 +40,7 @@ pub struct Arguments {
     /// CPU, 16384 on a GPU]
     #[arg(long, value_name = "N", value_parser = batch)]
     batch_tokens: Option<usize>,
-    /// Most pictures of a batch [default: 4 on the CPU, 32 on a GPU]
+    /// Most pictures of a batch [default: 8 on the CPU, 32 on a GPU]
     #[arg(long, value_name = "N", value_parser = batch)]
     batch_images: Option<usize>,
     /// Drop the stored features of this encoder if another model made them
@@ -91,6 +93,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     ask_for_large_pages();
+    Folder::Store.check(&arguments.store, &["rejects.csv"])?;
     let mut preset = Preset::find(&arguments.preset)?;
     if !arguments.only.is_empty() {
         preset = preset.only(&arguments.only)?;
@@ -143,9 +146,10 @@ pub(crate) fn choose_ocr(file: &Path, is_wanted: bool) -> anyhow::Result<PostSou
         return Ok(PostSource::File(file));
     }
     if with_text > 0 {
-        eprintln!(
-            "{with_text} posts have text from their pictures, which is not used; `--with-ocr` appends it"
-        );
+        note(format_args!(
+            "the text in the pictures of {} is not used; `--with-ocr` appends it",
+            count(with_text, "post")
+        ));
     }
     Ok(PostSource::WithoutOcr(file))
 }

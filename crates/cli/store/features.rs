@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use mmfnd_encode::{Options, Preset, Sample, Sampled, check_sample};
 use mmfnd_features::{EncoderReport, Inspection, Store, Verified};
 
+use crate::outputs::check_file;
 use crate::show::count::count;
 use crate::show::table::{left, right, table};
 
@@ -72,8 +73,8 @@ struct VerifyArguments {
     /// Encode this many rows of each encoder again
     #[arg(long, value_name = "K", requires = "preset", requires = "posts", value_parser = clap::value_parser!(u32).range(1..))]
     sample: Option<u32>,
-    /// The preset that the features were made with
-    #[arg(long, value_name = "NAME|FILE.toml", requires = "sample")]
+    /// The preset that the features were made with, a name or a TOML file
+    #[arg(long, value_name = "PRESET", requires = "sample")]
     preset: Option<String>,
     /// The posts that were encoded
     #[arg(long, value_name = "FILE", requires = "sample")]
@@ -221,6 +222,7 @@ fn export(store: &Path, posts: &Path, out: &Path) -> anyhow::Result<()> {
             out.display()
         );
     }
+    check_file(out, &[posts, store])?;
     let posts = mmfnd_posts::read_posts(posts)?;
     let exported = Store::open(store)?.export(&posts, out)?;
     let mut text = format!(

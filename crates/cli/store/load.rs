@@ -3,6 +3,8 @@
 use mmfnd_features::{Features, Store};
 use mmfnd_posts::Post;
 
+use crate::show::note::note;
+
 /// Features of posts, at most `budget` megabytes of them in memory; names those that stay on the disk.
 pub(crate) fn load(
     store: &Store,
@@ -16,11 +18,11 @@ pub(crate) fn load(
     let on_disk = columns.filter(|(_, column)| column.is_on_disk());
     let names: Vec<&str> = on_disk.map(|(spec, _)| spec.name.as_str()).collect();
     if !names.is_empty() {
-        eprintln!(
+        note(format_args!(
             "{:>10}  {} read from the store as needed: more than the memory budget",
             "features",
             names.join(", ")
-        );
+        ));
     }
     Ok(features)
 }

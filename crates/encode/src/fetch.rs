@@ -1,7 +1,7 @@
 //! Fetches ONNX Runtime: a pinned PyPI wheel, its checksum compared, its libraries unpacked into our cache.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -152,14 +152,24 @@ pub(crate) fn fetch(package: &Package) -> Result<PathBuf, Error> {
         })?;
     let scratch = cache_dir().join(format!("fetch-{}", std::process::id()));
     fs::create_dir_all(&scratch).map_err(Error::io(&scratch))?;
-    eprintln!("fetching {name} {version} with pip ({size} MB)");
+    note(format_args!(
+        "fetching {name} {version} with pip ({size} MB)"
+    ));
     let outcome =
         download(package, wheel, &scratch).and_then(|file| unpack(package, &file, &scratch));
     // Best effort: a left-over scratch folder costs disk space only.
     let _ = fs::remove_dir_all(&scratch);
     let library = outcome?;
-    eprintln!("{name} {version} is now in `{}`", library.display());
+    note(format_args!(
+        "{name} {version} is now in `{}`",
+        library.display()
+    ));
     Ok(library)
+}
+
+/// Says something on standard error; where that cannot be written the line is lost, and nothing else.
+pub(crate) fn note(line: std::fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// The arguments of pip; its own Python does not matter, the wheel is for the platform that we name.

@@ -124,7 +124,7 @@ impl Runtime {
 /// Warnings of ONNX Runtime (unused initialisers, missing GPUs) are not for users.
 fn log(level: LogLevel, _category: &str, _id: &str, _place: &str, message: &str) {
     if level >= LogLevel::Error {
-        eprintln!("onnxruntime: {message}");
+        fetch::note(format_args!("onnxruntime: {message}"));
     }
 }
 

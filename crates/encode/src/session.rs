@@ -9,7 +9,7 @@ use mmfnd_features::{EncoderSpec, Input, Precision};
 use ndarray::Array2;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::{DynValue, Tensor};
+use ort::value::{DynValue, Tensor, TensorElementType};
 
 use crate::concurrent;
 use crate::encode::Options;
@@ -152,13 +152,30 @@ impl Graph {
                 outputs.join("`, `")
             )));
         }
-        match self.inputs().find(|name| !known.contains(name)) {
-            None => Ok(()),
-            Some(name) => Err(self.unfit(format!(
+        if let Some(name) = self.inputs().find(|name| !known.contains(name)) {
+            return Err(self.unfit(format!(
                 "it asks for an input `{name}`; known are `{}`",
                 known.join("`, `")
-            ))),
+            )));
         }
+        let given = match self.spec.input {
+            Input::Image => TensorElementType::Float32,
+            Input::Text | Input::TextOcr => TensorElementType::Int64,
+        };
+        let inputs = self.session.inputs().iter().map(|outlet| (outlet, given));
+        let outputs = self.session.outputs().iter();
+        let read = outputs.filter(|outlet| outlet.name() == output);
+        let all = inputs.chain(read.map(|outlet| (outlet, TensorElementType::Float32)));
+        for (outlet, ours) in all {
+            if outlet.dtype().tensor_type() != Some(ours) {
+                return Err(self.unfit(format!(
+                    "its `{}` is of type {}, and has to be a tensor of {ours}; export the model that way",
+                    outlet.name(),
+                    outlet.dtype()
+                )));
+            }
+        }
+        Ok(())
     }
 
     fn inputs(&self) -> impl Iterator<Item = &str> {

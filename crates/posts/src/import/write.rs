@@ -9,17 +9,19 @@ use super::reject::Reject;
 use crate::{Error, atomic, write_posts};
 
 impl Import {
-    /// Writes `posts.parquet`, `rejects.csv` and `import.json`, each whole or not at all.
+    /// Writes `import.json`, `rejects.csv` and, last, `posts.parquet`, each whole or not at all.
+    ///
+    /// `import.json` comes first since it tells an import's folder from others, after a kill as well.
     pub fn write(&self, out: &Path) -> Result<(), Error> {
         prepare_out(out)?;
-        write_posts(&out.join("posts.parquet"), &self.posts)?;
-        atomic::write(&out.join("rejects.csv"), |file| {
-            write_rejects(file, &self.rejects)
-        })?;
         atomic::write(&out.join("import.json"), |file| {
             serde_json::to_writer_pretty(&mut *file, self)?;
             file.write_all(b"\n")
-        })
+        })?;
+        atomic::write(&out.join("rejects.csv"), |file| {
+            write_rejects(file, &self.rejects)
+        })?;
+        write_posts(&out.join("posts.parquet"), &self.posts)
     }
 }
 
