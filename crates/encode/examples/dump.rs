@@ -3,8 +3,9 @@
 //! ```text
 //! dump tokens   PRESET ENCODER < TEXTS       a JSON string a line in, a JSON list of ids a line out
 //! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and [H, W, 3] bytes, before normalisation
-//! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch
-//! dump bare     PRESET POSTS ENCODERS TILES  the encoders alone (names with commas), a JSON object each; with `tiles` as `mmfnd encode` runs them, with `plain` as ONNX Runtime does by itself
+//! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch; DEVICE (`cpu` or `cuda`) may follow ROWS
+//! dump bare     PRESET POSTS ENCODERS HOW    the encoders alone (names with commas), a JSON object each; HOW is `tiles`: as `mmfnd encode` runs them,
+//!                                            `plain`: as ONNX Runtime does by itself, `cuda`: on the card
 //! dump padding  PRESET POSTS                 tokens of the batches, a JSON object for each text encoder
 //! ```
 
@@ -13,7 +14,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use mmfnd_encode::{Encoders, FromPreset, Handles, Options, Preset, bare};
+use mmfnd_encode::{Device, Encoders, FromPreset, Handles, Options, Preset, bare};
 use mmfnd_pictures::{Picture, read};
 
 type Failure = Box<dyn std::error::Error>;
@@ -24,21 +25,38 @@ fn main() -> Result<(), Failure> {
     match arguments[..] {
         ["tokens", preset, name] => tokens(&Preset::find(preset)?.only(&[name.into()])?),
         ["pixels", preset, name] => pixels(&Preset::find(preset)?.only(&[name.into()])?),
-        ["features", preset, name, rows] => {
-            features(&Preset::find(preset)?.only(&[name.into()])?, rows.parse()?)
+        ["features", preset, name, rows] | ["features", preset, name, rows, "cpu"] => {
+            let preset = Preset::find(preset)?.only(&[name.into()])?;
+            features(&preset, rows.parse()?, Device::Cpu)
         }
-        ["bare", preset, posts, names, tiles @ ("tiles" | "plain")] => {
+        ["features", preset, name, rows, "cuda"] => {
+            let preset = Preset::find(preset)?.only(&[name.into()])?;
+            features(&preset, rows.parse()?, Device::Cuda)
+        }
+        [
+            "bare",
+            preset,
+            posts,
+            names,
+            how @ ("tiles" | "plain" | "cuda"),
+        ] => {
             let names: Vec<String> = names.split(',').map(str::to_owned).collect();
             let preset = Preset::find(preset)?.only(&names)?;
-            run_bare(&preset, posts, tiles == "tiles")
+            let device = if how == "cuda" {
+                Device::Cuda
+            } else {
+                Device::Cpu
+            };
+            run_bare(&preset, posts, how == "tiles", device)
         }
         ["padding", preset, posts] => padding(&Preset::find(preset)?, posts),
         _ => Err("the head of this file says how it is called".into()),
     }
 }
 
-fn encoders(preset: &Preset, threads: usize) -> FromPreset<'_> {
+fn encoders(preset: &Preset, threads: usize, device: Device) -> FromPreset<'_> {
     let options = Options {
+        device,
         threads,
         ..Options::default()
     };
@@ -53,7 +71,7 @@ fn texts() -> Result<Vec<String>, Failure> {
 }
 
 fn tokens(preset: &Preset) -> Result<(), Failure> {
-    let tokens = encoders(preset, 1).tokens(0)?;
+    let tokens = encoders(preset, 1, Device::Cpu).tokens(0)?;
     let mut out = io::stdout().lock();
     for text in texts()? {
         let ids = tokens.ids(&text).map_err(|error| error.to_string())?;
@@ -63,7 +81,7 @@ fn tokens(preset: &Preset) -> Result<(), Failure> {
 }
 
 fn pixels(preset: &Preset) -> Result<(), Failure> {
-    let preprocessing = encoders(preset, 1).preprocessing(0);
+    let preprocessing = encoders(preset, 1, Device::Cpu).preprocessing(0);
     let (width, height) = preprocessing.input_size();
     let mut out = io::stdout().lock();
     for path in io::stdin().lock().lines() {
@@ -83,8 +101,8 @@ fn pixels(preset: &Preset) -> Result<(), Failure> {
     Ok(())
 }
 
-fn features(preset: &Preset, rows: usize) -> Result<(), Failure> {
-    let encoders = encoders(preset, 0);
+fn features(preset: &Preset, rows: usize, device: Device) -> Result<(), Failure> {
+    let encoders = encoders(preset, 0, device);
     if preset.encoders[0].image.is_some() {
         let preprocessing = encoders.preprocessing(0);
         let mut inputs = Vec::new();
@@ -115,14 +133,15 @@ fn write_rows<E>(mut handles: Handles<E>, inputs: &[Vec<E>], rows: usize) -> Res
     Ok(())
 }
 
-fn run_bare(preset: &Preset, posts: &str, tiles: bool) -> Result<(), Failure> {
+fn run_bare(preset: &Preset, posts: &str, tiles: bool, device: Device) -> Result<(), Failure> {
     let posts = mmfnd_posts::read_posts(Path::new(posts))?;
     let options = Options {
+        device,
         tiles,
         ..Options::default()
     };
     let encoders = FromPreset::new(preset, Path::new(""), &options);
-    for one in bare::run(&posts, &encoders)? {
+    for one in bare::run(&posts, &encoders, device)? {
         let (contents, seconds) = (one.contents, one.time.as_secs_f64());
         let line = json!({"encoder": one.name, "contents": contents, "seconds": seconds});
         println!("{line}");
@@ -132,7 +151,7 @@ fn run_bare(preset: &Preset, posts: &str, tiles: bool) -> Result<(), Failure> {
 
 fn padding(preset: &Preset, posts: &str) -> Result<(), Failure> {
     let posts = mmfnd_posts::read_posts(Path::new(posts))?;
-    for one in bare::padding(&posts, &encoders(preset, 0))? {
+    for one in bare::padding(&posts, &encoders(preset, 0, Device::Cpu))? {
         let (tokens, computed) = (one.tokens, one.computed);
         let line = json!({"encoder": one.name, "tokens": tokens, "computed": computed});
         println!("{line}");

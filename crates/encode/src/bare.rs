@@ -16,6 +16,7 @@ use crate::batches::{Batches, Budget, Item};
 use crate::encode::Encoders;
 use crate::encoder::Handles;
 use crate::error::Error;
+use crate::session::Device;
 use crate::text::Tokens;
 use crate::{pictures, texts};
 
@@ -41,18 +42,22 @@ pub struct Padding {
     pub computed: usize,
 }
 
-/// Runs every distinct text and decodable picture of the posts through the encoders.
-pub fn run(posts: &[Post], encoders: &dyn Encoders) -> Result<Vec<Bare>, Error> {
+/// Runs every distinct text and decodable picture of the posts through the encoders, in batches as large as the device's.
+pub fn run(posts: &[Post], encoders: &dyn Encoders, device: Device) -> Result<Vec<Bare>, Error> {
+    let [texts, pictures] = match device {
+        Device::Cpu => [texts::ON_CPU, pictures::ON_CPU],
+        Device::Cuda => [texts::ON_GPU, pictures::ON_GPU],
+    };
     let mut found = Vec::new();
     for (number, spec) in encoders.specs().iter().enumerate() {
         let (contents, time) = if spec.input == Input::Image {
             let pixels = all_pixels(posts, encoders, number);
-            let batches = cut(&pixels, |_| 1, pictures::ON_CPU);
+            let batches = cut(&pixels, |_| 1, pictures);
             timed(encoders.open_image(number)?, &batches)?
         } else {
             let tokens = encoders.tokens(number)?;
             let ids = all_ids(posts, spec, &tokens)?;
-            let batches = cut(&ids, |ids| ids.len() as u32, texts::ON_CPU);
+            let batches = cut(&ids, |ids| ids.len() as u32, texts);
             timed(encoders.open_text(number, tokens.pad_id())?, &batches)?
         };
         let name = spec.name.clone();

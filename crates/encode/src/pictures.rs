@@ -24,7 +24,7 @@ pub(crate) const ON_CPU: Budget = Budget {
 };
 
 /// Some 20 MB of pixels per encoder and batch.
-const ON_GPU: Budget = Budget {
+pub(crate) const ON_GPU: Budget = Budget {
     area: 32,
     rows: 32,
     enough: 32,

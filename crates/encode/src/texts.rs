@@ -21,7 +21,7 @@ pub(crate) const ON_CPU: Budget = Budget {
 };
 
 /// A GPU has thousands of lanes to fill.
-const ON_GPU: Budget = Budget {
+pub(crate) const ON_GPU: Budget = Budget {
     area: 16_384,
     rows: 512,
     enough: 4096,
