@@ -1,8 +1,9 @@
 //! Our side of `just bench-train`: times one training step at full size, one epoch from a store, and what this machine
 //! could do at best.
 //!
-//! Reads commands from standard input and answers each with a line of JSON, seconds throughout, so that the other side
-//! can be timed in turns with it: `step N`, `floor`, `epoch POSTS STORE RUN`. `RAYON_NUM_THREADS` sets the threads.
+//! Called with the name of a device. Reads commands from standard input and answers each with a line of JSON, seconds
+//! throughout, so that the other side can be timed in turns with it: `step N`, `ahead N` (on a card), `floor` (of the
+//! processor), `epoch POSTS STORE RUN`. `RAYON_NUM_THREADS` sets the threads.
 
 use std::cell::Cell;
 use std::io::{BufRead, stdin};
@@ -12,7 +13,9 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use mmfnd_features::{Features, Store};
 use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Noise, Sizes, backward};
-use mmfnd_train::{AdamW, Config, ENCODERS, Loss, RunOptions, cross_entropy, train, weights};
+use mmfnd_train::{
+    AdamW, Config, Device as Kind, ENCODERS, Loss, RunOptions, cross_entropy, train, weights,
+};
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
@@ -29,14 +32,19 @@ const SIZES: Sizes = Sizes {
 };
 
 fn main() {
-    let mut head = HeadUnderTest::new();
+    let kind = std::env::args().nth(1).and_then(|name| name.parse().ok());
+    let kind = kind.unwrap_or_default(); // cargo gives a benchmark an argument of its own
+    let mut head = HeadUnderTest::new(kind);
     for line in stdin().lock().lines().map_while(Result::ok) {
         let words: Vec<_> = line.split_whitespace().collect();
         let answer = match words[..] {
             ["step", count] => head.steps(count.parse().expect("a number of steps")),
+            ["ahead", count] => head.ahead(count.parse().expect("a number of steps")),
             ["floor"] => head.floor(),
-            ["epoch", posts, store, run] => epoch(posts.as_ref(), store.as_ref(), run.as_ref()),
-            _ => continue, // the arguments that cargo gives to a benchmark come another way
+            ["epoch", posts, store, run] => {
+                epoch(kind, posts.as_ref(), store.as_ref(), run.as_ref())
+            }
+            _ => continue,
         };
         println!("{answer}");
     }
@@ -44,6 +52,9 @@ fn main() {
 
 /// A head at full size and a batch for it.
 struct HeadUnderTest {
+    device: Device,
+    /// Whether a step is done when its call returns.
+    is_host: bool,
     head: Option<Mmfnd>,
     optimizer: AdamW,
     inputs: Inputs,
@@ -52,8 +63,9 @@ struct HeadUnderTest {
 }
 
 impl HeadUnderTest {
-    fn new() -> Self {
-        let device = Device::flex().autodiff();
+    fn new(kind: Kind) -> Self {
+        let device = kind.open().expect("a device that can be used").autodiff();
+        let is_host = matches!(kind, Kind::Flex | Kind::Ndarray);
         let random = |width| Tensor::<2>::random([BATCH, width], Distribution::Default, &device);
         let loss = Loss {
             class_weights: [1.0; 2],
@@ -62,7 +74,7 @@ impl HeadUnderTest {
         let labels: Vec<_> = (0..BATCH).map(|post| post % 2).collect();
         Self {
             head: Some(MmfndConfig::default().init(&SIZES, &mut Init::new(1, &device))),
-            optimizer: AdamW::new(1e-4, 0.01, true),
+            optimizer: AdamW::new(1e-4, 0.01, is_host),
             inputs: Inputs {
                 bert: Some(random(13 * 768).reshape([BATCH, 13, 768])),
                 resnet: Some(random(2048)),
@@ -72,13 +84,45 @@ impl HeadUnderTest {
             },
             targets: loss.targets(&labels, &device),
             step: 0,
+            is_host,
+            device,
         }
     }
 
-    /// Forward, backward, update.
+    /// Forward, backward, update: seconds of each step; on a card, whose steps overlap, their mean.
     fn steps(&mut self, count: usize) -> Value {
-        let seconds: Vec<_> = (0..count).map(|_| self.one_step()).collect();
+        let mut seconds: Vec<_> = vec![];
+        if self.is_host {
+            seconds.extend((0..count).map(|_| self.one_step()));
+        } else {
+            self.wait();
+            let start = Instant::now();
+            (0..count).for_each(|_| drop(self.one_step()));
+            self.wait();
+            seconds.push(start.elapsed().as_secs_f64() / count as f64);
+        }
         json!({ "step": seconds })
+    }
+
+    /// Whether steps wait for the card: `told` is the time until the last step was handed over, `done` until the card had computed it, `waited` the
+    /// time of as many steps each of which is waited for.
+    fn ahead(&mut self, count: usize) -> Value {
+        self.wait();
+        let start = Instant::now();
+        (0..count).for_each(|_| drop(self.one_step()));
+        let told = start.elapsed().as_secs_f64();
+        self.wait();
+        let done = start.elapsed().as_secs_f64();
+        let start = Instant::now();
+        for _ in 0..count {
+            self.one_step();
+            self.wait();
+        }
+        json!({ "told": told, "done": done, "waited": start.elapsed().as_secs_f64() })
+    }
+
+    fn wait(&self) {
+        self.device.sync().expect("a card that works");
     }
 
     fn one_step(&mut self) -> f64 {
@@ -141,7 +185,7 @@ fn median(seconds: impl Iterator<Item = f64>) -> f64 {
 }
 
 /// One epoch as `mmfnd train` runs it: reading the features, what comes before the first step, training, evaluation.
-fn epoch(posts: &Path, store: &Path, run: &Path) -> Value {
+fn epoch(kind: Kind, posts: &Path, store: &Path, run: &Path) -> Value {
     let config = Config::read(None, &["train.epochs=1".to_owned()]).expect("a valid setting");
     let posts = mmfnd_posts::read_posts(posts).expect("posts");
     let start = Instant::now();
@@ -150,6 +194,7 @@ fn epoch(posts: &Path, store: &Path, run: &Path) -> Value {
     let load = start.elapsed().as_secs_f64();
     let options = RunOptions {
         out: run.to_owned(),
+        device: kind,
         overwrite: true,
         ..RunOptions::default()
     };

@@ -1,6 +1,6 @@
-//! The graphics card agrees with the processor; runs on Mesa's lavapipe, too. Built with the cargo feature `wgpu` only.
+//! The graphics card agrees with the processor; on Vulkan Mesa's lavapipe will do for one. Built with the cargo features `wgpu` and `cuda` only.
 
-#![cfg(feature = "wgpu")]
+#![cfg(any(feature = "wgpu", feature = "cuda"))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -63,12 +63,23 @@ fn made_up<const D: usize>(shape: [usize; D], seed: usize, device: &Device) -> T
     Tensor::from_data(TensorData::new(values, shape), device)
 }
 
+#[cfg(feature = "wgpu")]
 #[test]
 fn wgpu_agrees_with_flex_on_outputs_gradients_and_statistics() {
+    agrees_with_flex(Kind::Wgpu);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn cuda_agrees_with_flex_on_outputs_gradients_and_statistics() {
+    agrees_with_flex(Kind::Cuda);
+}
+
+fn agrees_with_flex(card: Kind) {
     let [logits, gradients, after] = step(Kind::Flex);
-    let [wgpu_logits, wgpu_gradients, wgpu_after] = step(Kind::Wgpu);
-    agree(&logits, &wgpu_logits, 1e-4);
-    agree(&gradients, &wgpu_gradients, 1e-3);
+    let [card_logits, card_gradients, card_after] = step(card);
+    agree(&logits, &card_logits, 1e-4);
+    agree(&gradients, &card_gradients, 1e-3);
     // a weight moves by about the learning rate, whatever its gradient: only statistics are compared
     let statistics = |weights: Weights| -> Weights {
         weights
@@ -76,13 +87,13 @@ fn wgpu_agrees_with_flex_on_outputs_gradients_and_statistics() {
             .filter(|(name, _)| name.contains("running_"))
             .collect()
     };
-    agree(&statistics(after), &statistics(wgpu_after), 1e-4);
+    agree(&statistics(after), &statistics(card_after), 1e-4);
 }
 
-fn agree(flex: &Weights, wgpu: &Weights, tolerance: f32) {
-    assert!(!flex.is_empty() && flex.keys().eq(wgpu.keys()));
+fn agree(flex: &Weights, card: &Weights, tolerance: f32) {
+    assert!(!flex.is_empty() && flex.keys().eq(card.keys()));
     for (name, weight) in flex {
-        for (a, b) in weight.values.iter().zip(&wgpu[name].values) {
+        for (a, b) in weight.values.iter().zip(&card[name].values) {
             assert!(
                 (a - b).abs() <= tolerance * (1.0 + a.abs()),
                 "{name}: {a} {b}"
