@@ -73,7 +73,15 @@ bench-train *ARGS:
 
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
-    cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test wgpu --test golden wgpu
+    cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test cards --test golden wgpu
+
+# The check of CUDA, here (docs/gpu.md); `MMFND_GPU_DRY=1 just gpu-check` tries the script itself, on the processor.
+gpu-check *ARGS:
+    PYTHON={{python}} bash tests/gpu/check.sh {{ARGS}}
+
+# The same check as a folder for a machine with a card, Python and PyTorch, but neither network nor Rust; prints how to get it there.
+gpu-kit OUT VOCABULARIES="../shared/vocab" *ARGS="":
+    {{python}} tests/gpu/kit.py {{OUT}} --vocabularies {{VOCABULARIES}} {{ARGS}}
 
 # What CI runs.
 ci:

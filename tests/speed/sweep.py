@@ -1,11 +1,11 @@
 """Times a sweep of E = 1..6 experts x seeds x epochs: `mmfnd sweep` against a plain PyTorch script that trains the same heads one after another.
 
-    python3 tests/speed/sweep.py [--posts 2000] [--seeds 5] [--epochs 3] [--experts 6] [--threads 2] [--side both|ours|theirs] [--out target/bench/sweep]
+    python3 tests/speed/sweep.py [--posts 2000] [--seeds 5] [--epochs 3] [--experts 6] [--threads 2] [--side both|ours|theirs] [--device flex|cuda] [--compile] [--out target/bench/sweep]
 
-Needs tests/golden/requirements.txt and cargo. The features have the full size (13 x 768, 2048, 512 + 512, and ResNet's layer of 1000 classes) and are made up: 70 % of the posts are trained
+Needs tests/golden/requirements.txt and cargo, or with --programs FOLDER the programs that cargo built. The features have the full size (13 x 768, 2048, 512 + 512, and ResNet's layer of 1000 classes) and are made up: 70 % of the posts are trained
 on, 15 % each are for validation and test. Both sides: batch 64, AdamW, dropout 0.5, validation accuracy after each epoch, the best epoch kept, the test posts at the end.
 Ours is the time of the whole process (`--no-best-test`, N jobs of one thread): loading the store, and a run directory with weights and all predictions for each run. Theirs starts when the
-features are in memory as float32 and writes nothing; N threads.
+features are in memory as float32 and writes nothing; N threads. On a card (--device cuda) both sides do one run after another; theirs keeps the features there, and --compile gives its heads to torch.compile.
 
 Prints a JSON object on standard output: seconds of each side, their ratio, and the mean test accuracy of each, which has to be about the same; and what share of its epochs a sweep
 evaluates that also looks at the test posts after each epoch, as `mmfnd sweep` does unless it is told not to (three experts, a run per thread).
@@ -31,6 +31,7 @@ sys.path.insert(0, str(REPOSITORY / "tests" / "golden"))
 import reference  # noqa: E402
 
 BATCH = 64
+PROGRAMS: Path | None = None
 
 
 def arguments() -> argparse.Namespace:
@@ -41,8 +42,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--experts", type=int, default=6)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--side", choices=["both", "ours", "theirs"], default="both")
+    parser.add_argument("--device", choices=["flex", "cuda"], default="flex")
+    parser.add_argument("--compile", action="store_true", help="theirs with torch.compile")
+    parser.add_argument("--programs", type=Path, help="folder of the programs; without it cargo builds them")
     parser.add_argument("--out", type=Path, default=REPOSITORY / "target" / "bench" / "sweep")
-    return parser.parse_args()
+    a = parser.parse_args()
+    use_programs(a.programs)
+    return a
+
+
+def use_programs(folder: Path | None):
+    """Takes the programs from a folder instead of having cargo build them."""
+    global PROGRAMS
+    PROGRAMS = folder
 
 
 def run(*command: str | Path):
@@ -61,7 +73,9 @@ def store(a: argparse.Namespace) -> tuple[Path, Path]:
 
 
 def built(kind: str, name: str) -> Path:
-    """Builds a target (`--bin`, `--bench` or `--example`); its file."""
+    """Builds a target (`--bin`, `--bench` or `--example`) unless it is there already; its file."""
+    if PROGRAMS is not None:
+        return PROGRAMS / name
     build = ["cargo", "build", "--release", "-p", "mmfnd", "-p", "mmfnd-train", kind, name, "--message-format", "json"]
     messages = subprocess.run(build, cwd=REPOSITORY, check=True, stdout=subprocess.PIPE, text=True).stdout.splitlines()
     return next(Path(m["executable"]) for m in map(json.loads, messages) if m.get("executable") and m["target"]["name"] == name)
@@ -70,7 +84,8 @@ def built(kind: str, name: str) -> Path:
 def sweep(a: argparse.Namespace, world: Path, out: Path, *options: str) -> float:
     """Seconds of a sweep with these options."""
     shutil.rmtree(out, ignore_errors=True)
-    common = ["--posts", world / "posts.parquet", "--store", world / "store", "--out", out, "--jobs", str(a.threads), "--set", f"train.epochs={a.epochs}"]
+    jobs = 1 if a.device == "cuda" else a.threads
+    common = ["--posts", world / "posts.parquet", "--store", world / "store", "--out", out, "--jobs", str(jobs), "--device", a.device, "--set", f"train.epochs={a.epochs}"]
     program = built("--bin", "mmfnd")
     start = time.perf_counter()
     run(program, "sweep", *common, *options)
@@ -96,15 +111,17 @@ def ours(a: argparse.Namespace, world: Path) -> dict[str, float]:
 
 
 class Features:
-    """All features in memory."""
+    """All features in memory, or on the card."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, device: str):
         table = pyarrow.parquet.read_table(path)
         column = lambda name: torch.from_numpy(table[name].combine_chunks().flatten().to_numpy().reshape(len(table), -1).copy())
-        self.inputs = (column("bert").view(len(table), 13, 768), column("resnet"), column("clip_text"), column("clip_image"))
-        self.labels = torch.from_numpy(table["label"].to_numpy().astype(np.int64))
+        inputs = (column("bert").view(len(table), 13, 768), column("resnet"), column("clip_text"), column("clip_image"))
+        self.inputs = tuple(x.to(device) for x in inputs)
+        self.labels = torch.from_numpy(table["label"].to_numpy().astype(np.int64)).to(device)
         split = np.array(table["split"].to_pylist())
-        self.rows = {name: torch.from_numpy(np.flatnonzero(split == name)) for name in ("train", "validation", "test")}
+        self.rows = {name: torch.from_numpy(np.flatnonzero(split == name)).to(device) for name in ("train", "validation", "test")}
+        self.device = device
 
     def batch(self, rows: torch.Tensor) -> tuple[torch.Tensor, ...]:
         return tuple(column[rows] for column in self.inputs)
@@ -115,19 +132,21 @@ def accuracy(head: torch.nn.Module, features: Features, split: str) -> float:
     rows, right = features.rows[split], 0
     with torch.no_grad():
         for chunk in rows.split(BATCH):
-            right += (head(*features.batch(chunk))["logits"].argmax(1) == features.labels[chunk]).sum().item()
-    return right / len(rows)
+            right = right + (head(*features.batch(chunk))["logits"].argmax(1) == features.labels[chunk]).sum()
+    return right.item() / len(rows)  # read once, so that a card is not waited for at each batch
 
 
-def train(features: Features, experts: int, seed: int, epochs: int) -> float:
+def train(features: Features, experts: int, seed: int, a: argparse.Namespace) -> float:
     """Test accuracy of the epoch that is best on the validation posts."""
     torch.manual_seed(seed)
-    head = reference.Mmfnd(reference.Config(experts=experts, shared_experts=experts))
+    head = reference.Mmfnd(reference.Config(experts=experts, shared_experts=experts)).to(features.device)
+    if a.compile:
+        head.compile()
     optimizer = torch.optim.AdamW(head.parameters(), lr=1e-4, weight_decay=0.01)
     rows, best, weights = features.rows["train"], -1.0, None
-    for _ in range(epochs):
+    for _ in range(a.epochs):
         head.train()
-        for chunk in rows[torch.randperm(len(rows))].split(BATCH):
+        for chunk in rows[torch.randperm(len(rows), device=features.device)].split(BATCH):
             if len(chunk) == 1:
                 continue  # batch norm needs two
             loss = F.cross_entropy(head(*features.batch(chunk))["logits"], features.labels[chunk])
@@ -144,11 +163,11 @@ def train(features: Features, experts: int, seed: int, epochs: int) -> float:
 def theirs(a: argparse.Namespace, path: Path) -> dict[str, float]:
     """One training after the other."""
     torch.set_num_threads(a.threads)
-    features = Features(path)
+    features = Features(path, "cuda" if a.device == "cuda" else "cpu")
     start, found = time.perf_counter(), []
     for experts in range(1, a.experts + 1):
         for seed in range(1, a.seeds + 1):
-            found.append(train(features, experts, seed, a.epochs))
+            found.append(train(features, experts, seed, a))
             print(f"PyTorch, {experts} experts, seed {seed}: test accuracy {found[-1]:.3f}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
     return {"seconds": time.perf_counter() - start, "test_accuracy": float(np.mean(found))}
 
@@ -160,7 +179,8 @@ def main():
     result: dict[str, object] = {"posts": a.posts, "runs": a.experts * a.seeds, "epochs": a.epochs, "threads": a.threads}
     if a.side != "theirs":
         result["ours"] = ours(a, world)
-        result["evaluation_share"] = evaluation_share(a, world)
+        if a.device == "flex":
+            result["evaluation_share"] = evaluation_share(a, world)
     if a.side != "ours":
         result["theirs"] = theirs(a, exported)
     if a.side == "both":
