@@ -2,9 +2,12 @@
 //!
 //! ```text
 //! dump tokens   PRESET ENCODER < TEXTS       a JSON string a line in, a JSON list of ids a line out
-//! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and [H, W, 3] bytes, before normalisation
-//! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch; DEVICE (`cpu` or `cuda`) may follow ROWS
-//! dump bare     PRESET POSTS ENCODERS HOW    the encoders alone (names with commas), a JSON object each; HOW is `tiles`: as `mmfnd encode` runs them,
+//! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and [H, W, 3] bytes,
+//!                                            before normalisation
+//! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch; DEVICE
+//!                                            (`cpu` or `cuda`) may follow ROWS
+//! dump bare     PRESET POSTS ENCODERS HOW    the encoders alone (names with commas), a JSON object each; HOW is
+//!                                            `tiles`: as `mmfnd encode` runs them,
 //!                                            `plain`: as ONNX Runtime does by itself, `cuda`: on the card
 //! dump padding  PRESET POSTS                 tokens of the batches, a JSON object for each text encoder
 //! ```

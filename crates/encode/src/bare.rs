@@ -1,6 +1,8 @@
-//! The encoders alone: what a session gives for the batches that [`crate::encode`] forms, all of them in memory already.
+//! The encoders alone: what a session gives for the batches that [`crate::encode`] forms, all of them in memory
+//! already.
 //!
-//! On the CPU it is the bound that encoding is measured against; nothing is read, prepared or written while the clock runs.
+//! On the CPU it is the bound that encoding is measured against; nothing is read, prepared or written while the clock
+//! runs.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -42,7 +44,8 @@ pub struct Padding {
     pub computed: usize,
 }
 
-/// Runs every distinct text and decodable picture of the posts through the encoders, in batches as large as the device's.
+/// Runs every distinct text and decodable picture of the posts through the encoders, in batches as large as the
+/// device's.
 pub fn run(posts: &[Post], encoders: &dyn Encoders, device: Device) -> Result<Vec<Bare>, Error> {
     let [texts, pictures] = match device {
         Device::Cpu => [texts::ON_CPU, pictures::ON_CPU],

@@ -97,19 +97,23 @@ impl HeadUnderTest {
         } else {
             self.wait();
             let start = Instant::now();
-            (0..count).for_each(|_| drop(self.one_step()));
+            for _ in 0..count {
+                self.one_step();
+            }
             self.wait();
             seconds.push(start.elapsed().as_secs_f64() / count as f64);
         }
         json!({ "step": seconds })
     }
 
-    /// Whether steps wait for the card: `told` is the time until the last step was handed over, `done` until the card had computed it, `waited` the
-    /// time of as many steps each of which is waited for.
+    /// Whether steps wait for the card: `told` is the time until the last step was handed over, `done` until the card
+    /// had computed it, `waited` the time of as many steps each of which is waited for.
     fn ahead(&mut self, count: usize) -> Value {
         self.wait();
         let start = Instant::now();
-        (0..count).for_each(|_| drop(self.one_step()));
+        for _ in 0..count {
+            self.one_step();
+        }
         let told = start.elapsed().as_secs_f64();
         self.wait();
         let done = start.elapsed().as_secs_f64();
@@ -147,7 +151,8 @@ impl HeadUnderTest {
         // forward, and back to weights and inputs; ResNet's layer reads features, which need no gradient
         let multiplications = 3 * weights - SIZES.resnet * SIZES.resnet_classes;
         let products = (BATCH * multiplications) as f64 / product_rate();
-        let update = (7 * 4 * weights) as f64 / memory_rate(); // reads weight, gradient and two moments; writes all but the gradient
+        // reads weight, gradient and two moments; writes all but the gradient
+        let update = (7 * 4 * weights) as f64 / memory_rate();
         json!({ "floor": products + update, "products": products, "update": update, "weights": weights })
     }
 }

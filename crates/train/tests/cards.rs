@@ -1,4 +1,5 @@
-//! The graphics card agrees with the processor; on Vulkan Mesa's lavapipe will do for one. Built with the cargo features `wgpu` and `cuda` only.
+//! The graphics card agrees with the processor; on Vulkan Mesa's lavapipe will do for one. Built with the cargo
+//! features `wgpu` and `cuda` only.
 
 #![cfg(any(feature = "wgpu", feature = "cuda"))]
 #![allow(clippy::unwrap_used, reason = "tests")]

@@ -83,7 +83,8 @@ fn words<'a, const N: usize>(view: &'a TensorView) -> impl Iterator<Item = [u8; 
         .map(|word| word.try_into().unwrap())
 }
 
-/// `tests/golden` of the repository, or the folder that `MMFND_GOLDEN` names: this program may run where there is no repository.
+/// `tests/golden` of the repository, or the folder that `MMFND_GOLDEN` names: this program may run where there is no
+/// repository.
 pub fn folder() -> PathBuf {
     let named = std::env::var_os("MMFND_GOLDEN").map(PathBuf::from);
     named.unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden"))

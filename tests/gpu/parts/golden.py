@@ -1,0 +1,34 @@
+"""The head against the golden files of tests/golden: outputs, gradients and twenty losses, on the card."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from place import BIN, HEAD_DEVICE, Report, call, part  # noqa: E402
+
+# The tests whose names have it: on the card, or those that compare with PyTorch on the processor.
+FILTER = {"cuda": "cuda", "flex": "pytorchs"}[HEAD_DEVICE]
+
+
+def run(report: Report):
+    for program in ["golden", "cards"]:
+        said = call(BIN / program, FILTER, "--nocapture", expected=None, environment={**os.environ, "RUST_BACKTRACE": "0"})
+        found = re.search(r"test result: (\w+)\. (\d+) passed; (\d+) failed", said.stdout)
+        if found is None:
+            report.problems.append(f"{program}: {(said.stderr or said.stdout).strip()[-300:]}")
+            continue
+        passed, failed = int(found[2]), int(found[3])
+        report.figures[f"{program}, tests passed"] = f"{passed} of {passed + failed}"
+        report.expect(failed == 0, f"{program}: {reasons(said.stdout + said.stderr)}")
+        # Without a card there is none to compare with the processor.
+        report.expect(passed + failed > 0 or (HEAD_DEVICE, program) == ("flex", "cards"), f"{program}: no test has `{FILTER}` in its name")
+
+
+def reasons(said: str) -> str:
+    panics = re.findall(r"panicked at [^\n]*\n([^\n]*)", said)
+    return " / ".join(panic[:200] for panic in panics[:4])
+
+
+part(run)
