@@ -192,7 +192,9 @@ fn read_crate(source: &Path) -> BTreeMap<Module, String> {
 
 /// The text without comments, and without what stands behind `#[cfg(test)]` where that is a module of its own text.
 fn code_of(text: &str) -> String {
-    let tests = text.find("#[cfg(test)]").filter(|at| {
+    let of_tests = ["#[cfg(test)]", "#[cfg(all(test"];
+    let tests = of_tests.iter().filter_map(|mark| text.find(mark)).min();
+    let tests = tests.filter(|at| {
         let behind = text[*at..]
             .lines()
             .find(|line| !line.trim_start().starts_with("#["));

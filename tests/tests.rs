@@ -7,6 +7,7 @@ mod demo;
 mod devices;
 mod encode;
 mod features;
+mod house;
 mod import;
 mod kill;
 mod models;

@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use mmfnd_encode::doctor::{self, FileState, PresetState};
-use mmfnd_encode::{Runtime, cache_dir, cuda};
+use mmfnd_encode::{Runtime, cache_dir, nvidia};
 
 /// Show what this machine has, what is missing and how to get it
 #[derive(clap::Args)]
@@ -79,9 +79,9 @@ fn tiles() -> &'static str {
 fn install_cuda() -> anyhow::Result<()> {
     let library = Runtime::install_cuda()?;
     println!("library         `{}`", library.display());
-    println!("it needs        {}", cuda::DRIVER);
+    println!("it needs        {}", nvidia::DRIVER);
     println!("                CUDA 13 and cuDNN 9, from NVIDIA's packages or from PyPI:");
-    println!("                {}", cuda::INSTALL);
+    println!("                {}", nvidia::INSTALL);
     println!("--device cuda   {}", probe_cuda());
     Ok(())
 }

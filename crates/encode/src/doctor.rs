@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use mmfnd_posts::hash::{sha256_of_file, to_hex};
+
 use crate::error::Error;
-use crate::preset::{self, Preset, remedy, sha256_of};
-use crate::runtime::Runtime;
-use crate::session;
+use crate::onnx::{Runtime, check_cuda};
+use crate::preset::{self, Preset, remedy};
 
 /// State of one file that a preset needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub fn files_of(preset: &Preset) -> Vec<(PathBuf, FileState)> {
         if found.iter().any(|(known, _)| known == path) {
             continue;
         }
-        let state = match sha256_of(path) {
+        let state = match sha256_of_file(path).map(|sum| to_hex(&sum)) {
             Ok(sum) if sum.eq_ignore_ascii_case(expected) => FileState::Present,
             Ok(_) => FileState::Differs,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => FileState::Missing,
@@ -94,5 +95,5 @@ pub fn files_of(preset: &Preset) -> Vec<(PathBuf, FileState)> {
 /// Loads ONNX Runtime with the CUDA provider and starts it, or says why that cannot be done. The process has one ONNX
 /// Runtime, so this is for a process that has none yet.
 pub fn cuda() -> Result<&'static Runtime, Error> {
-    session::check_cuda()
+    check_cuda()
 }

@@ -60,7 +60,7 @@ pub enum Error {
     },
     /// ONNX Runtime cannot be found, fetched or loaded.
     #[error("no usable ONNX Runtime: {problem}; set `ORT_DYLIB_PATH` to a libonnxruntime of version 1.{minimum} or newer, or install it with `python3 -m pip install onnxruntime=={pinned}`",
-        minimum = ort::MINOR_VERSION, pinned = crate::fetch::VERSION)]
+        minimum = ort::MINOR_VERSION, pinned = crate::versions::ONNX_RUNTIME)]
     Runtime {
         /// What was tried and how it failed.
         problem: String,
@@ -90,9 +90,6 @@ pub enum Error {
     /// The system gives no threads.
     #[error("cannot start the worker threads; try fewer with `--threads`")]
     Threads(#[source] Source),
-    /// The text in pictures cannot be read.
-    #[error(transparent)]
-    Ocr(#[from] crate::ocr::OcrError),
     /// The posts cannot be read.
     #[error(transparent)]
     Posts(#[from] mmfnd_posts::Error),

@@ -10,55 +10,45 @@
 //! assert!(demo.encoders.iter().any(|encoder| encoder.name == "bert"));
 //! ```
 
-pub mod bare;
-mod batches;
-mod concurrent;
-pub mod cuda;
-pub mod doctor;
-mod encode;
-mod encoder;
-mod error;
-mod fetch;
-mod from_preset;
-mod ocr;
-mod parts;
-mod pictures;
-mod preset;
-#[cfg_attr(not(target_arch = "x86_64"), path = "no_products.rs")]
-mod products;
-mod progress;
-mod run;
-mod runners;
-mod runtime;
-mod sample;
-mod scan;
-mod session;
-mod spool;
-mod stage;
-mod summary;
-mod text;
-mod texts;
+// From bottom to top: each imports only from those before it.
+mod cache_dir;
+mod versions;
 
-pub use encode::{Encoders, Options, encode, encode_with};
-pub use encoder::{Encoder, FakeEncoder, Handle, Handles};
+mod error;
+
+mod encoder;
+mod options;
+mod preset;
+mod progress;
+
+mod onnx;
+mod plan;
+mod workers;
+
+mod contents;
+
+mod stage;
+
+mod run;
+
+pub mod doctor;
+mod ocr;
+
+pub use cache_dir::cache_dir;
+pub use encoder::{Encoder, Encoders, Handle, Handles, Length, Tokens};
 pub use error::Error;
-pub use fetch::{CUDA_VERSION, cache_dir};
-pub use from_preset::FromPreset;
 #[doc(hidden)]
 pub use ocr::fuzzing;
 pub use ocr::{
     OcrError, OcrOptions, OcrReject, OcrSummary, check_ocr, ocr_install_line, read_pictures,
 };
+pub use onnx::{FromPreset, Origin, Runtime, has_tiles, nvidia};
+pub use options::{Device, Options};
+pub use plan::Budget;
 pub use preset::{EXPORTED, EncoderPreset, Preset, available};
-pub use products::available as has_tiles;
-#[doc(hidden)]
-pub use products::without_products;
 pub use progress::{Progress, Times};
-pub use runtime::{Origin, Runtime};
-pub use sample::{Limit, Sample, Sampled, check_sample, check_sample_with};
-pub use session::Device;
-pub use summary::{EncoderSummary, Summary};
-pub use text::{Length, Tokens};
+pub use run::{Limit, Sample, Sampled, check_sample, check_sample_with, encode, encode_with};
+pub use stage::{EncoderSummary, Summary};
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]

@@ -11,7 +11,8 @@ thread_local! {
     static EXPECTED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// What the work gives, or what it panicked with. Panics of other threads, and of this one elsewhere, are told as before.
+/// What the work gives, or what it panicked with. Panics of other threads, and of this one elsewhere, are told as
+/// before.
 pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
     static HOOK: Once = Once::new();
     HOOK.call_once(|| {

@@ -1,8 +1,10 @@
 //! A block of a product, 32 x 32, on the processor's matrix tiles (Intel AMX).
 //!
-//! The tiles multiply bfloat16 and add in float32. A float32 is the sum of two bfloat16 up to 2^-17 of itself: x = h + l. Of the four products of two such sums the three larger ones
-//! are added, h h' + h l' + l h', which leaves an error of about 4e-6 of a sum's size (ordinary float32 arithmetic: some 1e-7), in a third to a half of the time.
-//! Source: Henry, Tang, Heinecke, *Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations*, 2019, <https://arxiv.org/abs/1904.06376>.
+//! The tiles multiply bfloat16 and add in float32. A float32 is the sum of two bfloat16 up to 2^-17 of itself: x = h +
+//! l. Of the four products of two such sums the three larger ones are added, h h' + h l' + l h', which leaves an error
+//! of about 4e-6 of a sum's size (ordinary float32 arithmetic: some 1e-7), in a third to a half of the time. Source:
+//! Henry, Tang, Heinecke, *Leveraging the bfloat16 Artificial Intelligence Datatype For Higher-Precision Computations*,
+//! 2019, <https://arxiv.org/abs/1904.06376>.
 
 use std::arch::asm;
 use std::arch::x86_64::__cpuid_count;
@@ -10,22 +12,22 @@ use std::marker::PhantomData;
 use std::sync::LazyLock;
 
 /// Rows and columns of a block, and products of each of its sums in a step.
-pub(super) const BLOCK: usize = 32;
-/// Lines of a step, on either side. Left: 32 rows of 32 numbers, first their high halves, then the low ones. Right: 16 rows of pairs, each of 32 columns, that follow one another in a sum; first high halves,
-/// then low ones.
-pub(super) const STEP: usize = 64;
+pub(crate) const BLOCK: usize = 32;
+/// Lines of a step, on either side. Left: 32 rows of 32 numbers, first their high halves, then the low ones. Right: 16
+/// rows of pairs, each of 32 columns, that follow one another in a sum; first high halves, then low ones.
+pub(crate) const STEP: usize = 64;
 
 /// What a tile takes as a row: 16 pairs of bfloat16. Loads that are not aligned to it take six times as long.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(super) struct Line(pub [u32; 16]);
+pub(crate) struct Line(pub [u32; 16]);
 
 impl Line {
-    pub(super) const ZERO: Self = Self([0; 16]);
+    pub(crate) const ZERO: Self = Self([0; 16]);
 }
 
 /// The pairs of some lines.
-pub(super) fn pairs(lines: &mut [Line]) -> &mut [u32] {
+pub(crate) fn pairs(lines: &mut [Line]) -> &mut [u32] {
     // SAFETY: a line is 16 u32 and nothing else, and more strictly aligned.
     unsafe { std::slice::from_raw_parts_mut(lines.as_mut_ptr().cast(), 16 * lines.len()) }
 }
@@ -33,10 +35,11 @@ pub(super) fn pairs(lines: &mut [Line]) -> &mut [u32] {
 /// Sums of a block, aligned as tiles like it.
 #[derive(Clone, Copy)]
 #[repr(C, align(64))]
-pub(super) struct Sums(pub [f32; BLOCK * BLOCK]);
+pub(crate) struct Sums(pub [f32; BLOCK * BLOCK]);
 
-/// Whether this processor has the tiles and the system lets this process use them.
-pub(crate) fn available() -> bool {
+/// Whether float32 products can run on this processor's matrix tiles (Intel AMX, with AVX-512), and the system lets
+/// this process use them.
+pub fn available() -> bool {
     static AVAILABLE: LazyLock<bool> = LazyLock::new(|| {
         const TILE_AND_BF16: u32 = 1 << 24 | 1 << 22;
         let has_tiles = __cpuid_count(0, 0).eax >= 7
@@ -75,7 +78,7 @@ fn permitted() -> bool {
 }
 
 /// This thread's tiles, all of 16 rows of 64 bytes, until they are dropped.
-pub(super) struct Tiles {
+pub(crate) struct Tiles {
     /// They belong to a thread.
     _thread: PhantomData<*const ()>,
 }
@@ -83,7 +86,7 @@ pub(super) struct Tiles {
 impl Tiles {
     /// # Panics
     /// Where they are not [`available`].
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         assert!(available(), "the caller has asked");
         #[repr(C, align(64))]
         struct Layout([u8; 64]);
@@ -94,7 +97,14 @@ impl Tiles {
             layout.0[48 + tile] = 16;
         }
         // SAFETY: the tiles are there, and the layout is of palette 1.
-        unsafe { asm!("ldtilecfg [{}]", in(reg) &layout.0, options(nostack, readonly)) };
+        unsafe {
+            asm!(
+                "ldtilecfg [{}]", in(reg) &layout.0,
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack, readonly)
+            );
+        }
         Self {
             _thread: PhantomData,
         }
@@ -104,15 +114,23 @@ impl Tiles {
 impl Drop for Tiles {
     fn drop(&mut self) {
         // SAFETY: as in `new`. Threads that hold no tiles are switched faster.
-        unsafe { asm!("tilerelease", options(nostack, nomem)) };
+        unsafe {
+            asm!(
+                "tilerelease",
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack, nomem)
+            );
+        }
     }
 }
 
 impl Tiles {
-    /// Sums of 32 rows of the left side by 32 columns of the right side, as many steps as both have. `out`: rows of floats, `out_row` from one to the next; `adds` to what stands there.
-    /// Meanwhile an eighth as many lines from `ahead` on are brought near.
+    /// Sums of 32 rows of the left side by 32 columns of the right side, as many steps as both have. `out`: rows of
+    /// floats, `out_row` from one to the next; `adds` to what stands there. Meanwhile an eighth as many lines from
+    /// `ahead` on are brought near.
     #[inline]
-    pub(super) fn block(
+    pub(crate) fn block(
         &self,
         (left, right): (&[Line], &[Line]),
         (out, out_row): (&mut [f32], usize),
@@ -122,27 +140,23 @@ impl Tiles {
         assert!(steps > 0 && left.len() == right.len() && left.len().is_multiple_of(STEP));
         assert!(out.len() >= (BLOCK - 1) * out_row + BLOCK && out_row >= BLOCK);
         let out = out.as_mut_ptr();
-        // SAFETY: the tiles are laid out, and all addresses lie in the slices, as asserted. Tiles hold their values from one block of assembly to the next: nothing else knows of them.
+        // SAFETY: the tiles are laid out, and all addresses lie in the slices, as asserted (what is only brought near
+        // need not). All tiles are filled, used and given up within this one block of assembly, which says so.
         unsafe {
             let half = out.add(16 * out_row);
-            match adds {
-                false => asm!(
-                    "tilezero tmm0",
-                    "tilezero tmm1",
-                    "tilezero tmm2",
-                    "tilezero tmm3",
-                    options(nostack, nomem)
-                ),
-                true => asm!(
-                    "tileloadd tmm0, [{out} + {row}*1]",
-                    "tileloadd tmm1, [{out} + {row}*1 + 64]",
-                    "tileloadd tmm2, [{half} + {row}*1]",
-                    "tileloadd tmm3, [{half} + {row}*1 + 64]",
-                    out = in(reg) out, half = in(reg) half, row = in(reg) 4 * out_row,
-                    options(nostack, readonly)
-                ),
-            }
             asm!(
+                "test {adds:e}, {adds:e}",
+                "jnz 3f",
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "jmp 2f",
+                "3:",
+                "tileloadd tmm0, [{out} + {row}*1]",
+                "tileloadd tmm1, [{out} + {row}*1 + 64]",
+                "tileloadd tmm2, [{half} + {row}*1]",
+                "tileloadd tmm3, [{half} + {row}*1 + 64]",
                 "2:",
                 // low halves of the left side by high ones of the right
                 "tileloadd tmm4, [{left} + {tile}*1 + 2048]",
@@ -193,6 +207,9 @@ impl Tiles {
                 out = in(reg) out,
                 half = in(reg) half,
                 row = in(reg) 4 * out_row,
+                adds = in(reg) u32::from(adds),
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
                 options(nostack)
             );
         }

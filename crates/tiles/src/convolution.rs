@@ -1,17 +1,19 @@
 //! A convolution with fixed weights, and what follows it in a residual network: bias, sum with another map, ReLU.
 //!
-//! The product is W [outputs, channels x taps] by X [channels x taps, positions]. X is made for 32 positions at a time and some steps of the sum: a kernel of one tap takes it from the maps as they are; for others
-//! the maps are padded and split by the phase of the stride first, after which every tap reads positions that follow one another. Positions between the rows of the output, which padding makes, are computed and
-//! thrown away.
+//! The product is W [outputs, channels x taps] by X [channels x taps, positions]. X is made for 32 positions at a time
+//! and some steps of the sum: a kernel of one tap takes it from the maps as they are; for others the maps are padded
+//! and split by the phase of the stride first, after which every tap reads positions that follow one another. Positions
+//! between the rows of the output, which padding makes, are computed and thrown away.
 
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::linear::{pack_row, parts};
-use super::planes::{Block, Planes, Shape};
-use super::tiles::{BLOCK, Line, STEP, Sums, Tiles};
+use crate::block::{BLOCK, Line, STEP, Sums, Tiles};
+use crate::linear::{pack_row, parts};
+use crate::planes::{Block, Planes, Shape};
 
-/// Most steps of a sum at once, and most lines of X: they stay in a core's own cache while all weights are multiplied by them.
+/// Most steps of a sum at once, and most lines of X: they stay in a core's own cache while all weights are multiplied
+/// by them.
 const STEPS: usize = 24;
 const LINES: usize = (1 << 20) / 64;
 /// Bytes of padded maps of one or several pictures at a time.
@@ -103,7 +105,8 @@ impl Convolution {
         self.shape
     }
 
-    /// `maps` [B, inputs, H, W] to `out` [B, outputs, h, w], to which `other`, of the same sizes, is added before the ReLU.
+    /// `maps` [B, inputs, H, W] to `out` [B, outputs, h, w], to which `other`, of the same sizes, is added before the
+    /// ReLU.
     pub(crate) fn apply(
         &self,
         (maps, sizes): (&[f32], Sizes),

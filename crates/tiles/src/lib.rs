@@ -1,67 +1,58 @@
-//! Float32 products of frozen encoders on the processor's matrix tiles, two to three times as fast as ordinary float32 arithmetic.
+//! ONNX models whose large float32 products with fixed weights run on the processor's matrix tiles (Intel AMX), two to
+//! three times as fast as ordinary float32 arithmetic: a model's bytes come in, a model without its linear maps and
+//! convolutions and the operators that compute them go out. ONNX Runtime runs it; `block` has the arithmetic.
 //!
-//! ONNX Runtime runs the model; its large products with fixed weights, linear maps and convolutions, are taken out of the model before it sees it and come back as operators of ours.
-//! See [`tiles`] for the arithmetic.
+//! Nothing here knows this program: what comes in are the bytes of any ONNX model. On other processors than x86-64 the
+//! crate is empty, on those without tiles [`available`] says so.
+//!
+//! ```
+//! # #[cfg(target_arch = "x86_64")]
+//! assert!(!mmfnd_tiles::has_products(b"no model"));
+//! ```
+#![cfg(target_arch = "x86_64")]
 
+mod block;
 mod convolution;
 mod linear;
 mod model;
 mod operators;
 mod planes;
+mod product;
+mod protobuf;
 mod split;
-mod tiles;
-mod wire;
 
-use std::fs::File;
-use std::path::Path;
-
-use memmap2::Mmap;
 use ort::operator::OperatorDomain;
 
-/// Whether float32 products can run on this processor's matrix tiles (Intel AMX, with AVX-512).
-pub fn available() -> bool {
-    tiles::available()
-}
+pub use block::available;
+pub use model::has_products;
 
-/// A model that is rewritten, and the operators that it needs.
-pub(crate) struct Faster {
-    pub(crate) model: Vec<u8>,
-    pub(crate) operators: OperatorDomain,
-}
+/// An ONNX model whose products were taken out, and from which as many sessions as wanted can be made.
+pub struct Rewritten(model::Rewritten);
 
-/// Takes the products out of an ONNX file, where there are some; each is computed by as many threads.
-///
-/// # Panics
-/// Where tiles are not [`available`].
-pub(crate) fn faster(path: &Path, threads: usize) -> ort::Result<Option<Faster>> {
-    let failed = |error: std::io::Error| ort::Error::new(error.to_string());
-    let file = File::open(path).map_err(failed)?;
-    // SAFETY: nobody writes to a model while it is read: its checksum was compared a moment ago. It is mapped since reading it takes as long as laying out all weights.
-    let model = unsafe { Mmap::map(&file) }.map_err(failed)?;
-    let Some(rewritten) = model::rewrite(&model) else {
-        return Ok(None);
-    };
-    Ok(Some(Faster {
-        model: rewritten.model,
-        operators: operators::domain(rewritten.products, threads)?,
-    }))
-}
+impl Rewritten {
+    /// Takes the products out of an ONNX model; `None` where there are none, or where it is no such model (whoever
+    /// opens it then says what is wrong with it).
+    ///
+    /// # Panics
+    /// Where tiles are not [`available`].
+    pub fn of(model: &[u8]) -> Option<Self> {
+        model::rewrite(model).map(Self)
+    }
 
-/// Whether a file is an ONNX model with products to take out; one that cannot be read has none.
-pub(crate) fn has_products(path: &Path) -> bool {
-    let file = File::open(path);
-    // SAFETY: as in `faster`; what is found is no more than a name for the record.
-    let model = file.and_then(|file| unsafe { Mmap::map(&file) });
-    model.is_ok_and(|model| model::has_products(&model))
-}
+    /// The model without its products.
+    pub fn model(&self) -> &[u8] {
+        &self.0.model
+    }
 
-/// What is left of a model when its products are taken out, for the fuzz target.
-#[doc(hidden)]
-pub fn without_products(model: &[u8]) -> Option<Vec<u8>> {
-    available()
-        .then(|| model::rewrite(model))?
-        .map(|rewritten| rewritten.model)
+    /// The operators for one session, which compute each product by as many threads; weights are shared with those of
+    /// other sessions.
+    ///
+    /// The session must be run by one thread at a time: the binding hands out each operator's state as `&mut`.
+    pub fn operators(&self, threads: usize) -> ort::Result<OperatorDomain> {
+        operators::domain(&self.0.products, threads)
+    }
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests;

@@ -3,10 +3,11 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use super::split::{split, split_pairs};
-use super::tiles::{BLOCK, Line, STEP, Sums, Tiles, pairs};
+use crate::block::{BLOCK, Line, STEP, Sums, Tiles, pairs};
+use crate::split::{split, split_pairs};
 
-/// Rows that are multiplied by all weights before the next ones, and most steps of a sum at once: so many rows stay in a core's own cache, next to the weights of 32 outputs.
+/// Rows that are multiplied by all weights before the next ones, and most steps of a sum at once: so many rows stay in
+/// a core's own cache, next to the weights of 32 outputs.
 const ROWS: usize = 256;
 const STEPS: usize = 32;
 
@@ -16,7 +17,7 @@ thread_local! {
 }
 
 /// Steps in parts of about the same length, none longer than `most`.
-pub(super) fn parts(steps: usize, most: usize) -> Vec<Range<usize>> {
+pub(crate) fn parts(steps: usize, most: usize) -> Vec<Range<usize>> {
     let count = steps.div_ceil(most);
     let bound = |part: usize| part * steps / count;
     (0..count)
@@ -143,7 +144,8 @@ fn lay_out(weights: &[[u8; 4]], outputs: usize, columns: &Range<usize>) -> [Line
     lines
 }
 
-/// A part of rows [B, width] as the left side of a product. What fills up the last block is whatever was there: no row has a part in another one's sums.
+/// A part of rows [B, width] as the left side of a product. What fills up the last block is whatever was there: no row
+/// has a part in another one's sums.
 fn pack<'a>(
     rows: &[f32],
     width: usize,
@@ -171,7 +173,7 @@ fn pack<'a>(
 
 /// One row of a block of the left side.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(super) fn pack_row(row: &[f32], index: usize, block: &mut [Line]) {
+pub(crate) fn pack_row(row: &[f32], index: usize, block: &mut [Line]) {
     let steps = block.as_chunks_mut::<STEP>().0.iter_mut();
     for (values, step) in row.as_chunks::<BLOCK>().0.iter().zip(steps) {
         let (high, low) = step.split_at_mut(STEP / 2);

@@ -1,36 +1,32 @@
 //! An ONNX model, whose large products with fixed weights are taken out of it and given to us.
 //!
-//! Nodes become nodes of our own operators (`mmfnd:Linear`, `mmfnd:Convolution`), whose weights no longer stand in the model; all else stays byte for byte, and is ONNX Runtime's to optimise and run.
-//! Numbers of fields: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
+//! Nodes become nodes of our own operators (`mmfnd:Linear`, `mmfnd:Convolution`), whose weights no longer stand in the
+//! model; all else stays byte for byte, and is ONNX Runtime's to optimise and run. Numbers of fields:
+//! <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use super::convolution::Convolution;
-use super::linear::Linear;
-use super::planes::Shape;
-use super::wire::{self, Field, fields};
+use crate::convolution::Convolution;
+use crate::linear::Linear;
+use crate::planes::Shape;
+use crate::product::{DOMAIN, Product};
+use crate::protobuf::{self, Field, fields};
 
-/// Domain of our operators.
-pub(super) const DOMAIN: &str = "mmfnd";
 /// Linear maps with fewer weights are left alone: ONNX Runtime runs them together with what stands around them.
 const LEAST: usize = 1 << 16;
 const FLOAT: u64 = 1;
 
-/// A product that was taken out; nodes name it by its number.
-pub(super) enum Product {
-    Linear(Linear),
-    Convolution(Convolution),
-}
-
 /// A model without the products.
-pub(super) struct Rewritten {
+pub(crate) struct Rewritten {
     pub model: Vec<u8>,
-    pub products: Vec<Product>,
+    pub products: Arc<[Product]>,
 }
 
-/// Takes the products out of a model; `None` where there is nothing to take, or the file is no such model (whoever opens it then says what is wrong with it).
-pub(super) fn rewrite(model: &[u8]) -> Option<Rewritten> {
+/// Takes the products out of a model; `None` where there is nothing to take, or the file is no such model (whoever
+/// opens it then says what is wrong with it).
+pub(crate) fn rewrite(model: &[u8]) -> Option<Rewritten> {
     let parts = fields(model)?;
     let graph = parts.iter().find(|field| field.number == 7)?.bytes();
     let (graph, products) = Graph::read(graph)?.rewrite()?;
@@ -40,24 +36,24 @@ pub(super) fn rewrite(model: &[u8]) -> Option<Rewritten> {
         match field.number {
             7 => {
                 // piece by piece: there may be hundreds of megabytes left
-                wire::put_head(&mut out, 7, length);
+                protobuf::put_head(&mut out, 7, length);
                 graph.iter().for_each(|field| out.extend_from_slice(field));
             }
             _ => out.extend_from_slice(field.raw),
         }
     }
     let mut opset = Vec::new();
-    wire::put_bytes(&mut opset, 1, DOMAIN.as_bytes());
-    wire::put_number(&mut opset, 2, 1);
-    wire::put_bytes(&mut out, 8, &opset);
+    protobuf::put_bytes(&mut opset, 1, DOMAIN.as_bytes());
+    protobuf::put_number(&mut opset, 2, 1);
+    protobuf::put_bytes(&mut out, 8, &opset);
     Some(Rewritten {
         model: out,
-        products,
+        products: products.into(),
     })
 }
 
-/// Whether there is a product to take out of a model.
-pub(super) fn has_products(model: &[u8]) -> bool {
+/// Whether there is a product to take out of a model; one that cannot be read has none.
+pub fn has_products(model: &[u8]) -> bool {
     let graph = || {
         let parts = fields(model)?;
         let graph = parts.iter().find(|field| field.number == 7)?.bytes();
@@ -112,7 +108,7 @@ impl<'a> Graph<'a> {
                 1 => nodes.push(Node::read(field.bytes())?),
                 5 => weights.extend(self::weights(field.bytes())?),
                 12 => {
-                    let output = wire::fields(field.bytes())?;
+                    let output = protobuf::fields(field.bytes())?;
                     outputs.push(output.iter().find(|field| field.number == 1)?.text());
                 }
                 _ => {}
@@ -228,7 +224,8 @@ impl<'a> Graph<'a> {
         fits.then_some((shape, weights.values, bias))
     }
 
-    /// The sum that alone takes a node's value, and its other summand: a map like the first, not something that is added to all positions.
+    /// The sum that alone takes a node's value, and its other summand: a map like the first, not something that is
+    /// added to all positions.
     fn sum_after(&self, index: usize) -> Option<(usize, &'a str)> {
         let sum = self.only_user(index, "Add")?;
         let value = self.nodes[index].outputs[0];
@@ -269,7 +266,7 @@ impl<'a> Graph<'a> {
                 Some(instead) if instead.is_empty() => None,
                 Some(instead) => {
                     let mut node = Vec::new();
-                    wire::put_bytes(&mut node, 1, instead);
+                    protobuf::put_bytes(&mut node, 1, instead);
                     Some(Cow::Owned(node))
                 }
             },
@@ -313,7 +310,8 @@ impl<'a> Node<'a> {
     }
 }
 
-/// Name and integers of an attribute; none of other kinds. A graph inside a node is none of ours, but its nodes may take our values: such a model is left alone.
+/// Name and integers of an attribute; none of other kinds. A graph inside a node is none of ours, but its nodes may
+/// take our values: such a model is left alone.
 fn attribute(attribute: &[u8]) -> Option<Option<(&str, Vec<u64>)>> {
     let (mut name, mut values) = ("", Vec::new());
     for field in fields(attribute)? {
@@ -321,7 +319,7 @@ fn attribute(attribute: &[u8]) -> Option<Option<(&str, Vec<u64>)>> {
             1 => name = field.text(),
             3 => values.push(field.varint()),
             8 if field.bytes().is_empty() => values.push(field.varint()),
-            8 => values.extend(wire::varints(field.bytes())?),
+            8 => values.extend(protobuf::varints(field.bytes())?),
             6 | 11 => return None,
             _ => {}
         }
@@ -329,14 +327,15 @@ fn attribute(attribute: &[u8]) -> Option<Option<(&str, Vec<u64>)>> {
     Some(Some((name, values)))
 }
 
-/// Name and numbers of an initial value, where these are float32. A model of which some stand in a file beside it is left alone.
+/// Name and numbers of an initial value, where these are float32. A model of which some stand in a file beside it is
+/// left alone.
 fn weights(tensor: &[u8]) -> Option<Option<(&str, Weights<'_>)>> {
     let (mut name, mut shape, mut bytes, mut kind, mut is_outside) =
         ("", Vec::new(), &[][..], 0, false);
     for field in fields(tensor)? {
         match field.number {
             1 if field.bytes().is_empty() => shape.push(field.varint()),
-            1 => shape.extend(wire::varints(field.bytes())?),
+            1 => shape.extend(protobuf::varints(field.bytes())?),
             2 => kind = field.varint(),
             8 => name = field.text(),
             9 => bytes = field.bytes(),
@@ -360,15 +359,15 @@ fn weights(tensor: &[u8]) -> Option<Option<(&str, Weights<'_>)>> {
 fn node_of(kind: &str, inputs: &[&str], output: &str, number: usize) -> Vec<u8> {
     let (mut node, mut attribute) = (Vec::new(), Vec::new());
     for input in inputs {
-        wire::put_bytes(&mut node, 1, input.as_bytes());
+        protobuf::put_bytes(&mut node, 1, input.as_bytes());
     }
-    wire::put_bytes(&mut node, 2, output.as_bytes());
-    wire::put_bytes(&mut node, 3, format!("{DOMAIN}/{number}").as_bytes());
-    wire::put_bytes(&mut node, 4, kind.as_bytes());
-    wire::put_bytes(&mut attribute, 1, b"number");
-    wire::put_number(&mut attribute, 3, number as u64);
-    wire::put_number(&mut attribute, 20, 2); // of the kind INT
-    wire::put_bytes(&mut node, 5, &attribute);
-    wire::put_bytes(&mut node, 7, DOMAIN.as_bytes());
+    protobuf::put_bytes(&mut node, 2, output.as_bytes());
+    protobuf::put_bytes(&mut node, 3, format!("{DOMAIN}/{number}").as_bytes());
+    protobuf::put_bytes(&mut node, 4, kind.as_bytes());
+    protobuf::put_bytes(&mut attribute, 1, b"number");
+    protobuf::put_number(&mut attribute, 3, number as u64);
+    protobuf::put_number(&mut attribute, 20, 2); // of the kind INT
+    protobuf::put_bytes(&mut node, 5, &attribute);
+    protobuf::put_bytes(&mut node, 7, DOMAIN.as_bytes());
     node
 }

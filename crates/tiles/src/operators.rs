@@ -8,24 +8,27 @@ use ort::operator::{
 };
 use ort::value::{SymbolicDimensions, TensorElementType, ValueType};
 
-use super::convolution::Convolution;
-use super::linear::Linear;
-use super::model::{DOMAIN, Product};
+use crate::convolution::Convolution;
+use crate::linear::Linear;
+use crate::product::{DOMAIN, Product};
 
 /// All operators of a model with these products, each computed by as many threads.
-pub(super) fn domain(products: Vec<Product>, threads: usize) -> ort::Result<OperatorDomain> {
-    let all = Arc::new(All { products, threads });
+pub(crate) fn domain(products: &Arc<[Product]>, threads: usize) -> ort::Result<OperatorDomain> {
+    let all = Arc::new(All {
+        products: Arc::clone(products),
+        threads,
+    });
     let domain = OperatorDomain::new(DOMAIN)?;
     let domain = domain.add(LinearOperator(Arc::clone(&all)))?;
     domain.add(ConvolutionOperator(all))
 }
 
 struct All {
-    products: Vec<Product>,
+    products: Arc<[Product]>,
     threads: usize,
 }
 
-/// A product as ONNX Runtime calls it, from several threads at once: nothing of it changes.
+/// A product as ONNX Runtime calls it: by one thread at a time, as each session is run by one thread only.
 struct Of {
     all: Arc<All>,
     number: usize,

@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::split::{split_pairs, split_pairs_by_two};
-use super::tiles::{BLOCK, Line, STEP, pairs};
+use crate::block::{BLOCK, Line, STEP, pairs};
+use crate::split::{split_pairs, split_pairs_by_two};
 
 /// Shape of a convolution: square, as many steps down as to the right.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +30,14 @@ impl Shape {
 }
 
 /// 32 positions that follow one another.
-pub(super) struct Block {
+pub(crate) struct Block {
     /// The first one's place in a plane.
     pub at: usize,
     pub runs: Vec<Run>,
 }
 
 /// Positions of a block that are positions of the output.
-pub(super) struct Run {
+pub(crate) struct Run {
     pub picture: usize,
     /// In the block.
     pub from: usize,
@@ -46,8 +46,9 @@ pub(super) struct Run {
     pub count: usize,
 }
 
-/// How padded maps lie: for each phase of the stride and each two channels a plane of pairs, in it one picture after the other; high halves first, then low ones.
-pub(super) struct Planes {
+/// How padded maps lie: for each phase of the stride and each two channels a plane of pairs, in it one picture after
+/// the other; high halves first, then low ones.
+pub(crate) struct Planes {
     shape: Shape,
     input: (usize, usize),
     output: (usize, usize),
@@ -57,7 +58,7 @@ pub(super) struct Planes {
 }
 
 impl Planes {
-    pub(super) fn new(shape: Shape, height: usize, width: usize) -> Self {
+    pub(crate) fn new(shape: Shape, height: usize, width: usize) -> Self {
         let output = (shape.output(height), shape.output(width));
         let more = (shape.kernel - 1) / shape.stride;
         Self {
@@ -70,7 +71,7 @@ impl Planes {
     }
 
     /// Positions of the output.
-    pub(super) fn area(&self) -> usize {
+    pub(crate) fn area(&self) -> usize {
         self.output.0 * self.output.1
     }
 
@@ -80,12 +81,12 @@ impl Planes {
     }
 
     /// Pairs of a picture, in all planes.
-    pub(super) fn picture(&self) -> usize {
+    pub(crate) fn picture(&self) -> usize {
         self.phases().pow(2) * self.shape.inputs / 2 * self.rows * self.columns
     }
 
     /// Whether X is the maps as they are.
-    pub(super) fn is_direct(&self) -> bool {
+    pub(crate) fn is_direct(&self) -> bool {
         self.shape.kernel == 1 && self.shape.stride == 1
     }
 
@@ -100,12 +101,12 @@ impl Planes {
     }
 
     /// All of it, with room for the last position's last tap.
-    pub(super) fn length(&self, pictures: usize) -> usize {
+    pub(crate) fn length(&self, pictures: usize) -> usize {
         2 * self.low(pictures) + self.shape.kernel * (self.columns + 1)
     }
 
     /// Where the steps of a block begin: 16 pairs of channels after 16, of each tap by tap.
-    pub(super) fn steps(&self, pictures: usize) -> Vec<usize> {
+    pub(crate) fn steps(&self, pictures: usize) -> Vec<usize> {
         let Shape {
             inputs,
             kernel,
@@ -127,7 +128,7 @@ impl Planes {
 
     /// X of a block and some steps, from planes.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(super) fn take(
+    pub(crate) fn take(
         &self,
         maps: &[u32],
         (at, room): (usize, usize),
@@ -148,7 +149,7 @@ impl Planes {
 
     /// X of a block and some steps, from maps [B, channels, H, W] and a kernel of one tap.
     #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-    pub(super) fn take_directly(
+    pub(crate) fn take_directly(
         &self,
         maps: &[f32],
         block: &Block,
@@ -171,8 +172,9 @@ impl Planes {
         }
     }
 
-    /// Lays out [B, channels, height, width], B at most `pictures`. Padding is written, too: what was there before is of other maps.
-    pub(super) fn fill(&self, maps: &[f32], pictures: usize, values: &mut [u32]) {
+    /// Lays out [B, channels, height, width], B at most `pictures`. Padding is written, too: what was there before is
+    /// of other maps.
+    pub(crate) fn fill(&self, maps: &[f32], pictures: usize, values: &mut [u32]) {
         let (height, width) = self.input;
         let (plane, low) = (self.plane(pictures), self.low(pictures));
         let (high, low) = values.split_at_mut(low);
@@ -220,8 +222,9 @@ impl Planes {
         }
     }
 
-    /// The blocks of some pictures. Without padding the next picture follows at once and fills up a block; with it each picture has blocks of its own.
-    pub(super) fn blocks(&self, count: usize) -> Vec<Block> {
+    /// The blocks of some pictures. Without padding the next picture follows at once and fills up a block; with it each
+    /// picture has blocks of its own.
+    pub(crate) fn blocks(&self, count: usize) -> Vec<Block> {
         let picture = self.rows * self.columns;
         let parts = match picture == self.area() {
             true => vec![(0, count * picture)],

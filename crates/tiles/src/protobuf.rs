@@ -4,7 +4,7 @@
 
 /// One field of a message.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Field<'a> {
+pub(crate) struct Field<'a> {
     pub number: u64,
     pub value: Value<'a>,
     /// The field as it stands in the message.
@@ -13,7 +13,7 @@ pub(super) struct Field<'a> {
 
 /// What a field holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Value<'a> {
+pub(crate) enum Value<'a> {
     Varint(u64),
     /// A message, a text, or packed numbers.
     Bytes(&'a [u8]),
@@ -22,7 +22,7 @@ pub(super) enum Value<'a> {
 
 impl<'a> Field<'a> {
     /// Its bytes; none where it is a number.
-    pub(super) fn bytes(&self) -> &'a [u8] {
+    pub(crate) fn bytes(&self) -> &'a [u8] {
         match self.value {
             Value::Bytes(bytes) => bytes,
             _ => &[],
@@ -30,12 +30,12 @@ impl<'a> Field<'a> {
     }
 
     /// Its text; empty where it is none.
-    pub(super) fn text(&self) -> &'a str {
+    pub(crate) fn text(&self) -> &'a str {
         std::str::from_utf8(self.bytes()).unwrap_or_default()
     }
 
     /// Its number; 0 where it is none.
-    pub(super) fn varint(&self) -> u64 {
+    pub(crate) fn varint(&self) -> u64 {
         match self.value {
             Value::Varint(value) => value,
             _ => 0,
@@ -44,7 +44,7 @@ impl<'a> Field<'a> {
 }
 
 /// The fields of a message; `None` where it is none.
-pub(super) fn fields(message: &[u8]) -> Option<Vec<Field<'_>>> {
+pub(crate) fn fields(message: &[u8]) -> Option<Vec<Field<'_>>> {
     let (mut rest, mut fields) = (message, Vec::new());
     while !rest.is_empty() {
         let start = rest;
@@ -69,7 +69,7 @@ pub(super) fn fields(message: &[u8]) -> Option<Vec<Field<'_>>> {
 }
 
 /// Varints that stand one after the other.
-pub(super) fn varints(mut bytes: &[u8]) -> Option<Vec<u64>> {
+pub(crate) fn varints(mut bytes: &[u8]) -> Option<Vec<u64>> {
     let mut values = Vec::new();
     while !bytes.is_empty() {
         values.push(varint(&mut bytes)?);
@@ -105,19 +105,19 @@ fn put_varint(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a number.
-pub(super) fn put_number(out: &mut Vec<u8>, field: u64, value: u64) {
+pub(crate) fn put_number(out: &mut Vec<u8>, field: u64, value: u64) {
     put_varint(out, field << 3);
     put_varint(out, value);
 }
 
 /// Appends a text or a message.
-pub(super) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
+pub(crate) fn put_bytes(out: &mut Vec<u8>, field: u64, bytes: &[u8]) {
     put_head(out, field, bytes.len());
     out.extend_from_slice(bytes);
 }
 
 /// Appends what stands before the bytes of a text or a message.
-pub(super) fn put_head(out: &mut Vec<u8>, field: u64, length: usize) {
+pub(crate) fn put_head(out: &mut Vec<u8>, field: u64, length: usize) {
     put_varint(out, field << 3 | 2);
     put_varint(out, length as u64);
 }

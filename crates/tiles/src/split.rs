@@ -1,6 +1,6 @@
 //! Numbers as sums of two bfloat16.
 
-use super::tiles::Line;
+use crate::block::Line;
 
 /// The bfloat16 next to a number, of two equally near ones the even one, in the upper half of a u32.
 #[inline(always)]
@@ -23,7 +23,7 @@ fn halves(value: f32) -> (u32, u32) {
 /// High and low halves of 32 numbers that follow one another in a sum.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(super) fn split(values: &[f32; 32], high: &mut Line, low: &mut Line) {
+pub(crate) fn split(values: &[f32; 32], high: &mut Line, low: &mut Line) {
     for (i, [first, second]) in values.as_chunks::<2>().0.iter().enumerate() {
         let ((h0, l0), (h1, l1)) = (halves(*first), halves(*second));
         high.0[i] = h0 >> 16 | h1;
@@ -34,7 +34,7 @@ pub(super) fn split(values: &[f32; 32], high: &mut Line, low: &mut Line) {
 /// High and low halves of two rows that follow one another in a sum, as pairs: the first in the lower half of a u32.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(super) fn split_pairs(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u32]) {
+pub(crate) fn split_pairs(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u32]) {
     let count = high.len();
     let (first, second, low) = (&rows.0[..count], &rows.1[..count], &mut low[..count]);
     for i in 0..count {
@@ -47,7 +47,7 @@ pub(super) fn split_pairs(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u
 /// As [`split_pairs`], of every second number of the rows.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(super) fn split_pairs_by_two(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u32]) {
+pub(crate) fn split_pairs_by_two(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u32]) {
     let count = high.len();
     let last = 2 * count - 1;
     let (first, second, low) = (&rows.0[..last], &rows.1[..last], &mut low[..count]);

@@ -1,20 +1,13 @@
-//! The products against the same sums in float64, and a model of which they are a part against PyTorch. Where the processor has no tiles, they are not used and cannot be tried.
+//! The products against the same sums in float64, and which of a model's nodes are taken out of it.
 
 use std::path::{Path, PathBuf};
 
-use ort::session::Session;
-use ort::value::Tensor;
-use safetensors::SafeTensors;
-
-use super::convolution::Convolution;
-use super::linear::Linear;
-use super::model::{Product, has_products, rewrite};
-use super::planes::Shape;
-use super::{available, faster, wire};
-use crate::concurrent;
-use crate::runtime::Runtime;
-use crate::session::Engine;
-use crate::{Options, Preset};
+use crate::convolution::Convolution;
+use crate::linear::Linear;
+use crate::model::{has_products, rewrite};
+use crate::planes::Shape;
+use crate::product::Product;
+use crate::protobuf;
 
 /// Largest error, as a share of the largest sum.
 const LIMIT: f64 = 1e-5;
@@ -50,10 +43,8 @@ fn assert_near(found: &[f32], expected: &[f64], what: &str) {
 }
 
 #[test]
+#[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
 fn a_linear_map_is_that_of_float32() {
-    if !available() {
-        return eprintln!("not tried: this processor has no tiles");
-    }
     for (rows, inputs, outputs) in [
         (1, 32, 1),
         (33, 96, 70),
@@ -77,10 +68,8 @@ fn a_linear_map_is_that_of_float32() {
 }
 
 #[test]
+#[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
 fn what_is_no_number_stays_none_and_infinity_is_not_hidden() {
-    if !available() {
-        return eprintln!("not tried: this processor has no tiles");
-    }
     let linear = Linear::new(&stored(&numbers(3, 32 * 32)), 32, 32);
     let special = [
         0x7fff_ffff,
@@ -151,10 +140,8 @@ fn convolved(
 }
 
 #[test]
+#[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
 fn a_convolution_is_that_of_float32() {
-    if !available() {
-        return eprintln!("not tried: this processor has no tiles");
-    }
     let mut seed = 1;
     for (kernel, stride, padding) in [
         (1, 1, 0),
@@ -217,52 +204,9 @@ fn golden(name: &str) -> PathBuf {
         .join(name)
 }
 
-fn tensor(name: &str) -> (Vec<usize>, Vec<f32>) {
-    let file = std::fs::read(golden("products.safetensors")).unwrap();
-    let tensors = SafeTensors::deserialize(&file).unwrap();
-    let tensor = tensors.tensor(name).unwrap();
-    let values = tensor.data().as_chunks().0.iter();
-    let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    (tensor.shape().to_vec(), values)
-}
-
-/// What the golden model makes of its input, with so many threads in an operator; none for ONNX Runtime alone.
-fn run(threads: Option<usize>) -> Vec<f32> {
-    let builder = Session::builder(&Runtime::load().unwrap().environment).unwrap();
-    let mut builder = builder.with_intra_threads(threads.unwrap_or(1)).unwrap();
-    let file = golden("products.onnx");
-    let session = match threads {
-        None => builder.commit_from_file(file),
-        Some(threads) => {
-            let faster = faster(&file, threads).unwrap().unwrap();
-            let mut builder = builder.with_operators(faster.operators).unwrap();
-            builder.commit_from_memory(&faster.model)
-        }
-    };
-    let maps = Tensor::from_array(tensor("maps")).unwrap().into_dyn();
-    let result = concurrent::run(&session.unwrap(), &[("maps", maps)], "result").unwrap();
-    result.try_extract_tensor::<f32>().unwrap().1.to_vec()
-}
-
 #[test]
-fn a_model_gives_what_pytorch_gives_and_the_same_by_any_number_of_threads() {
-    let (_, expected) = tensor("result");
-    let expected: Vec<f64> = expected.iter().map(|value| f64::from(*value)).collect();
-    assert_near(&run(None), &expected, "ONNX Runtime alone");
-    if !available() {
-        return eprintln!("not tried: this processor has no tiles");
-    }
-    let found = run(Some(1));
-    assert_near(&found, &expected, "with products");
-    assert_ne!(found, run(None), "the products are in use");
-    assert_eq!(found, run(Some(2)));
-}
-
-#[test]
+#[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
 fn products_are_taken_out_with_what_follows_them() {
-    if !available() {
-        return eprintln!("not tried: this processor has no tiles");
-    }
     let model = std::fs::read(golden("products.onnx")).unwrap();
     let rewritten = rewrite(&model).unwrap();
     let is_linear = |product: &&Product| matches!(product, Product::Linear(_));
@@ -289,38 +233,17 @@ fn a_model_with_weights_in_a_file_beside_it_is_left_alone() {
     let model = std::fs::read(golden("products.onnx")).unwrap();
     assert!(has_products(&model));
     let mut outside = Vec::new();
-    wire::put_bytes(&mut outside, 8, b"beside");
-    wire::put_number(&mut outside, 14, 1);
+    protobuf::put_bytes(&mut outside, 8, b"beside");
+    protobuf::put_number(&mut outside, 14, 1);
     let mut found = Vec::new();
-    for field in wire::fields(&model).unwrap() {
+    for field in protobuf::fields(&model).unwrap() {
         if field.number != 7 {
             found.extend_from_slice(field.raw);
             continue;
         }
         let mut graph = field.bytes().to_vec();
-        wire::put_bytes(&mut graph, 5, &outside);
-        wire::put_bytes(&mut found, 7, &graph);
+        protobuf::put_bytes(&mut graph, 5, &outside);
+        protobuf::put_bytes(&mut found, 7, &graph);
     }
     assert!(!has_products(&found) && rewrite(&found).is_none());
-}
-
-#[test]
-fn what_is_recorded_is_what_runs_the_products() {
-    let preset = Preset::find("demo").unwrap();
-    let provider = |tiles, name: &str| {
-        let options = Options {
-            tiles,
-            ..Options::default()
-        };
-        let encoder = preset.encoders.iter().find(|encoder| encoder.name == name);
-        Engine::new(&options).provider(encoder.unwrap())
-    };
-    let tiles = match available() {
-        true => "CPUExecutionProvider+AMX",
-        false => "CPUExecutionProvider",
-    };
-    assert_eq!(provider(true, "resnet"), tiles);
-    assert_eq!(provider(false, "resnet"), "CPUExecutionProvider");
-    // all of its linear maps are small
-    assert_eq!(provider(true, "bert"), "CPUExecutionProvider");
 }

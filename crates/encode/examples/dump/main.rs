@@ -2,22 +2,24 @@
 //!
 //! ```text
 //! dump tokens   PRESET ENCODER < TEXTS       a JSON string a line in, a JSON list of ids a line out
-//! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and [H, W, 3] bytes,
-//!                                            before normalisation
+//! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and, before
+//!                                            normalisation, [H, W, 3] bytes
 //! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch; DEVICE
 //!                                            (`cpu` or `cuda`) may follow ROWS
 //! dump bare     PRESET POSTS ENCODERS HOW    the encoders alone (names with commas), a JSON object each; HOW is
-//!                                            `tiles`: as `mmfnd encode` runs them,
-//!                                            `plain`: as ONNX Runtime does by itself, `cuda`: on the card
+//!                                            `tiles`: as `mmfnd encode` runs them, `plain`: as ONNX Runtime does by
+//!                                            itself, `cuda`: on the card
 //! dump padding  PRESET POSTS                 tokens of the batches, a JSON object for each text encoder
 //! ```
+
+mod encoders_alone;
 
 use std::io::{self, BufRead, Write};
 use std::path::Path;
 
 use serde_json::json;
 
-use mmfnd_encode::{Device, Encoders, FromPreset, Handles, Options, Preset, bare};
+use mmfnd_encode::{Device, Encoders, FromPreset, Handles, Options, Preset};
 use mmfnd_pictures::{Picture, read};
 
 type Failure = Box<dyn std::error::Error>;
@@ -144,7 +146,7 @@ fn run_bare(preset: &Preset, posts: &str, tiles: bool, device: Device) -> Result
         ..Options::default()
     };
     let encoders = FromPreset::new(preset, Path::new(""), &options);
-    for one in bare::run(&posts, &encoders, device)? {
+    for one in encoders_alone::run(&posts, &encoders, device)? {
         let (contents, seconds) = (one.contents, one.time.as_secs_f64());
         let line = json!({"encoder": one.name, "contents": contents, "seconds": seconds});
         println!("{line}");
@@ -154,7 +156,7 @@ fn run_bare(preset: &Preset, posts: &str, tiles: bool, device: Device) -> Result
 
 fn padding(preset: &Preset, posts: &str) -> Result<(), Failure> {
     let posts = mmfnd_posts::read_posts(Path::new(posts))?;
-    for one in bare::padding(&posts, &encoders(preset, 0, Device::Cpu))? {
+    for one in encoders_alone::padding(&posts, &encoders(preset, 0, Device::Cpu))? {
         let (tokens, computed) = (one.tokens, one.computed);
         let line = json!({"encoder": one.name, "tokens": tokens, "computed": computed});
         println!("{line}");

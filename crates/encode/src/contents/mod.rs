@@ -1,4 +1,7 @@
-//! What the posts contain: the hash of every text and of every picture's file. Nothing is decoded here.
+//! Posts come in; out go the distinct contents of them: the hash of every text and of every picture's file. Nothing is
+//! decoded here.
+
+mod post_texts;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -11,8 +14,8 @@ use rayon::prelude::*;
 
 use crate::error::Error;
 use crate::progress::{Clocks, Progress, Share};
-use crate::spool::{Gathering, Spool};
-use crate::stage::Tools;
+use crate::workers::Workers;
+use post_texts::{Gathering, PostTexts};
 
 /// Files that are hashed between two reports.
 const CHUNK: usize = 256;
@@ -23,7 +26,7 @@ const OPENING: u64 = 4096;
 /// Hashes of everything that the posts contain, and their texts; of a post some 40 bytes are in memory.
 pub(crate) struct Contents {
     /// The texts themselves.
-    pub(crate) texts: Spool,
+    pub(crate) texts: PostTexts,
     /// Key of each post's text.
     text: Vec<Key>,
     /// Key of each post's text with the text found in its picture; empty where there is none in any.
@@ -42,15 +45,16 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// Hashes texts and files; file times are not trusted, so every file is read. Many texts go to a nameless file in `folder`.
+    /// Hashes texts and files; file times are not trusted, so every file is read. Many texts go to a nameless file in
+    /// `folder`.
     pub(crate) fn read(
         posts: PostSource<'_>,
         (folder, shard): (&Path, Option<Shard>),
-        tools: &Tools<'_>,
+        workers: &Workers<'_>,
     ) -> Result<Self, Error> {
         let mut texts = Gathering::new(folder);
         let mut contents = Self {
-            texts: Spool::default(),
+            texts: PostTexts::default(),
             text: Vec::new(),
             text_ocr: Vec::new(),
             files: Vec::new(),
@@ -63,12 +67,12 @@ impl Contents {
         let mut numbers = HashMap::new();
         posts.for_each(|posts| {
             texts.add(posts)?;
-            contents.add_texts(posts, tools);
+            contents.add_texts(posts, workers);
             contents.add_files(posts, &mut numbers);
             Ok::<(), Error>(())
         })?;
         contents.texts = texts.finish();
-        contents.hash_files(tools);
+        contents.hash_files(workers);
         Ok(contents)
     }
 
@@ -90,8 +94,9 @@ impl Contents {
         self.shard.is_none_or(|shard| shard.holds(key))
     }
 
-    /// Whether a post's picture and link are made in this run. A post belongs to the shard of its first picture (by its bytes, whether or not it decodes),
-    /// so that one shard decides which of its pictures stands for it; without any, to that of its text.
+    /// Whether a post's picture and link are made in this run. A post belongs to the shard of its first picture (by
+    /// its bytes, whether or not it decodes), so that one shard decides which of its pictures stands for it; without
+    /// any, to that of its text.
     pub(crate) fn is_our_post(&self, post: usize) -> bool {
         let hashes = self.candidates(post).iter();
         let mut hashes = hashes.filter_map(|&file| self.hashes[file as usize].as_ref().ok());
@@ -104,6 +109,17 @@ impl Contents {
         (0..self.posts()).filter(|&post| self.is_our_post(post))
     }
 
+    /// Whether these are the contents of the post of this number.
+    pub(crate) fn are_of(&self, number: usize, post: &Post) -> bool {
+        let key = |text: &str| Key::of(text.as_bytes());
+        let files = self.candidates(number).iter();
+        self.text(number, Input::Text) == key(&post.text)
+            && self.text(number, Input::TextOcr) == key(&post.encoder_text())
+            && files
+                .map(|&file| &self.files[file as usize])
+                .eq(&post.images)
+    }
+
     /// Numbers of a post's files, in the order in which they are tried.
     pub(crate) fn candidates(&self, post: usize) -> &[u32] {
         let start = match post {
@@ -113,7 +129,7 @@ impl Contents {
         &self.candidates[start as usize..self.ends[post] as usize]
     }
 
-    fn add_texts(&mut self, posts: &[Post], tools: &Tools<'_>) {
+    fn add_texts(&mut self, posts: &[Post], workers: &Workers<'_>) {
         let keys = |post: &Post| {
             let text = Key::of(post.text.as_bytes());
             match &post.ocr_text {
@@ -121,7 +137,9 @@ impl Contents {
                 Some(_) => (text, Key::of(post.encoder_text().as_bytes())),
             }
         };
-        let keys: Vec<(Key, Key)> = tools.pool.install(|| posts.par_iter().map(keys).collect());
+        let keys: Vec<(Key, Key)> = workers
+            .pool
+            .install(|| posts.par_iter().map(keys).collect());
         if self.text_ocr.is_empty() && keys.iter().any(|(text, text_ocr)| text != text_ocr) {
             self.text_ocr.clone_from(&self.text);
         }
@@ -149,15 +167,19 @@ impl Contents {
         }
     }
 
-    fn hash_files(&mut self, tools: &Tools<'_>) {
+    fn hash_files(&mut self, workers: &Workers<'_>) {
         let clocks = Clocks::default();
         let started = Instant::now();
         let total = self.files.len();
         let size = |file: &PathBuf| mmfnd_pictures::size(file).unwrap_or(0) + OPENING;
-        let all_costs: u64 = tools.pool.install(|| self.files.par_iter().map(size).sum());
+        let all_costs: u64 = workers
+            .pool
+            .install(|| self.files.par_iter().map(size).sum());
         for chunk in self.files.chunks(CHUNK) {
             let hash = |file: &PathBuf| hash_file(file, &clocks);
-            let hashed: Vec<_> = tools.pool.install(|| chunk.par_iter().map(hash).collect());
+            let hashed: Vec<_> = workers
+                .pool
+                .install(|| chunk.par_iter().map(hash).collect());
             for hashed in hashed {
                 let (hash, pixels) =
                     hashed.map_or_else(|error| (Err(error), 0), |(key, pixels)| (Ok(key), pixels));
@@ -167,7 +189,7 @@ impl Contents {
             let done = self.hashes.len() as u64;
             let costs = Share::new(clocks.prepared.get() + done * OPENING, all_costs);
             let elapsed = started.elapsed();
-            (tools.on_progress)(&Progress {
+            (workers.on_progress)(&Progress {
                 stage: "hash",
                 done,
                 total: total as u64,

@@ -1,4 +1,5 @@
-//! The texts of all posts, on the disk as soon as they are many: batches take them in the order of their lengths, and memory must not grow with them.
+//! The texts of all posts, on the disk as soon as they are many: batches take them in the order of their lengths, and
+//! memory must not grow with them.
 
 use std::fs::File;
 use std::io::{self, Cursor, Read, Seek, SeekFrom, Write};
@@ -27,7 +28,7 @@ pub(crate) struct Gathering {
 
 /// Texts by the number of their post; 12 bytes a post are in memory.
 #[derive(Default)]
-pub(crate) struct Spool {
+pub(crate) struct PostTexts {
     /// Where the file lies, for messages.
     folder: PathBuf,
     data: Data,
@@ -89,10 +90,10 @@ impl Gathering {
     }
 
     /// All posts are there.
-    pub(crate) fn finish(mut self) -> Spool {
+    pub(crate) fn finish(mut self) -> PostTexts {
         self.ends.shrink_to_fit();
         self.own.shrink_to_fit();
-        Spool {
+        PostTexts {
             folder: self.folder,
             data: match self.file.into_inner() {
                 SpooledData::InMemory(cursor) => Data::Memory(Cursor::into_inner(cursor)),
@@ -104,7 +105,7 @@ impl Gathering {
     }
 }
 
-impl Spool {
+impl PostTexts {
     /// The text that an encoder with this input sees of a post.
     pub(crate) fn read(&self, post: u32, input: Input) -> Result<String, Error> {
         self.text(post, input).map_err(Error::io(&self.folder))
@@ -156,10 +157,10 @@ mod tests {
             let mut gathering = Gathering::new(folder.path());
             gathering.add(&posts[..150]).unwrap();
             gathering.add(&posts[150..]).unwrap();
-            let spool = gathering.finish();
-            assert_eq!(matches!(spool.data, Data::Disk(_)), filler > 10);
+            let texts = gathering.finish();
+            assert_eq!(matches!(texts.data, Data::Disk(_)), filler > 10);
             for number in [399, 0, 1, 149, 150, 151] {
-                let read = |input| spool.read(number as u32, input).unwrap();
+                let read = |input| texts.read(number as u32, input).unwrap();
                 assert_eq!(read(Input::Text), posts[number].text);
                 assert_eq!(read(Input::TextOcr), posts[number].encoder_text());
             }

@@ -23,14 +23,18 @@ pub struct Length {
 }
 
 impl Tokens {
-    /// Reads `tokenizer.json`.
-    pub fn read(encoder: &str, path: &Path, max_length: usize) -> Result<Self, Error> {
+    /// Takes the bytes of a `tokenizer.json`.
+    pub fn read(
+        encoder: &str,
+        (path, bytes): (&Path, &[u8]),
+        max_length: usize,
+    ) -> Result<Self, Error> {
         let failed = |source| Error::Model {
             encoder: encoder.to_owned(),
             path: path.to_owned(),
             source,
         };
-        let tokenizer = Tokenizer::from_file(path).map_err(failed)?;
+        let tokenizer = Tokenizer::from_bytes(bytes).map_err(failed)?;
         Self::new(tokenizer, max_length).map_err(failed)
     }
 

@@ -12,7 +12,6 @@ use mmfnd_features::{Key, try_for_a_second};
 use serde::{Deserialize, Serialize};
 
 use super::error::OcrError;
-use crate::error::Error;
 
 /// A line of the file.
 #[derive(Deserialize, Serialize)]
@@ -35,19 +34,19 @@ pub(super) struct Cache {
 
 impl Cache {
     /// Opens a cache, makes it if there is none, and mends a last line that was cut off.
-    pub(super) fn open(path: &Path, recipe: String) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, recipe: String) -> Result<Self, OcrError> {
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(Error::io(folder))?;
+            fs::create_dir_all(folder).map_err(OcrError::io(folder))?;
         }
         let mut options = OpenOptions::new();
         let options = options.read(true).append(true).create(true);
-        let mut file = options.open(path).map_err(Error::io(path))?;
+        let mut file = options.open(path).map_err(OcrError::io(path))?;
         match try_for_a_second(&file) {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(OcrError::Locked(path.to_owned()).into()),
-            Err(TryLockError::Error(source)) => return Err(Error::io(path)(source)),
+            Err(TryLockError::WouldBlock) => return Err(OcrError::Locked(path.to_owned())),
+            Err(TryLockError::Error(source)) => return Err(OcrError::io(path)(source)),
         }
-        let bytes = read_whole_lines(&mut file).map_err(Error::io(path))?;
+        let bytes = read_whole_lines(&mut file).map_err(OcrError::io(path))?;
         let known = entries(path, &bytes, &recipe)?;
         Ok(Self {
             path: path.to_owned(),
@@ -68,7 +67,7 @@ impl Cache {
     }
 
     /// Keeps what was read; it is on its way to the disk when this returns.
-    pub(super) fn keep(&self, picture: Key, text: &str) -> Result<(), Error> {
+    pub(super) fn keep(&self, picture: Key, text: &str) -> Result<(), OcrError> {
         let entry = Entry {
             picture: picture.to_string(),
             recipe: self.recipe.clone(),
@@ -77,7 +76,7 @@ impl Cache {
         let mut line = serde_json::to_vec(&entry).expect("strings are always JSON");
         line.push(b'\n');
         let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
-        file.write_all(&line).map_err(Error::io(&self.path))
+        file.write_all(&line).map_err(OcrError::io(&self.path))
     }
 }
 
@@ -96,7 +95,7 @@ fn read_whole_lines(file: &mut File) -> std::io::Result<Vec<u8>> {
 }
 
 /// Picture to text, of one recipe.
-fn entries(path: &Path, bytes: &[u8], recipe: &str) -> Result<HashMap<String, String>, Error> {
+fn entries(path: &Path, bytes: &[u8], recipe: &str) -> Result<HashMap<String, String>, OcrError> {
     let mut known = HashMap::new();
     let lines = bytes.split(|byte| *byte == b'\n');
     for (number, line) in lines.enumerate().filter(|(_, line)| !line.is_empty()) {
@@ -117,7 +116,7 @@ fn entries(path: &Path, bytes: &[u8], recipe: &str) -> Result<HashMap<String, St
 mod tests {
     use super::*;
 
-    fn open(path: &Path, recipe: &str) -> Result<Cache, Error> {
+    fn open(path: &Path, recipe: &str) -> Result<Cache, OcrError> {
         Cache::open(path, recipe.to_owned())
     }
 

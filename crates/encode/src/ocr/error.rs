@@ -2,12 +2,24 @@
 
 use std::path::PathBuf;
 
-use crate::error::Source;
+type Source = Box<dyn std::error::Error + Send + Sync>;
 
 /// Errors of `mmfnd ocr`.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OcrError {
+    /// The cache cannot be read or written.
+    #[error("cannot read or write `{}`", path.display())]
+    Io {
+        /// The cache's file, or its folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system gives no threads.
+    #[error("cannot start the worker threads; try fewer with `--threads`")]
+    Threads(#[source] rayon::ThreadPoolBuildError),
     /// There is no Tesseract.
     #[error("there is no program `{}`; install it: {install}", program.display())]
     Absent {
@@ -62,4 +74,11 @@ pub enum OcrError {
         #[source]
         source: Source,
     },
+}
+
+impl OcrError {
+    pub(super) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
 }

@@ -1,13 +1,15 @@
-//! Text in pictures, read by the program Tesseract (the paper appends it to the post's own text).
+//! Posts come in, and go out with the text in their pictures, read by the program Tesseract (the paper appends it to
+//! the post's own text).
 //!
-//! Of each post the picture is read that stands for it in stage 1: the first that decodes. What Tesseract is given is that
-//! picture, decoded by this program, so every format that can be encoded can be read. Each distinct picture is read once
-//! and kept in a cache by its content, the languages and Tesseract's version.
+//! Of each post the picture is read that stands for it in stage 1: the first that decodes. What Tesseract is given is
+//! that picture, decoded by this program, so every format that can be encoded can be read. Each distinct picture is
+//! read once and kept in a cache by its content, the languages and Tesseract's version.
 
 mod cache;
 mod error;
 mod page;
 mod reader;
+mod summary;
 mod tesseract;
 mod words;
 
@@ -18,8 +20,8 @@ use mmfnd_posts::Post;
 use self::cache::Cache;
 use self::reader::Reader;
 use self::tesseract::Tesseract;
-use crate::error::Error;
 pub use error::OcrError;
+pub use summary::{OcrReject, OcrSummary};
 
 /// How to read.
 #[derive(Clone, Debug)]
@@ -35,47 +37,20 @@ pub struct OcrOptions {
 }
 
 impl OcrOptions {
-    /// These languages, with everything else as usual: `tesseract` on `PATH`, all cores, `ocr.jsonl` in our cache folder.
+    /// These languages, with everything else as usual: `tesseract` on `PATH`, all cores, `ocr.jsonl` in our cache
+    /// folder.
     pub fn new(languages: &str) -> Self {
         Self {
             program: "tesseract".into(),
             languages: languages.to_owned(),
             threads: 0,
-            cache: crate::cache_dir().join("ocr.jsonl"),
+            cache: crate::cache_dir::cache_dir().join("ocr.jsonl"),
         }
     }
 }
 
-/// A picture that cannot be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OcrReject {
-    /// A post that has it.
-    pub post_id: String,
-    /// The file.
-    pub path: PathBuf,
-    /// Why not.
-    pub reason: String,
-}
-
-/// What a run of [`read_pictures`] did.
-#[derive(Clone, Debug, Default)]
-pub struct OcrSummary {
-    /// Posts that were given.
-    pub posts: usize,
-    /// Posts in whose picture some text was found.
-    pub posts_with_text: usize,
-    /// Posts without a picture that can be read; their `ocr_text` stays as it was.
-    pub posts_without_picture: usize,
-    /// Distinct pictures that Tesseract read now.
-    pub read: usize,
-    /// Distinct pictures whose text was in the cache.
-    pub cached: usize,
-    /// Distinct files that cannot be read, each with a post that has it.
-    pub rejects: Vec<OcrReject>,
-}
-
 /// Whether Tesseract can read these languages here; the error says how to install what is missing.
-pub fn check_ocr(options: &OcrOptions) -> Result<(), Error> {
+pub fn check_ocr(options: &OcrOptions) -> Result<(), OcrError> {
     Tesseract::find(&options.program, &options.languages)?;
     Ok(())
 }
@@ -91,13 +66,13 @@ pub fn read_pictures(
     posts: &mut [Post],
     options: &OcrOptions,
     on_progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<OcrSummary, Error> {
+) -> Result<OcrSummary, OcrError> {
     let tesseract = Tesseract::find(&options.program, &options.languages)?;
     let cache = Cache::open(&options.cache, tesseract.recipe())?;
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .build()
-        .map_err(|error| Error::Threads(error.into()))?;
+        .map_err(OcrError::Threads)?;
     let reader = Reader::new(tesseract, cache, posts);
     pool.install(|| reader.read_all(posts, on_progress));
     let (texts, mut summary) = reader.outcome(posts)?;
@@ -118,7 +93,7 @@ pub fn read_pictures(
 pub mod fuzzing {
     use std::path::Path;
 
-    use crate::error::Error;
+    use super::OcrError;
 
     /// The text of Tesseract's table of words; `None` for no such table.
     pub fn text_of_words(table: &str) -> Option<String> {
@@ -126,7 +101,7 @@ pub mod fuzzing {
     }
 
     /// How many pictures a cache knows under a recipe.
-    pub fn ocr_cache(path: &Path, recipe: &str) -> Result<usize, Error> {
+    pub fn ocr_cache(path: &Path, recipe: &str) -> Result<usize, OcrError> {
         Ok(super::Cache::open(path, recipe.to_owned())?.len())
     }
 }

@@ -1,7 +1,8 @@
-//! A decoded picture as Tesseract takes it best: grey, letters not too small, a margin around it, and once more as its negative.
+//! A decoded picture as Tesseract takes it best: grey, letters not too small, a margin around it, and once more as its
+//! negative.
 //!
-//! Tesseract is made for dark letters on bright paper. Of the banners of the demo world it reads 49 of 70 in the picture
-//! itself, 46 in the negative, and 66 in one of the two; without the margin 32.
+//! Tesseract is made for dark letters on bright paper. Of the banners of the demo world it reads 49 of 70 in the
+//! picture itself, 46 in the negative, and 66 in one of the two; without the margin 32.
 
 use mmfnd_pictures::{Axis, Filter, Rgb, resample};
 
@@ -85,7 +86,8 @@ fn with_margin(page: &Page) -> Page {
     }
 }
 
-/// Plain grey pages of 8 bits, each in one strip: the simplest file of several pages that Tesseract reads from its input.
+/// Plain grey pages of 8 bits, each in one strip: the simplest file of several pages that Tesseract reads from its
+/// input.
 fn tiff(pages: &[Page]) -> Vec<u8> {
     const SHORT: u16 = 3;
     const LONG: u16 = 4;

@@ -11,10 +11,10 @@ use mmfnd_posts::Post;
 use rayon::prelude::*;
 
 use super::cache::Cache;
+use super::error::OcrError;
 use super::page::pages;
+use super::summary::{OcrReject, OcrSummary};
 use super::tesseract::{Reading, Tesseract};
-use super::{OcrReject, OcrSummary};
-use crate::error::Error;
 
 /// What was made of a file or of a content; the first thread that asks makes it, others wait.
 type Cell = OnceLock<Reading>;
@@ -29,7 +29,7 @@ pub(super) struct Reader {
     read: AtomicUsize,
     cached: AtomicUsize,
     /// What ended the run, if something did.
-    failure: OnceLock<Error>,
+    failure: OnceLock<OcrError>,
 }
 
 impl Reader {
@@ -69,7 +69,7 @@ impl Reader {
     pub(super) fn outcome(
         mut self,
         posts: &[Post],
-    ) -> Result<(Vec<Option<String>>, OcrSummary), Error> {
+    ) -> Result<(Vec<Option<String>>, OcrSummary), OcrError> {
         if let Some(error) = self.failure.take() {
             return Err(error);
         }
@@ -121,7 +121,7 @@ impl Reader {
             return Err("not tried: the run had failed".to_owned());
         }
         let pages = decoded_pages(bytes)?;
-        let reading = self.tesseract.read(&pages).map_err(Error::from);
+        let reading = self.tesseract.read(&pages);
         let kept = reading.and_then(|reading| {
             if let Ok(text) = &reading {
                 self.cache.keep(key, text)?;

@@ -59,7 +59,8 @@ impl Tesseract {
         format!("tesseract {version}, {languages}, {REVISION}")
     }
 
-    /// Reads the pages of a TIFF file. An error is one of the program; what is wrong with the picture stands in the reading.
+    /// Reads the pages of a TIFF file. An error is one of the program; what is wrong with the picture stands in the
+    /// reading.
     pub(super) fn read(&self, pages: &[u8]) -> Result<Reading, OcrError> {
         let ran = self.run(pages).map_err(|source| self.not_started(source))?;
         if ran.took_too_long {
@@ -75,7 +76,7 @@ impl Tesseract {
         Ok(text.ok_or_else(|| "Tesseract gave no table of words".to_owned()))
     }
 
-    fn run(&self, pages: &[u8]) -> io::Result<Ran> {
+    fn run(&self, pages: &[u8]) -> io::Result<Ended> {
         let child = Command::new(&self.program)
             .args(["stdin", "stdout", "-l", &self.languages])
             .args(LAYOUT)
@@ -176,8 +177,8 @@ pub(super) fn install(languages: &[&str]) -> String {
     format!("`apt-get install tesseract-ocr{packages}`")
 }
 
-/// What came of a run.
-struct Ran {
+/// How a program ended, and what it said.
+struct Ended {
     status: ExitStatus,
     stdout: Vec<u8>,
     stderr: Vec<u8>,
@@ -185,7 +186,7 @@ struct Ran {
 }
 
 /// Gives a program its input and takes what it says, both at once; kills it after `limit`.
-fn converse(mut child: Child, input: &[u8], limit: Duration) -> io::Result<Ran> {
+fn converse(mut child: Child, input: &[u8], limit: Duration) -> io::Result<Ended> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let piped = "the three are piped";
     let (mut stdin, stdout) = (stdin.expect(piped), stdout.expect(piped));
@@ -210,7 +211,7 @@ fn converse(mut child: Child, input: &[u8], limit: Duration) -> io::Result<Ran> 
             let outcome = thread.join();
             outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
         };
-        Ok(Ran {
+        Ok(Ended {
             status,
             stdout: join(told)?,
             stderr: join(said)?,

@@ -1,8 +1,8 @@
 //! From Tesseract's table of words to one line of text: what is kept of what it believes to have read.
 //!
-//! In photographs Tesseract finds letters in leaves and windows. It is unsure of those, and they are short: words are kept
-//! from a confidence of [`LEAST_CONFIDENCE`] on, and of those, lines that are long enough to be words. The table has two
-//! pages, the picture and its negative; the one with more letters counts.
+//! In photographs Tesseract finds letters in leaves and windows. It is unsure of those, and they are short: words are
+//! kept from a confidence of [`LEAST_CONFIDENCE`] on, and of those, lines that are long enough to be words. The table
+//! has two pages, the picture and its negative; the one with more letters counts.
 
 /// Percent; below it Tesseract mostly sees letters where there are none.
 const LEAST_CONFIDENCE: f32 = 70.0;

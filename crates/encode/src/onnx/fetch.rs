@@ -3,16 +3,13 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
+use mmfnd_posts::hash::{sha256_of_file, to_hex};
+
+use super::python::{PYTHON, Python};
+use crate::cache_dir::{cache_dir, create, is_ours};
 use crate::error::Error;
-use crate::preset::sha256_of;
-
-/// The version that is fetched when none is found; the one that this program was tested with.
-pub const VERSION: &str = "1.32.0";
-
-/// The version with the CUDA provider: built for CUDA 13 and cuDNN 9.
-pub const CUDA_VERSION: &str = "1.31.1";
+use crate::versions::{ONNX_RUNTIME, ONNX_RUNTIME_CUDA};
 
 /// What is fetched: a package of PyPI and the libraries in it.
 pub(crate) struct Package {
@@ -37,7 +34,7 @@ struct Wheel {
 /// rather than an unchecked one.
 pub(crate) const CPU: Package = Package {
     name: "onnxruntime",
-    version: VERSION,
+    version: ONNX_RUNTIME,
     size: 20,
     wheels: &[
         Wheel {
@@ -71,7 +68,7 @@ pub(crate) const CPU: Package = Package {
 /// ONNX Runtime with the CUDA provider.
 pub(crate) const CUDA: Package = Package {
     name: "onnxruntime-gpu",
-    version: CUDA_VERSION,
+    version: ONNX_RUNTIME_CUDA,
     size: 256,
     wheels: &[Wheel {
         os: "linux",
@@ -88,31 +85,15 @@ pub(crate) const CUDA_PROVIDER: [&str; 2] = [
     "libonnxruntime_providers_shared.so",
 ];
 
-/// The Python that is asked for an installed ONNX Runtime and for pip.
-pub(crate) const PYTHON: &str = if cfg!(windows) { "python" } else { "python3" };
-
-/// Our cache: `$MMFND_CACHE`, else `$XDG_CACHE_HOME/mmfnd`, else `~/.cache/mmfnd`.
-pub fn cache_dir() -> PathBuf {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty());
-    if let Some(own) = variable("MMFND_CACHE") {
-        return own.into();
-    }
-    let base = variable("XDG_CACHE_HOME").map(PathBuf::from).or_else(|| {
-        let home = variable("HOME").or_else(|| variable("USERPROFILE"))?;
-        Some(Path::new(&home).join(".cache"))
-    });
-    base.unwrap_or_else(std::env::temp_dir).join("mmfnd")
-}
-
 impl Package {
     /// The folder in the cache that holds its libraries.
     pub(crate) fn folder(&self) -> PathBuf {
         cache_dir().join(format!("{}-{}", self.name, self.version))
     }
 
-    /// The runtime's library in the cache, if the package is there as a whole.
+    /// The runtime's library in the cache, if the package is there as a whole and nobody else can have put it there.
     pub(crate) fn cached(&self) -> Option<PathBuf> {
-        library_in(&self.folder())
+        library_in(&self.folder()).filter(|library| is_ours(library).unwrap_or(false))
     }
 }
 
@@ -150,16 +131,22 @@ pub(crate) fn fetch(package: &Package) -> Result<PathBuf, Error> {
                 "no wheel of {name} {version} is pinned for {os} on {arch}"
             ))
         })?;
-    let scratch = cache_dir().join(format!("fetch-{}", std::process::id()));
-    fs::create_dir_all(&scratch).map_err(Error::io(&scratch))?;
+    let cache = create().map_err(Error::io(cache_dir()))?;
+    if !is_ours(&cache).map_err(Error::io(&cache))? {
+        return Err(problem(format!(
+            "others may write to the cache `{}`, so nothing is run from there; name another folder in `MMFND_CACHE`",
+            cache.display()
+        )));
+    }
+    let scratch = tempfile::Builder::new()
+        .prefix("fetch-")
+        .tempdir_in(&cache)
+        .map_err(Error::io(&cache))?;
     note(format_args!(
         "fetching {name} {version} with pip ({size} MB)"
     ));
-    let outcome =
-        download(package, wheel, &scratch).and_then(|file| unpack(package, &file, &scratch));
-    // Best effort: a left-over scratch folder costs disk space only.
-    let _ = fs::remove_dir_all(&scratch);
-    let library = outcome?;
+    let file = download(package, wheel, scratch.path())?;
+    let library = unpack(package, &file, scratch.path())?;
     note(format_args!(
         "{name} {version} is now in `{}`",
         library.display()
@@ -186,28 +173,40 @@ const DOWNLOAD: [&str; 8] = [
 
 fn download(package: &Package, wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
     let requirement = format!("{}=={}", package.name, package.version);
-    let output = Command::new(PYTHON)
-        .args(DOWNLOAD)
-        .args(["--platform", wheel.platform, "--dest"])
-        .arg(folder)
-        .arg(&requirement)
-        .output()
-        .map_err(|error| Error::Runtime {
-            problem: format!("`{PYTHON} -m pip` cannot be run"),
-            source: Some(error.into()),
-        })?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rfind(|line| !line.trim().is_empty());
-        return Err(problem(format!(
-            "`{PYTHON} -m pip download {requirement}` failed ({})",
-            last.unwrap_or("it says nothing").trim()
-        )));
+    let folder = folder.canonicalize().map_err(Error::io(folder))?;
+    let mut last_problem = None;
+    for python in Python::all() {
+        let (platform, place) = (["--platform", wheel.platform], folder.to_string_lossy());
+        let arguments = DOWNLOAD.into_iter().chain(platform);
+        let arguments: Vec<&str> = arguments.chain(["--dest", &place, &requirement]).collect();
+        match python.run(&arguments) {
+            Ok(output) if output.status.success() => return checked(wheel, &folder),
+            Ok(output) => {
+                let said = String::from_utf8_lossy(&output.stderr);
+                let last = said.lines().rfind(|line| !line.trim().is_empty());
+                let last = last.unwrap_or("it says nothing").trim();
+                last_problem = Some(problem(format!(
+                    "`{PYTHON} -m pip download {requirement}` failed ({last})"
+                )));
+            }
+            Err(error) => {
+                last_problem = Some(Error::Runtime {
+                    problem: format!("`{PYTHON} -m pip` cannot be run"),
+                    source: Some(error.into()),
+                });
+            }
+        }
     }
+    Err(last_problem.expect("there is always one Python to try"))
+}
+
+/// The wheel in a folder, if it is the pinned one.
+fn checked(wheel: &Wheel, folder: &Path) -> Result<PathBuf, Error> {
     let file = files_in(folder)
         .find(|file| file.extension().is_some_and(|end| end == "whl"))
         .ok_or_else(|| problem("pip succeeded without leaving a wheel".into()))?;
-    let found = sha256_of(&file).map_err(Error::io(&file))?;
+    let found = sha256_of_file(&file).map_err(Error::io(&file))?;
+    let found = to_hex(&found);
     if found != wheel.sha256 {
         return Err(problem(format!(
             "the wheel that pip fetched is not the pinned one (SHA-256 {found}, expected {})",
@@ -217,7 +216,8 @@ fn download(package: &Package, wheel: &Wheel, folder: &Path) -> Result<PathBuf, 
     Ok(file)
 }
 
-/// Unpacks the libraries beside the wheel and moves them into place, the runtime's own last: where it is, the others are.
+/// Unpacks the libraries beside the wheel and moves them into place, the runtime's own last: where it is, the others
+/// are.
 fn unpack(package: &Package, wheel: &Path, scratch: &Path) -> Result<PathBuf, Error> {
     let broken = |error: zip::result::ZipError| Error::Runtime {
         problem: "the fetched wheel cannot be unpacked".into(),

@@ -5,12 +5,12 @@ use std::path::Path;
 use mmfnd_features::{EncoderSpec, Store, ValueType};
 use mmfnd_pictures::Preprocessing;
 
-use crate::encode::{Encoders, Options};
-use crate::encoder::Handles;
+use super::model_file::check_weights;
+use super::session::{Engine, ImageEncoder, TextEncoder};
+use crate::encoder::{Encoders, Handles, Tokens};
 use crate::error::Error;
+use crate::options::Options;
 use crate::preset::Preset;
-use crate::session::{Engine, ImageEncoder, TextEncoder};
-use crate::text::Tokens;
 
 /// The encoders of a preset; their files are read when they are asked for.
 pub struct FromPreset<'a> {
@@ -45,13 +45,18 @@ impl Encoders for FromPreset<'_> {
     }
 
     fn check(&self, number: usize) -> Result<(), Error> {
-        self.preset.encoders[number].verify(&self.preset.name)
+        let encoder = &self.preset.encoders[number];
+        encoder.verify(&self.preset.name)?;
+        check_weights(encoder)
     }
 
     fn tokens(&self, number: usize) -> Result<Tokens, Error> {
         let encoder = &self.preset.encoders[number];
         let file = encoder.tokenizer.as_deref().unwrap_or(Path::new(""));
-        Tokens::read(&encoder.name, file, encoder.max_length.unwrap_or(0))
+        let expected = encoder.tokenizer_sha256.as_deref().unwrap_or_default();
+        let bytes: Vec<u8> = encoder.read(file, expected, &self.preset.name)?;
+        let max_length = encoder.max_length.unwrap_or(0);
+        Tokens::read(&encoder.name, (file, &bytes), max_length)
     }
 
     fn preprocessing(&self, number: usize) -> Preprocessing {

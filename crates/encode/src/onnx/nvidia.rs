@@ -1,9 +1,9 @@
 //! What the CUDA provider needs beside itself: NVIDIA's libraries, which may lie in Python packages.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use crate::fetch::PYTHON;
+use super::fetch::files_in;
+use super::python::{Python, is_below_here};
 
 /// The line that installs them from PyPI: CUDA 13 and cuDNN 9, as the wheel itself asks for.
 pub const INSTALL: &str = "python3 -m pip install 'nvidia-cuda-runtime~=13.0' 'nvidia-cuda-nvrtc~=13.0' 'nvidia-cublas~=13.0' 'nvidia-cufft~=12.0' 'nvidia-curand~=10.0' 'nvidia-cudnn-cu13~=9.0'";
@@ -22,8 +22,8 @@ const LIBRARIES: [&str; 7] = [
     "libcudnn.so.9",
 ];
 
-/// Loads what Python packages have of them, so that the provider finds them without `LD_LIBRARY_PATH`. What is not there
-/// is left to the loader, whose message names it.
+/// Loads what Python packages have of them, so that the provider finds them without `LD_LIBRARY_PATH`. What is not
+/// there is left to the loader, whose message names it.
 pub(crate) fn preload() {
     let folders = python_folders();
     for name in LIBRARIES {
@@ -45,14 +45,21 @@ fn keep_loaded(file: &Path) {
 /// The folders `lib` in Python's namespace package `nvidia`, without importing anything else.
 fn python_folders() -> Vec<PathBuf> {
     const ASK: &str = "import importlib.util as u; s = u.find_spec('nvidia'); print('\\n'.join(s.submodule_search_locations) if s else '')";
-    let Ok(output) = Command::new(PYTHON).args(["-c", ASK]).output() else {
-        return Vec::new();
+    let folders = |python: Python| -> Vec<PathBuf> {
+        let packages = python
+            .ask(ASK)
+            .into_iter()
+            .flat_map(|folder| files_in(&folder).collect::<Vec<_>>());
+        let libraries = packages
+            .map(|package| package.join("lib"))
+            .filter(|folder| folder.is_dir());
+        let may_be_used =
+            |folder: &PathBuf| python.is_ours || !is_below_here(folder).unwrap_or(true);
+        libraries.filter(may_be_used).collect()
     };
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    let packages = said.lines().filter(|line| !line.is_empty());
-    packages
-        .flat_map(|folder| crate::fetch::files_in(Path::new(folder)))
-        .map(|package| package.join("lib"))
-        .filter(|folder| folder.is_dir())
-        .collect()
+    let found = Python::all().into_iter().map(folders);
+    found
+        .into_iter()
+        .find(|folders| !folders.is_empty())
+        .unwrap_or_default()
 }

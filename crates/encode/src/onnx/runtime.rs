@@ -3,15 +3,15 @@
 use std::ffi::CStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 use ort::logging::LogLevel;
 
-use crate::cuda;
+use super::fetch::{self, CPU, CUDA, CUDA_PROVIDER, library_in};
+use super::nvidia;
+use super::python::{Python, is_below_here};
 use crate::error::Error;
-use crate::fetch::{self, CPU, CUDA, CUDA_PROVIDER, PYTHON, library_in};
 
 /// Where a library was found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ impl Runtime {
     pub fn load_cuda() -> Result<&'static Self, Error> {
         Self::load_once(|| {
             let found = find_cuda()?;
-            cuda::preload();
+            nvidia::preload();
             Ok(found)
         })
     }
@@ -182,14 +182,17 @@ fn find_cuda() -> Result<(PathBuf, Origin, String), Error> {
     }
 }
 
-/// Asks Python where its package lies, without importing it.
+/// Asks Python where its package lies, without importing it. A library below the folder that we were started in is not
+/// taken from there, unless our own binary is part of the same installation.
 fn python_library() -> Option<PathBuf> {
     const ASK: &str =
         "import importlib.util as u; s = u.find_spec('onnxruntime'); print(s.origin if s else '')";
-    let output = Command::new(PYTHON).args(["-c", ASK]).output().ok()?;
-    let said = String::from_utf8(output.stdout).ok()?;
-    let capi = Path::new(said.trim()).parent()?.join("capi");
-    library_in(&capi)
+    Python::all().into_iter().find_map(|python| {
+        let origin = python.ask(ASK).pop()?;
+        let library = library_in(&origin.parent()?.join("capi"))?;
+        let may_be_used = python.is_ours || !is_below_here(&library).unwrap_or(true);
+        may_be_used.then_some(library)
+    })
 }
 
 /// Loads a library just to ask for its version; refuses one that is older than the interface we were built for.

@@ -1,7 +1,7 @@
 //! ONNX Runtime sessions as [`Encoder`]s: one for token ids, one for pixels.
 
 use std::num::NonZero;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
@@ -11,23 +11,14 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{DynValue, Tensor, TensorElementType};
 
-use crate::concurrent;
-use crate::encode::Options;
+use super::model_file::{ModelFile, mapped};
+use super::runtime::Runtime;
+use super::shared_session;
+use super::tiles::{self, Rewritten};
 use crate::encoder::{Encoder, Handles};
 use crate::error::Error;
+use crate::options::{Device, Options};
 use crate::preset::EncoderPreset;
-use crate::products::{self, Faster};
-use crate::runtime::Runtime;
-
-/// Where the arithmetic runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Device {
-    /// The CPU, all of its cores.
-    #[default]
-    Cpu,
-    /// An NVIDIA GPU, through the CUDA provider of `onnxruntime-gpu`.
-    Cuda,
-}
 
 /// How encoders are run.
 #[derive(Clone, Copy, Debug)]
@@ -48,11 +39,13 @@ impl Engine {
         }
     }
 
-    /// Name of the execution provider, as the store records it, with what runs the products of this model, where it has some.
+    /// Name of the execution provider, as the store records it, with what runs the products of this model, where it has
+    /// some.
     pub(crate) fn provider(self, preset: &EncoderPreset) -> &'static str {
-        let has_tiles = || self.has_tiles(preset.precision);
+        // A model that cannot be read has none.
+        let has_products = || mapped(&preset.model).is_ok_and(|model| tiles::has_products(&model));
         match self.device {
-            Device::Cpu if has_tiles() && products::has_products(&preset.model) => {
+            Device::Cpu if self.has_tiles(preset.precision) && has_products() => {
                 "CPUExecutionProvider+AMX"
             }
             Device::Cpu => "CPUExecutionProvider",
@@ -62,7 +55,7 @@ impl Engine {
 
     fn has_tiles(self, precision: Precision) -> bool {
         let is_wanted = self.tiles && self.device == Device::Cpu && precision == Precision::F32;
-        is_wanted && products::available()
+        is_wanted && tiles::available()
     }
 }
 
@@ -71,7 +64,8 @@ const MOST_AT_ONCE: usize = 16;
 
 /// How the cores are divided.
 ///
-/// On the CPU several batches run at once, each on one core: nothing waits for the slowest part of an operator, and a batch's sums are always formed by one thread.
+/// On the CPU several batches run at once, each on one core: nothing waits for the slowest part of an operator, and a
+/// batch's sums are always formed by one thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Division {
     /// Batches that run at once.
@@ -104,39 +98,57 @@ struct Graph {
 }
 
 impl Graph {
+    /// Opens a model: for each batch that runs at once the graph that runs it.
+    ///
+    /// ONNX Runtime's own operators may be run by several threads, so all have one graph. Ours may not, so each has
+    /// its own; their weights are common to all.
     fn open(
         preset: &EncoderPreset,
-        spec: EncoderSpec,
+        spec: &EncoderSpec,
         engine: Engine,
-        threads: usize,
-    ) -> Result<Self, Error> {
+    ) -> Result<Vec<Arc<Self>>, Error> {
         let runtime = match engine.device {
             Device::Cpu => Runtime::load()?,
             Device::Cuda => Runtime::load_cuda()?,
         };
-        let failed = |source: ort::Error| Error::Model {
-            encoder: preset.name.clone(),
-            path: preset.model.clone(),
-            source: Box::new(source),
-        };
-        let builder = start(runtime, threads).map_err(failed)?;
-        let builder = match engine.device {
-            Device::Cpu => builder,
-            Device::Cuda => with_cuda(builder)?,
-        };
-        let faster = match engine.has_tiles(spec.precision) {
-            true => products::faster(&preset.model, threads).map_err(failed)?,
+        let division = Division::new(engine.device, engine.threads);
+        let mut file = ModelFile::read(preset, &spec.preset)?;
+        let rewritten = match engine.has_tiles(spec.precision) {
+            true => Rewritten::of(&file.model),
             false => None,
         };
-        let session = commit(builder, &preset.model, faster).map_err(failed)?;
-        let graph = Self {
-            spec,
-            model: preset.model.clone(),
-            session,
-            output: preset.output.clone(),
+        if rewritten.is_some() {
+            file.model = Vec::new();
+        }
+        let open_one = || -> Result<Arc<Self>, Error> {
+            let failed = |source: ort::Error| Error::Model {
+                encoder: preset.name.clone(),
+                path: preset.model.clone(),
+                source: Box::new(source),
+            };
+            let builder = start(runtime, division.threads).map_err(failed)?;
+            let builder = match engine.device {
+                Device::Cpu => builder,
+                Device::Cuda => with_cuda(builder)?,
+            };
+            let session = match &rewritten {
+                Some(rewritten) => commit_rewritten(builder, rewritten, division.threads),
+                None => commit(builder, &file),
+            };
+            let graph = Self {
+                spec: spec.clone(),
+                model: preset.model.clone(),
+                session: session.map_err(failed)?,
+                output: preset.output.clone(),
+            };
+            graph.check(&preset.output)?;
+            Ok(Arc::new(graph))
         };
-        graph.check(&preset.output)?;
-        Ok(graph)
+        if rewritten.is_some() {
+            return (0..division.at_once).map(|_| open_one()).collect();
+        }
+        let graph = open_one()?;
+        Ok(vec![graph; division.at_once])
     }
 
     /// Says before the first batch what the first batch would fail on.
@@ -196,7 +208,7 @@ impl Graph {
             content: format!("a batch of {rows}"),
             problem,
         };
-        let output = concurrent::run(&self.session, inputs, &self.output)
+        let output = shared_session::run(&self.session, inputs, &self.output)
             .map_err(|error| failed(error.to_string()))?;
         let array = output
             .try_extract_array::<f32>()
@@ -217,23 +229,27 @@ impl Graph {
     }
 }
 
-/// Opens a model as it stands in its file, or without the products that were taken out of it.
-fn commit(
-    mut builder: SessionBuilder,
-    file: &Path,
-    faster: Option<Faster>,
-) -> ort::Result<Session> {
-    match faster {
-        None => builder.commit_from_file(file),
-        Some(faster) => {
-            // One at a time: ONNX Runtime looks whether the process knows our operators' domain, then adds it, and fails where another session did so in between.
-            static ADDING: Mutex<()> = Mutex::new(());
-            let _adding = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
-            builder
-                .with_operators(faster.operators)?
-                .commit_from_memory(&faster.model)
-        }
+/// Opens a model as it stands in its file.
+fn commit(mut builder: SessionBuilder, file: &ModelFile) -> ort::Result<Session> {
+    for (name, weights) in &file.weights {
+        builder = builder.with_external_initializer_file_in_memory(name, Arc::clone(weights))?;
     }
+    builder.commit_from_memory(&file.model)
+}
+
+/// Opens a model without the products that were taken out of it.
+fn commit_rewritten(
+    builder: SessionBuilder,
+    rewritten: &Rewritten,
+    threads: usize,
+) -> ort::Result<Session> {
+    // One at a time: ONNX Runtime looks whether the process knows our operators' domain, then adds it, and fails where
+    // another session did so in between.
+    static ADDING: Mutex<()> = Mutex::new(());
+    let _adding = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+    builder
+        .with_operators(rewritten.operators(threads)?)?
+        .commit_from_memory(rewritten.model())
 }
 
 fn start(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {
@@ -275,20 +291,16 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Opens the model that a preset names, once for all handles; `pad_id` fills up shorter texts.
+    /// Opens the model that a preset names; `pad_id` fills up shorter texts.
     pub(crate) fn open(
         preset: &EncoderPreset,
         spec: EncoderSpec,
         pad_id: u32,
         engine: Engine,
     ) -> Result<Handles<u32>, Error> {
-        let division = Division::new(engine.device, engine.threads);
-        let graph = Arc::new(Graph::open(preset, spec, engine, division.threads)?);
-        Ok((0..division.at_once)
-            .map(|_| {
-                let graph = Arc::clone(&graph);
-                Box::new(Self { graph, pad_id }) as _
-            })
+        let graphs = Graph::open(preset, &spec, engine)?.into_iter();
+        Ok(graphs
+            .map(|graph| Box::new(Self { graph, pad_id }) as _)
             .collect())
     }
 }
@@ -325,21 +337,17 @@ pub struct ImageEncoder {
 }
 
 impl ImageEncoder {
-    /// Opens the model that a preset names, once for all handles; `size` is width and height of its input.
+    /// Opens the model that a preset names; `size` is width and height of its input.
     pub(crate) fn open(
         preset: &EncoderPreset,
         spec: EncoderSpec,
         size: (u32, u32),
         engine: Engine,
     ) -> Result<Handles<f32>, Error> {
-        let division = Division::new(engine.device, engine.threads);
-        let graph = Arc::new(Graph::open(preset, spec, engine, division.threads)?);
+        let graphs = Graph::open(preset, &spec, engine)?.into_iter();
         let pixels = [3, size.1 as usize, size.0 as usize];
-        Ok((0..division.at_once)
-            .map(|_| {
-                let graph = Arc::clone(&graph);
-                Box::new(Self { graph, pixels }) as _
-            })
+        Ok(graphs
+            .map(|graph| Box::new(Self { graph, pixels }) as _)
             .collect())
     }
 }
@@ -359,6 +367,20 @@ impl Encoder for ImageEncoder {
         self.graph
             .run(batch.len(), &[("pixel_values", tensor.into_dyn())])
     }
+}
+
+/// How many threads run a model, and how many sessions of it there are.
+#[cfg(test)]
+pub(crate) fn sessions(preset: &EncoderPreset, options: &Options) -> Result<(usize, usize), Error> {
+    let engine = Engine::new(options);
+    let spec = preset.spec(
+        "demo",
+        mmfnd_features::ValueType::F16,
+        engine.provider(preset),
+    );
+    let graphs = Graph::open(preset, &spec, engine)?;
+    let distinct: std::collections::HashSet<_> = graphs.iter().map(Arc::as_ptr).collect();
+    Ok((graphs.len(), distinct.len()))
 }
 
 /// Length of the longest row; a graph takes no batch without tokens.

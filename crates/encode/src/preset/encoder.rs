@@ -3,12 +3,14 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use mmfnd_features::{EncoderSpec, Input, Precision, ValueType};
 use mmfnd_pictures::Preprocessing;
+use mmfnd_posts::hash::{sha256_hex, sha256_of_file, to_hex};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
+use super::exported::remedy;
 use crate::error::Error;
 
 /// One encoder: a model, how its input is prepared, which output is kept.
@@ -142,21 +144,49 @@ impl EncoderPreset {
     /// Reads every file once and compares its checksum.
     pub fn verify(&self, preset: &str) -> Result<(), Error> {
         for (path, expected) in self.files() {
-            let found = match sha256_of(path) {
-                Ok(found) => found,
+            let found = match sha256_of_file(path) {
+                Ok(found) => to_hex(&found),
                 Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
                     return Err(self.bad_file(preset, path, "is missing".into()));
                 }
                 Err(source) => return Err(Error::io(path)(source)),
             };
-            if !found.eq_ignore_ascii_case(expected) {
-                let problem = format!(
-                    "is not the file that preset `{preset}` means (SHA-256 {found}, expected {expected})"
-                );
-                return Err(self.bad_file(preset, path, problem));
-            }
+            self.compare(path, (&found, expected), preset)?;
         }
         Ok(())
+    }
+
+    /// Reads a file of this encoder whole, and compares the checksum of what was read.
+    pub(crate) fn read<T: FileBytes>(
+        &self,
+        path: &Path,
+        expected: &str,
+        preset: &str,
+    ) -> Result<T, Error> {
+        let bytes = match T::read(path) {
+            Ok(bytes) => bytes,
+            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
+                return Err(self.bad_file(preset, path, "is missing".into()));
+            }
+            Err(source) => return Err(Error::io(path)(source)),
+        };
+        self.compare(path, (&sha256_hex(bytes.as_ref()), expected), preset)?;
+        Ok(bytes)
+    }
+
+    fn compare(
+        &self,
+        path: &Path,
+        (found, expected): (&str, &str),
+        preset: &str,
+    ) -> Result<(), Error> {
+        if found.eq_ignore_ascii_case(expected) {
+            return Ok(());
+        }
+        let problem = format!(
+            "is not the file that preset `{preset}` means (SHA-256 {found}, expected {expected})"
+        );
+        Err(self.bad_file(preset, path, problem))
     }
 
     fn bad_file(&self, preset: &str, path: &Path, problem: String) -> Error {
@@ -192,7 +222,7 @@ impl EncoderPreset {
             input: self.input,
             shape: self.shape.clone(),
             value_type,
-            fingerprint: hex(&Sha256::digest(described)),
+            fingerprint: sha256_hex(described.as_bytes()),
             model: short_name(&self.model),
             preset: preset.to_owned(),
             precision: self.precision,
@@ -202,25 +232,32 @@ impl EncoderPreset {
     }
 }
 
-/// How to get a preset's models.
-pub(crate) fn remedy(preset: &str) -> String {
-    if preset == "demo" {
-        return "the demo encoders are part of the repository: `git checkout models/demo models/presets/demo.toml`".into();
+/// What a file's bytes are read into.
+pub(crate) trait FileBytes: AsRef<[u8]> + Sized {
+    /// Reads a file whole.
+    fn read(path: &Path) -> std::io::Result<Self>;
+}
+
+impl FileBytes for Vec<u8> {
+    fn read(path: &Path) -> std::io::Result<Self> {
+        std::fs::read(path)
     }
-    match super::exported(preset) {
-        Some((base, precision)) => {
-            let precision = precision.map(|name| format!(" --precision {name}"));
-            format!(
-                "make it: `python3 -m pip install -r models/requirements.txt`, then `python3 models/export.py {base}{}`",
-                precision.unwrap_or_default()
-            )
-        }
-        None => format!("correct preset `{preset}`, or put its files where it says that they are"),
+}
+
+/// For gigabytes of weights that are shared: they are not copied after they were read.
+impl FileBytes for Arc<[u8]> {
+    fn read(path: &Path) -> std::io::Result<Self> {
+        let mut file = File::open(path)?;
+        let length = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
+        let mut bytes: Self = std::iter::repeat_n(0, length).collect();
+        let new = Arc::get_mut(&mut bytes).expect("nobody else has it yet");
+        file.read_exact(new)?;
+        Ok(bytes)
     }
 }
 
 /// `a/presets/../demo/x` as `a/demo/x`, so that messages name files as people do.
-fn tidy(path: &Path) -> PathBuf {
+pub(crate) fn tidy(path: &Path) -> PathBuf {
     let mut out = PathBuf::new();
     for part in path.components() {
         let can_pop = matches!(
@@ -243,21 +280,4 @@ fn short_name(path: &Path) -> String {
         .map(|part| part.to_string_lossy().into_owned())
         .collect();
     parts[parts.len().saturating_sub(2)..].join("/")
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// SHA-256 of a file as hexadecimal digits, read in pieces.
-pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
-    let mut file = File::open(path)?;
-    let mut hash = Sha256::new();
-    let mut piece = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut piece)? {
-            0 => return Ok(hex(&hash.finalize())),
-            read => hash.update(&piece[..read]),
-        }
-    }
 }

@@ -7,24 +7,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 mod encoder;
+mod exported;
 
 pub use encoder::EncoderPreset;
-pub(crate) use encoder::{remedy, sha256_of};
+pub(crate) use encoder::tidy;
+pub use exported::EXPORTED;
+pub(crate) use exported::remedy;
+
+use exported::exported;
 
 use crate::error::Error;
-
-/// Presets that `models/export.py` makes, with their encoders; they are not part of the repository.
-pub const EXPORTED: [(&str, &str); 3] = [
-    ("twitter", "bert-base-uncased, CLIP ViT-B/32, ResNet-101"),
-    (
-        "weibo",
-        "chinese-roberta-wwm-ext, Chinese-CLIP ViT-B/16, ResNet-101",
-    ),
-    (
-        "weibo-huge",
-        "chinese-roberta-wwm-ext, Chinese-CLIP ViT-H/14, ResNet-101",
-    ),
-];
 
 /// A named set of encoders.
 #[derive(Clone, Debug, Deserialize)]
@@ -147,18 +139,6 @@ pub fn available() -> Vec<(String, PathBuf)> {
         }
     }
     found
-}
-
-/// The preset of [`EXPORTED`] that a name means, and its precision where that is part of the name (`twitter-fp16`).
-fn exported(name: &str) -> Option<(&str, Option<&str>)> {
-    let (base, precision) = match name.rsplit_once('-') {
-        Some((base, precision @ ("fp16" | "int8"))) => (base, Some(precision)),
-        _ => (name, None),
-    };
-    let mut known = EXPORTED.iter();
-    known
-        .any(|(known, _)| *known == base)
-        .then_some((base, precision))
 }
 
 fn folders() -> Vec<PathBuf> {

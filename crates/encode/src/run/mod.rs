@@ -1,86 +1,31 @@
-//! The entrance to stage 1: options, where encoders come from, and the two functions that run it.
+//! Posts and encoders come in; what the store lacks is encoded and goes into it, then the posts are linked to it. A
+//! sample of what is stored can be encoded again and compared.
+
+mod links;
+mod sample;
+mod whole_run;
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use mmfnd_features::{EncoderSpec, Shard, StoreWriter, ValueType};
-use mmfnd_pictures::Preprocessing;
+use mmfnd_features::StoreWriter;
 use mmfnd_posts::PostSource;
 
-use crate::encoder::Handles;
+use crate::contents::Contents;
+use crate::encoder::Encoders;
 use crate::error::Error;
-use crate::from_preset::FromPreset;
-use crate::parts::Flush;
+use crate::onnx::{FromPreset, check_cuda};
+use crate::options::{Device, Options};
 use crate::preset::Preset;
 use crate::progress::Progress;
-use crate::run::Run;
-use crate::scan::Contents;
-use crate::session::Device;
-use crate::stage::Tools;
-use crate::summary::Summary;
-use crate::text::Tokens;
+use crate::stage::{StageOptions, Summary, WriteWhen};
+use crate::workers::Workers;
 
-/// How to encode.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Where the arithmetic runs.
-    pub device: Device,
-    /// Threads; 0 for all cores.
-    pub threads: usize,
-    /// Whether float32 products run on the processor's matrix tiles (Intel AMX), where it has some; see [`has_tiles`](crate::has_tiles).
-    pub tiles: bool,
-    /// How values are stored; `None` for the type that the store has, float16 in a new one.
-    pub value_type: Option<ValueType>,
-    /// Encoders whose features in the store may be thrown away if another model made them.
-    pub replace: Vec<String>,
-    /// The longest that finished features wait in memory: what a kill can lose.
-    pub write_every: Duration,
-    /// Most tokens of a batch of texts, padding included; by the device where there is none.
-    pub batch_tokens: Option<usize>,
-    /// Most pictures of a batch; by the device where there is none.
-    pub batch_images: Option<usize>,
-    /// Which part of the work; all of it when there is none.
-    pub shard: Option<Shard>,
-    /// Most bytes of finished features of one encoder that wait in memory.
-    pub part_bytes: usize,
-}
+pub use sample::{Limit, Sample, Sampled, check_sample, check_sample_with};
+use whole_run::Run;
 
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            device: Device::Cpu,
-            threads: 0,
-            tiles: true,
-            value_type: None,
-            replace: Vec::new(),
-            write_every: Duration::from_secs(15),
-            batch_tokens: None,
-            batch_images: None,
-            shard: None,
-            part_bytes: 32 << 20,
-        }
-    }
-}
-
-/// Where a run's encoders come from: a preset's files, or stand-ins. Encoders go by their number in [`Encoders::specs`].
-pub trait Encoders: Sync {
-    /// What the store records of each.
-    fn specs(&self) -> &[EncoderSpec];
-    /// Says before the first batch what is missing or wrong.
-    fn check(&self, number: usize) -> Result<(), Error>;
-    /// The tokenizer of a text encoder.
-    fn tokens(&self, number: usize) -> Result<Tokens, Error>;
-    /// The preprocessing of an image encoder.
-    fn preprocessing(&self, number: usize) -> Preprocessing;
-    /// The file of a classifier that goes with the features.
-    fn classifier(&self, number: usize) -> Option<&Path>;
-    /// Opens a text encoder; `pad_id` fills up shorter texts.
-    fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error>;
-    /// Opens an image encoder.
-    fn open_image(&self, number: usize) -> Result<Handles<f32>, Error>;
-}
-
-/// Encodes what the posts contain and the store lacks, with the encoders of a preset. Posts of a file ([`PostSource::File`]) are never in memory all at once.
+/// Encodes what the posts contain and the store lacks, with the encoders of a preset. Posts of a file
+/// ([`PostSource::File`]) are never in memory all at once.
 pub fn encode<'a>(
     posts: impl Into<PostSource<'a>>,
     preset: &Preset,
@@ -90,7 +35,7 @@ pub fn encode<'a>(
 ) -> Result<Summary, Error> {
     if options.device == Device::Cuda {
         // Before the store is made and hours are spent on hashing.
-        crate::session::check_cuda()?;
+        check_cuda()?;
     }
     encode_with(
         posts,
@@ -111,7 +56,7 @@ pub fn encode_with<'a>(
 ) -> Result<Summary, Error> {
     let started = Instant::now();
     check_replace(encoders, &options.replace)?;
-    let tools = tools(options, on_progress)?;
+    let options_of_stages = stage_options(options, on_progress)?;
     let posts = posts.into();
     let mut store = StoreWriter::open(store)?;
     store.set_shard(options.shard)?;
@@ -119,12 +64,16 @@ pub fn encode_with<'a>(
     for spec in encoders.specs() {
         writers.push(store.encoder(spec, options.replace.contains(&spec.name))?);
     }
-    let contents = Contents::read(posts, (store.path(), options.shard), &tools)?;
+    let contents = Contents::read(
+        posts,
+        (store.path(), options.shard),
+        &options_of_stages.workers,
+    )?;
     let run = Run {
         posts,
         encoders,
         contents: &contents,
-        tools: &tools,
+        options: &options_of_stages,
     };
     let mut summary = run.encode(&mut store, writers)?;
     summary.time = started.elapsed();
@@ -146,24 +95,23 @@ fn check_replace(encoders: &dyn Encoders, names: &[String]) -> Result<(), Error>
     }
 }
 
-fn tools<'a>(
+fn stage_options<'a>(
     options: &Options,
     on_progress: &'a dyn Fn(&Progress<'_>),
-) -> Result<Tools<'a>, Error> {
+) -> Result<StageOptions<'a>, Error> {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(options.threads)
         .thread_name(|number| format!("prepare-{number}"))
         .build()
         .map_err(|error| Error::Threads(error.into()))?;
-    Ok(Tools {
+    Ok(StageOptions {
+        workers: Workers { pool, on_progress },
         device: options.device,
         batch_tokens: options.batch_tokens,
         batch_images: options.batch_images,
-        pool,
-        flush: Flush {
+        write_when: WriteWhen {
             bytes: options.part_bytes,
             every: options.write_every,
         },
-        on_progress,
     })
 }

@@ -8,9 +8,10 @@ use mmfnd_pictures::Picture;
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
-use crate::encode::{Encoders, Options};
+use crate::encoder::Encoders;
 use crate::error::Error;
-use crate::from_preset::FromPreset;
+use crate::onnx::FromPreset;
+use crate::options::Options;
 use crate::preset::Preset;
 
 /// Files that are hashed before it is asked whether all wanted ones are found.
@@ -109,7 +110,8 @@ pub fn check_sample(
     check_sample_with(posts, &encoders, &Store::open(store)?, sample)
 }
 
-/// As [`check_sample`], with encoders from anywhere. A stored encoder that is not the one offered is an error, and so is one that is not offered at all.
+/// As [`check_sample`], with encoders from anywhere. A stored encoder that is not the one offered is an error, and so
+/// is one that is not offered at all.
 pub fn check_sample_with(
     posts: &[Post],
     encoders: &dyn Encoders,

@@ -10,66 +10,73 @@ use mmfnd_features::{EncoderSpec, ValueType};
 use mmfnd_pictures::Refusal;
 use ndarray::Array2;
 
-use crate::batches::Item;
+use super::stage_progress::StageProgress;
+use super::work::{Prepared, PreparedBatch, Stage, StageEncoder, StageResult, area};
+use super::writing::Rows;
 use crate::encoder::Handle;
 use crate::error::Error;
-use crate::parts::Rows;
+use crate::plan::MissingContent;
 use crate::progress::Progress;
-use crate::stage::{Lane, Prepared, Ran, Ready, Tally, Work, area};
 
 /// Where prepared batches come from, and where rows go to.
-type Ends<E> = (Receiver<Ready<E>>, Sender<Rows>);
+type Ends<E> = (Receiver<PreparedBatch<E>>, Sender<Rows>);
 
 /// What came of one batch.
 struct Done {
-    /// Of every lane that was finished, also where a later one failed.
+    /// Of every encoder that was finished, also where a later one failed.
     rows: Vec<Rows>,
     /// For each content why it cannot be used, if it cannot.
     refusals: Result<Vec<Option<Refusal>>, Error>,
 }
 
-/// One thread's handles, by lane; a lane that no batch lacks has none.
-type Crew<'a, E> = Vec<Option<&'a mut Handle<E>>>;
+/// One worker's handles, by encoder; none of an encoder that no batch lacks.
+type WorkerHandles<'a, E> = Vec<Option<&'a mut Handle<E>>>;
 
 /// Runs all batches; the calling thread counts, reports and hands rows to the writer.
 pub(crate) fn run<E: Send, P: Sync>(
-    work: &Work<'_, P>,
-    lanes: &mut [Lane<'_, E>],
+    stage: &Stage<'_, P>,
+    encoders: &mut [StageEncoder<'_, E>],
     (to_run, finished): Ends<E>,
     on_progress: &dyn Fn(&Progress<'_>),
-) -> Result<Ran, Error> {
-    let ran = Ran {
-        rows: vec![0; lanes.len()],
-        ..Ran::default()
+) -> Result<StageResult, Error> {
+    let result = StageResult {
+        rows: vec![0; encoders.len()],
+        ..StageResult::default()
     };
-    let tally = Tally::new(&work.batches);
-    tally.report(work, &ran, on_progress);
-    open(&work.batches, lanes)?;
-    let specs: Vec<EncoderSpec> = lanes.iter().map(|lane| lane.spec.clone()).collect();
-    let crews = crews(lanes);
-    let (done, results) = bounded(crews.len());
+    let progress = StageProgress::new(&stage.batches);
+    progress.report(stage, &result, on_progress);
+    open(&stage.batches, encoders)?;
+    let specs: Vec<EncoderSpec> = encoders
+        .iter()
+        .map(|encoder| encoder.spec.clone())
+        .collect();
+    let workers = handles_of_workers(encoders);
+    let (done, results) = bounded(workers.len());
     thread::scope(|scope| {
-        for crew in crews {
+        for handles in workers {
             let (to_run, done, specs) = (to_run.clone(), done.clone(), specs.as_slice());
-            scope.spawn(move || take_turns(work, (specs, crew), &to_run, &done));
+            scope.spawn(move || take_turns(stage, (specs, handles), &to_run, &done));
         }
         drop((to_run, done));
-        collect(work, (ran, tally), (results, finished), on_progress)
+        collect(stage, (result, progress), (results, finished), on_progress)
     })
 }
 
 /// Opens the encoders that some batch lacks, all at once.
-fn open<E: Send>(batches: &[Vec<Item>], lanes: &mut [Lane<'_, E>]) -> Result<(), Error> {
+fn open<E: Send>(
+    batches: &[Vec<MissingContent>],
+    encoders: &mut [StageEncoder<'_, E>],
+) -> Result<(), Error> {
     let lacking = batches
         .iter()
         .flatten()
         .fold(0, |all, item| all | item.lacking);
     thread::scope(|scope| {
         let mut opening = Vec::new();
-        for (number, lane) in lanes.iter_mut().enumerate() {
-            if lacking & (1 << number) != 0 && lane.opened.is_empty() {
+        for (number, encoder) in encoders.iter_mut().enumerate() {
+            if lacking & (1 << number) != 0 && encoder.opened.is_empty() {
                 opening.push(scope.spawn(move || -> Result<(), Error> {
-                    lane.opened = (lane.open)()?;
+                    encoder.opened = (encoder.open)()?;
                     Ok(())
                 }));
             }
@@ -84,30 +91,30 @@ fn open<E: Send>(batches: &[Vec<Item>], lanes: &mut [Lane<'_, E>]) -> Result<(),
     })
 }
 
-/// As many as every opened lane has handles for; one where nothing is opened, so that pictures are still tried.
-fn crews<'a, E>(lanes: &'a mut [Lane<'_, E>]) -> Vec<Crew<'a, E>> {
-    let handles = lanes.iter().map(|lane| lane.opened.len());
+/// As many as every opened encoder has handles for; one where nothing is opened, so that pictures are still tried.
+fn handles_of_workers<'a, E>(encoders: &'a mut [StageEncoder<'_, E>]) -> Vec<WorkerHandles<'a, E>> {
+    let handles = encoders.iter().map(|encoder| encoder.opened.len());
     let count = handles.filter(|count| *count > 0).min().unwrap_or(1);
-    let mut crews: Vec<Crew<'a, E>> = (0..count).map(|_| Vec::new()).collect();
-    for lane in lanes {
-        let mut handles = lane.opened.iter_mut();
-        for crew in &mut crews {
-            crew.push(handles.next());
+    let mut workers: Vec<WorkerHandles<'a, E>> = (0..count).map(|_| Vec::new()).collect();
+    for encoder in encoders {
+        let mut handles = encoder.opened.iter_mut();
+        for worker in &mut workers {
+            worker.push(handles.next());
         }
     }
-    crews
+    workers
 }
 
 /// One thread: batch after batch until there is none, or nobody waits for what comes of it, or it fails.
 fn take_turns<E, P>(
-    work: &Work<'_, P>,
-    (specs, mut crew): (&[EncoderSpec], Crew<'_, E>),
-    to_run: &Receiver<Ready<E>>,
+    stage: &Stage<'_, P>,
+    (specs, mut handles): (&[EncoderSpec], WorkerHandles<'_, E>),
+    to_run: &Receiver<PreparedBatch<E>>,
     done: &Sender<(usize, Done)>,
 ) {
     for (number, prepared) in to_run {
-        let items = &work.batches[number];
-        let ran = run_batch(work, (specs, &mut crew), items, prepared);
+        let items = &stage.batches[number];
+        let ran = run_batch(stage, (specs, &mut handles), items, prepared);
         let is_over = ran.refusals.is_err();
         if done.send((number, ran)).is_err() || is_over {
             return;
@@ -116,18 +123,18 @@ fn take_turns<E, P>(
 }
 
 fn run_batch<E, P>(
-    work: &Work<'_, P>,
-    (specs, crew): (&[EncoderSpec], &mut Crew<'_, E>),
-    items: &[Item],
+    stage: &Stage<'_, P>,
+    (specs, handles): (&[EncoderSpec], &mut WorkerHandles<'_, E>),
+    items: &[MissingContent],
     prepared: Result<Vec<Prepared<E>>, Error>,
 ) -> Done {
     let mut rows = Vec::new();
     let run = |prepared: Vec<Prepared<E>>| {
-        for (lane, (spec, encoder)) in specs.iter().zip(crew).enumerate() {
+        for (number, (spec, encoder)) in specs.iter().zip(handles).enumerate() {
             if let Some(encoder) = encoder {
-                let encode = |batch: &[&[E]]| work.clocks.run.time(|| encoder.encode(batch));
+                let encode = |batch: &[&[E]]| stage.clocks.run.time(|| encoder.encode(batch));
                 let given = (items, prepared.as_slice());
-                rows.extend(run_lane((lane, spec), given, work.name_of, encode)?);
+                rows.extend(run_encoder((number, spec), given, stage.name_of, encode)?);
             }
         }
         Ok(prepared.into_iter().map(Result::err).collect())
@@ -137,18 +144,18 @@ fn run_batch<E, P>(
 }
 
 /// One batch through one encoder: only what that encoder lacks and what could be made ready.
-fn run_lane<E>(
-    (lane, spec): (usize, &EncoderSpec),
-    (items, prepared): (&[Item], &[Prepared<E>]),
-    name_of: &dyn Fn(&Item) -> String,
+fn run_encoder<E>(
+    (number, spec): (usize, &EncoderSpec),
+    (items, prepared): (&[MissingContent], &[Prepared<E>]),
+    name_of: &dyn Fn(&MissingContent) -> String,
     encode: impl FnOnce(&[&[E]]) -> Result<Array2<f32>, Error>,
 ) -> Result<Option<Rows>, Error> {
-    let lacks = |item: &Item| item.lacking & (1 << lane) != 0;
+    let lacks = |item: &MissingContent| item.lacking & (1 << number) != 0;
     let given = items.iter().zip(prepared).filter(|(item, _)| lacks(item));
-    let (wanted, inputs): (Vec<&Item>, Vec<&[E]>) = given
+    let (wanted, inputs): (Vec<&MissingContent>, Vec<&[E]>) = given
         .filter_map(|(item, prepared)| {
             let inputs = prepared.as_ref().ok()?;
-            Some((item, inputs[lane].as_slice()))
+            Some((item, inputs[number].as_slice()))
         })
         .unzip();
     if wanted.is_empty() {
@@ -156,45 +163,49 @@ fn run_lane<E>(
     }
     let values = checked(spec, &wanted, encode(&inputs)?, name_of)?;
     let keys = wanted.iter().map(|item| item.key).collect();
-    Ok(Some(Rows { lane, keys, values }))
+    Ok(Some(Rows {
+        encoder: number,
+        keys,
+        values,
+    }))
 }
 
 /// Puts what the threads finish into the plan's order; everything before an error is handed to the writer.
 fn collect<P>(
-    work: &Work<'_, P>,
-    (mut ran, mut tally): (Ran, Tally),
+    stage: &Stage<'_, P>,
+    (mut result, mut progress): (StageResult, StageProgress),
     (results, finished): (Receiver<(usize, Done)>, Sender<Rows>),
     on_progress: &dyn Fn(&Progress<'_>),
-) -> Result<Ran, Error> {
+) -> Result<StageResult, Error> {
     let mut early = BTreeMap::new();
     let mut next = 0;
     for (number, done) in results {
         early.insert(number, done);
         while let Some(done) = early.remove(&next) {
             for rows in done.rows {
-                ran.rows[rows.lane] += rows.keys.len();
+                result.rows[rows.encoder] += rows.keys.len();
                 // The writer is gone only after an error of its own, which the stage returns.
                 if finished.send(rows).is_err() {
-                    return Ok(ran);
+                    return Ok(result);
                 }
             }
-            let items = &work.batches[next];
-            ran.count(items, done.refusals?, work.counts_tokens);
-            tally.done_area += area(items);
+            let items = &stage.batches[next];
+            result.count(items, done.refusals?, stage.counts_tokens);
+            progress.done_area += area(items);
             next += 1;
         }
-        ran.time = tally.started.elapsed();
-        tally.report(work, &ran, on_progress);
+        result.time = progress.started.elapsed();
+        progress.report(stage, &result, on_progress);
     }
-    Ok(ran)
+    Ok(result)
 }
 
 /// The values of a batch, if the store may hold them.
 fn checked(
     spec: &EncoderSpec,
-    items: &[&Item],
+    items: &[&MissingContent],
     values: Array2<f32>,
-    name_of: &dyn Fn(&Item) -> String,
+    name_of: &dyn Fn(&MissingContent) -> String,
 ) -> Result<Vec<f32>, Error> {
     let failed = |content: String, problem: String| Error::Output {
         encoder: spec.name.clone(),

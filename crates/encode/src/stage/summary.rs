@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mmfnd_features::{EncoderSpec, Input};
 
-use crate::stage::Ran;
+use super::work::StageResult;
 
 /// What a run did.
 #[derive(Clone, Debug, Default)]
@@ -78,11 +78,12 @@ impl EncoderSummary {
         }
     }
 
-    pub(crate) fn add(&mut self, ran: &Ran, lane: usize) {
-        self.encoded += ran.rows[lane];
-        self.tokens += ran.tokens;
-        self.computed_tokens += ran.computed_tokens;
-        self.time += ran.time;
+    /// Adds what a stage did for its encoder of this number.
+    pub(crate) fn add(&mut self, result: &StageResult, number: usize) {
+        self.encoded += result.rows[number];
+        self.tokens += result.tokens;
+        self.computed_tokens += result.computed_tokens;
+        self.time += result.time;
     }
 
     /// Part of the computed tokens that was padding; none for pictures and when nothing was encoded.

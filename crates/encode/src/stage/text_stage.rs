@@ -4,35 +4,22 @@ use mmfnd_features::{EncoderSpec, EncoderWriter};
 use mmfnd_posts::PostSource;
 use rayon::prelude::*;
 
-use crate::batches::{Budget, Item};
-use crate::encode::Encoders;
+use super::pipeline;
+use super::summary::EncoderSummary;
+use super::work::{Prepared, Stage, StageEncoder, StageOptions};
+use crate::contents::Contents;
+use crate::encoder::{Encoders, Length, Tokens};
 use crate::error::Error;
+use crate::plan::{Budget, MissingContent, write_plan};
 use crate::progress::Clocks;
-use crate::scan::Contents;
-use crate::stage::{self, Lane, Prepared, Tools, Work};
-use crate::summary::EncoderSummary;
-use crate::text::{Length, Tokens};
-
-/// A core's caches nearly hold the largest layer of so many tokens; with four times as many BERT takes 5 % longer, CLIP's text tower 11 %.
-pub(crate) const ON_CPU: Budget = Budget {
-    area: 512,
-    rows: 256,
-    enough: 256,
-};
-
-/// A GPU has thousands of lanes to fill.
-pub(crate) const ON_GPU: Budget = Budget {
-    area: 16_384,
-    rows: 512,
-    enough: 4096,
-};
+use crate::workers::Workers;
 
 /// Encodes the texts that an encoder lacks.
-pub(crate) fn encode(
+pub(crate) fn encode_texts(
     (posts, contents): (PostSource<'_>, &Contents),
     (encoders, number): (&dyn Encoders, usize),
     writer: &mut EncoderWriter,
-    tools: &Tools<'_>,
+    options: &StageOptions<'_>,
 ) -> Result<EncoderSummary, Error> {
     let (distinct, sources) = missing(contents, writer);
     let mut summary = EncoderSummary::new(writer.spec(), distinct, sources.len());
@@ -46,28 +33,30 @@ pub(crate) fn encode(
         spec: writer.spec().clone(),
         tokens: encoders.tokens(number)?,
     };
-    let items = texts.items(&sources, tools)?;
+    let items = texts.items(&sources, &options.workers)?;
     summary.truncated = items.iter().filter(|(_, cut_off)| *cut_off).count();
     let items = items.into_iter().map(|(item, _)| item).collect();
     let writers = std::slice::from_mut(writer);
     let clocks = Clocks::default();
-    let budget = tools.budget(ON_CPU, ON_GPU).with_area(tools.batch_tokens);
-    let work = Work {
+    let budget = options
+        .budget(Budget::TEXTS_ON_CPU, Budget::TEXTS_ON_GPU)
+        .with_area(options.batch_tokens);
+    let stage = Stage {
         name: &texts.spec.name,
         counts_tokens: true,
-        batches: stage::plan(items, budget, writers)?,
-        prepare: |item: &Item| clocks.prepare.time(|| texts.prepare(item)),
+        batches: write_plan(items, budget, writers)?,
+        prepare: |item: &MissingContent| clocks.prepare.time(|| texts.prepare(item)),
         name_of: &|item| texts.name(item.source),
         clocks: &clocks,
     };
-    let mut lanes = [Lane {
+    let mut stage_encoders = [StageEncoder {
         spec: texts.spec.clone(),
         open: Box::new(|| encoders.open_text(number, texts.tokens.pad_id())),
         opened: Vec::new(),
     }];
-    let ran = stage::run(&work, &mut lanes, writers, tools)?;
+    let result = pipeline::run(&stage, &mut stage_encoders, writers, options)?;
     writers[0].clear_plan()?;
-    summary.add(&ran, 0);
+    summary.add(&result, 0);
     Ok(summary)
 }
 
@@ -81,12 +70,16 @@ struct Texts<'a> {
 
 impl Texts<'_> {
     /// The missing texts with their lengths, and whether something of them is cut off.
-    fn items(&self, sources: &[u32], tools: &Tools<'_>) -> Result<Vec<(Item, bool)>, Error> {
+    fn items(
+        &self,
+        sources: &[u32],
+        workers: &Workers<'_>,
+    ) -> Result<Vec<(MissingContent, bool)>, Error> {
         let item = |&source: &u32| {
             let length = self.tokens.length(&self.text(source)?);
             let Length { tokens, truncated } =
                 length.map_err(|error| self.failed(source, error))?;
-            let item = Item {
+            let item = MissingContent {
                 key: self.contents.text(source as usize, self.spec.input),
                 source,
                 length: tokens.max(1),
@@ -95,12 +88,12 @@ impl Texts<'_> {
             };
             Ok((item, truncated))
         };
-        tools
+        workers
             .pool
             .install(|| sources.par_iter().map(item).collect())
     }
 
-    fn prepare(&self, item: &Item) -> Result<Prepared<u32>, Error> {
+    fn prepare(&self, item: &MissingContent) -> Result<Prepared<u32>, Error> {
         let ids = self.tokens.ids(&self.text(item.source)?);
         let ids = ids.map_err(|error| self.failed(item.source, error))?;
         Ok(Ok(vec![ids]))

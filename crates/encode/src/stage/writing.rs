@@ -10,7 +10,7 @@ use crate::progress::Clock;
 
 /// When gathered rows are written. A part holds whole batches, so that a batch is in the store or it is not.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Flush {
+pub(crate) struct WriteWhen {
     /// Most bytes (as float32) that are gathered.
     pub(crate) bytes: usize,
     /// The longest that a row waits: what a kill can lose.
@@ -20,7 +20,7 @@ pub(crate) struct Flush {
 /// One batch of one encoder.
 pub(crate) struct Rows {
     /// Number of the encoder within its stage.
-    pub(crate) lane: usize,
+    pub(crate) encoder: usize,
     pub(crate) keys: Vec<Key>,
     /// Row by row.
     pub(crate) values: Vec<f32>,
@@ -41,12 +41,12 @@ impl Waiting {
         self.since.get_or_insert_with(Instant::now);
     }
 
-    fn is_due(&self, flush: Flush) -> bool {
+    fn is_due(&self, when: WriteWhen) -> bool {
         let bytes = size_of_val(self.values.as_slice());
-        bytes >= flush.bytes
+        bytes >= when.bytes
             || self
                 .since
-                .is_some_and(|since| since.elapsed() >= flush.every)
+                .is_some_and(|since| since.elapsed() >= when.every)
     }
 
     fn write(&mut self, writer: &mut EncoderWriter, clock: &Clock) -> Result<(), Error> {
@@ -64,25 +64,28 @@ impl Waiting {
 pub(crate) fn write(
     rows: &Receiver<Rows>,
     writers: &mut [EncoderWriter],
-    flush: Flush,
+    when: WriteWhen,
     clock: &Clock,
 ) -> Result<(), Error> {
-    let mut lanes: Vec<Waiting> = writers.iter().map(|_| Waiting::default()).collect();
+    let mut waiting_rows: Vec<Waiting> = writers.iter().map(|_| Waiting::default()).collect();
     loop {
-        let oldest = lanes.iter().filter_map(|waiting| waiting.since).min();
-        let wait = oldest.map_or(flush.every, |since| {
-            flush.every.saturating_sub(since.elapsed())
+        let oldest = waiting_rows
+            .iter()
+            .filter_map(|waiting| waiting.since)
+            .min();
+        let wait = oldest.map_or(when.every, |since| {
+            when.every.saturating_sub(since.elapsed())
         });
         let is_over = match rows.recv_timeout(wait) {
             Ok(rows) => {
-                lanes[rows.lane].add(rows);
+                waiting_rows[rows.encoder].add(rows);
                 false
             }
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => true,
         };
-        for (waiting, writer) in lanes.iter_mut().zip(writers.iter_mut()) {
-            if is_over || waiting.is_due(flush) {
+        for (waiting, writer) in waiting_rows.iter_mut().zip(writers.iter_mut()) {
+            if is_over || waiting.is_due(when) {
                 waiting.write(writer, clock)?;
             }
         }

@@ -13,9 +13,8 @@ use ndarray::Array2;
 use safetensors::SafeTensors;
 use tokenizers::Tokenizer;
 
-use crate::{
-    Encoder, Encoders, Error, FakeEncoder, Handles, Options, Summary, Tokens, encode_with,
-};
+use super::fake_encoder::FakeEncoder;
+use crate::{Encoder, Encoders, Error, Handles, Options, Summary, Tokens, encode_with};
 
 /// What an encoder of [`Fakes`] does instead of encoding.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,5 +1,6 @@
 //! Tests of the whole of stage 1, with encoders that need no weights.
 
+mod fake_encoder;
 pub(crate) mod fakes;
 mod files;
 mod kill;
@@ -7,4 +8,7 @@ mod pipeline;
 mod presets;
 mod rejects;
 mod resume;
+#[cfg(all(feature = "tiles", target_arch = "x86_64"))]
+mod tiles;
+mod weights;
 mod words;

@@ -19,8 +19,8 @@ mod tiff;
 
 /// A decoded picture, and what is seen of it on white paper.
 ///
-/// Pictures share a limit of memory ([`MAX_DECODING`](crate::MAX_DECODING)): decoding waits until others are dropped, so
-/// a thread has one at a time.
+/// Pictures share a limit of memory ([`MAX_DECODING`](crate::MAX_DECODING)): decoding waits until others are dropped,
+/// so a thread has one at a time.
 #[derive(Debug)]
 pub struct Picture {
     opaque: Rgb,

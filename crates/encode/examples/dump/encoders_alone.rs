@@ -1,4 +1,4 @@
-//! The encoders alone: what a session gives for the batches that [`crate::encode`] forms, all of them in memory
+//! The encoders alone: what a session gives for the batches that [`mmfnd_encode::encode`] forms, all of them in memory
 //! already.
 //!
 //! On the CPU it is the bound that encoding is measured against; nothing is read, prepared or written while the clock
@@ -10,17 +10,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use mmfnd_encode::{Budget, Device, Encoders, Error, Handles, Tokens};
 use mmfnd_features::{EncoderSpec, Input, Key};
 use mmfnd_pictures::Picture;
 use mmfnd_posts::Post;
-
-use crate::batches::{Batches, Budget, Item};
-use crate::encode::Encoders;
-use crate::encoder::Handles;
-use crate::error::Error;
-use crate::session::Device;
-use crate::text::Tokens;
-use crate::{pictures, texts};
 
 /// What one encoder did.
 #[derive(Clone, Debug)]
@@ -44,12 +37,12 @@ pub struct Padding {
     pub computed: usize,
 }
 
-/// Runs every distinct text and decodable picture of the posts through the encoders, in batches as large as the
-/// device's.
+/// Runs every distinct text and decodable picture of the posts through the encoders, in batches as large as a run's on
+/// that device.
 pub fn run(posts: &[Post], encoders: &dyn Encoders, device: Device) -> Result<Vec<Bare>, Error> {
     let [texts, pictures] = match device {
-        Device::Cpu => [texts::ON_CPU, pictures::ON_CPU],
-        Device::Cuda => [texts::ON_GPU, pictures::ON_GPU],
+        Device::Cpu => [Budget::TEXTS_ON_CPU, Budget::PICTURES_ON_CPU],
+        Device::Cuda => [Budget::TEXTS_ON_GPU, Budget::PICTURES_ON_GPU],
     };
     let mut found = Vec::new();
     for (number, spec) in encoders.specs().iter().enumerate() {
@@ -81,7 +74,7 @@ pub fn padding(posts: &[Post], encoders: &dyn Encoders) -> Result<Vec<Padding>, 
             continue;
         }
         let ids = all_ids(posts, spec, &encoders.tokens(number)?)?;
-        let batches = cut(&ids, |ids| ids.len() as u32, texts::ON_CPU);
+        let batches = cut(&ids, |ids| ids.len() as u32, Budget::TEXTS_ON_CPU);
         let longest = |batch: &Vec<&[u32]>| batch.iter().map(|ids| ids.len()).max();
         let computed = |batch: &Vec<&[u32]>| batch.len() * longest(batch).unwrap_or(0);
         found.push(Padding {
@@ -98,7 +91,7 @@ fn all_ids(posts: &[Post], spec: &EncoderSpec, tokens: &Tokens) -> Result<Vec<Ve
     texts.sort_unstable();
     texts.dedup();
     let ids = texts.iter().map(|text| tokens.ids(text));
-    let ids: tokenizers::Result<Vec<Vec<u32>>> = ids.collect();
+    let ids: Result<Vec<Vec<u32>>, _> = ids.collect();
     ids.map_err(|error| Error::Output {
         encoder: spec.name.clone(),
         content: "a text".into(),
@@ -125,22 +118,14 @@ fn all_pixels(posts: &[Post], encoders: &dyn Encoders, number: usize) -> Vec<Vec
 
 /// The batches of a run that begins anew.
 fn cut<E>(inputs: &[Vec<E>], length: fn(&[E]) -> u32, budget: Budget) -> Vec<Vec<&[E]>> {
-    let item = |(source, input): (usize, &Vec<E>)| Item {
-        key: Key::of(&source.to_le_bytes()),
-        source: source as u32,
-        length: length(input).max(1),
-        weight: 1,
-        lacking: 1,
+    let lengths: Vec<u32> = inputs.iter().map(|input| length(input).max(1)).collect();
+    let inputs = |batch: Vec<usize>| {
+        batch
+            .into_iter()
+            .map(|number| inputs[number].as_slice())
+            .collect()
     };
-    let items = inputs.iter().enumerate().map(item).collect();
-    let batches = Batches::new(items, Vec::new(), budget).run;
-    let inputs = |batch: Vec<Item>| {
-        let inputs = batch
-            .iter()
-            .map(|item| inputs[item.source as usize].as_slice());
-        inputs.collect()
-    };
-    batches.into_iter().map(inputs).collect()
+    budget.batches(&lengths).into_iter().map(inputs).collect()
 }
 
 /// All batches through all handles, after one batch that warms them up.

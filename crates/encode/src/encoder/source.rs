@@ -1,0 +1,29 @@
+//! Where a run's encoders come from.
+
+use std::path::Path;
+
+use mmfnd_features::EncoderSpec;
+use mmfnd_pictures::Preprocessing;
+
+use super::handle::Handles;
+use super::tokens::Tokens;
+use crate::error::Error;
+
+/// Where a run's encoders come from: a preset's files, or stand-ins. Encoders go by their number in
+/// [`Encoders::specs`].
+pub trait Encoders: Sync {
+    /// What the store records of each.
+    fn specs(&self) -> &[EncoderSpec];
+    /// Says before the first batch what is missing or wrong.
+    fn check(&self, number: usize) -> Result<(), Error>;
+    /// The tokenizer of a text encoder.
+    fn tokens(&self, number: usize) -> Result<Tokens, Error>;
+    /// The preprocessing of an image encoder.
+    fn preprocessing(&self, number: usize) -> Preprocessing;
+    /// The file of a classifier that goes with the features.
+    fn classifier(&self, number: usize) -> Option<&Path>;
+    /// Opens a text encoder; `pad_id` fills up shorter texts.
+    fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error>;
+    /// Opens an image encoder.
+    fn open_image(&self, number: usize) -> Result<Handles<f32>, Error>;
+}

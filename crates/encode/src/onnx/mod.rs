@@ -1,0 +1,22 @@
+//! A preset's encoders on ONNX Runtime: the library is found (or fetched) and loaded, a model's file is checked and
+//! opened, token ids or pixels become rows.
+
+mod external;
+mod fetch;
+mod from_preset;
+mod model_file;
+pub mod nvidia;
+mod python;
+mod runtime;
+mod session;
+pub(crate) mod shared_session;
+mod tiles;
+
+#[cfg(test)]
+pub(crate) use external::tests::model_with;
+pub use from_preset::FromPreset;
+pub use runtime::{Origin, Runtime};
+pub(crate) use session::check_cuda;
+#[cfg(test)]
+pub(crate) use session::{Engine, sessions};
+pub use tiles::available as has_tiles;

@@ -1,0 +1,114 @@
+//! A model whose products are ours against PyTorch, and what the store records of it. `tests/golden/products.py` wrote
+//! the model, its input and its result.
+
+use std::path::{Path, PathBuf};
+
+use ort::session::Session;
+use ort::value::Tensor;
+use safetensors::SafeTensors;
+
+use crate::onnx::{Engine, shared_session};
+use crate::{Options, Preset, Runtime};
+
+/// Largest error, as a share of the largest value.
+const LIMIT: f32 = 1e-5;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../tests/golden")
+        .join(name)
+}
+
+fn tensor(name: &str) -> (Vec<usize>, Vec<f32>) {
+    let file = std::fs::read(golden("products.safetensors")).unwrap();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let tensor = tensors.tensor(name).unwrap();
+    let values = tensor.data().as_chunks().0.iter();
+    let values = values.map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    (tensor.shape().to_vec(), values)
+}
+
+/// What the golden model makes of its input, with so many threads in an operator; none for ONNX Runtime alone.
+fn run(threads: Option<usize>) -> Vec<f32> {
+    let builder = Session::builder(&Runtime::load().unwrap().environment).unwrap();
+    let mut builder = builder.with_intra_threads(threads.unwrap_or(1)).unwrap();
+    let model = std::fs::read(golden("products.onnx")).unwrap();
+    let session = match threads {
+        None => builder.commit_from_memory(&model),
+        Some(threads) => {
+            let rewritten = mmfnd_tiles::Rewritten::of(&model).unwrap();
+            let operators = rewritten.operators(threads).unwrap();
+            let mut builder = builder.with_operators(operators).unwrap();
+            builder.commit_from_memory(rewritten.model())
+        }
+    };
+    let maps = Tensor::from_array(tensor("maps")).unwrap().into_dyn();
+    let result = shared_session::run(&session.unwrap(), &[("maps", maps)], "result").unwrap();
+    result.try_extract_tensor::<f32>().unwrap().1.to_vec()
+}
+
+fn assert_near(found: &[f32], expected: &[f32]) {
+    assert_eq!(found.len(), expected.len());
+    let largest = expected
+        .iter()
+        .fold(0.0, |all: f32, value| all.max(value.abs()));
+    assert!(largest > 0.0);
+    for (found, expected) in found.iter().zip(expected) {
+        assert!(
+            (found - expected).abs() <= LIMIT * largest,
+            "{found} {expected}"
+        );
+    }
+}
+
+#[test]
+fn the_golden_model_gives_what_pytorch_gives() {
+    assert_near(&run(None), &tensor("result").1);
+}
+
+#[test]
+#[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
+fn a_model_with_our_products_gives_what_pytorch_gives_and_the_same_by_any_number_of_threads() {
+    let found = run(Some(1));
+    assert_near(&found, &tensor("result").1);
+    assert_ne!(found, run(None), "the products are in use");
+    assert_eq!(found, run(Some(2)));
+}
+
+#[test]
+fn what_is_recorded_is_what_runs_the_products() {
+    let preset = Preset::find("demo").unwrap();
+    let provider = |tiles, name: &str| {
+        let options = Options {
+            tiles,
+            ..Options::default()
+        };
+        let encoder = preset.encoders.iter().find(|encoder| encoder.name == name);
+        Engine::new(&options).provider(encoder.unwrap())
+    };
+    let tiles = match mmfnd_tiles::available() {
+        true => "CPUExecutionProvider+AMX",
+        false => "CPUExecutionProvider",
+    };
+    assert_eq!(provider(true, "resnet"), tiles);
+    assert_eq!(provider(false, "resnet"), "CPUExecutionProvider");
+    // All of its linear maps are small.
+    assert_eq!(provider(true, "bert"), "CPUExecutionProvider");
+}
+
+/// ONNX Runtime's binding hands out an operator's state as `&mut`, so no two threads may run one session of ours.
+#[test]
+#[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
+fn each_thread_has_a_session_of_its_own_where_operators_are_ours() {
+    let preset = Preset::find("demo").unwrap();
+    let sessions = |name: &str| {
+        let options = Options {
+            threads: 3,
+            ..Options::default()
+        };
+        let encoder = preset.encoders.iter().find(|encoder| encoder.name == name);
+        crate::onnx::sessions(encoder.unwrap(), &options).unwrap()
+    };
+    assert_eq!(sessions("resnet"), (3, 3));
+    assert_eq!(sessions("bert"), (3, 1));
+}
