@@ -47,9 +47,7 @@ pub(crate) fn is_ours(path: &Path) -> std::io::Result<bool> {
     let from_root: Vec<&Path> = path.ancestors().collect();
     for place in from_root.into_iter().rev() {
         let found = place.metadata()?;
-        // In a folder with the sticky bit nobody else can put another file in the place of ours.
-        let is_closed = found.mode() & 0o022 == 0 || found.is_dir() && found.mode() & 0o1000 != 0;
-        let is_ours_alone = found.uid() == us && is_closed;
+        let is_ours_alone = found.uid() == us && found.mode() & 0o022 == 0;
         if is_open && !is_ours_alone {
             return Ok(false);
         }

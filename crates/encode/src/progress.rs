@@ -108,8 +108,8 @@ impl Share {
     }
 }
 
-/// Time to go at the speed so far. Inference costs by the batch's area, whatever the size of a picture was; reading
-/// and preparing cost by its pixels. Each counts for as much as it has taken so far.
+/// Time to go at the speed so far. Inference costs by the batch's area, whatever the size of a picture was; reading and
+/// preparing cost by its pixels. Each counts for as much as it has taken so far.
 pub(crate) fn weighted_time_to_go(
     elapsed: Duration,
     times: &Times,

@@ -94,9 +94,9 @@ impl Contents {
         self.shard.is_none_or(|shard| shard.holds(key))
     }
 
-    /// Whether a post's picture and link are made in this run. A post belongs to the shard of its first picture (by
-    /// its bytes, whether or not it decodes), so that one shard decides which of its pictures stands for it; without
-    /// any, to that of its text.
+    /// Whether a post's picture and link are made in this run. A post belongs to the shard of its first picture (by its
+    /// bytes, whether or not it decodes), so that one shard decides which of its pictures stands for it; without any,
+    /// to that of its text.
     pub(crate) fn is_our_post(&self, post: usize) -> bool {
         let hashes = self.candidates(post).iter();
         let mut hashes = hashes.filter_map(|&file| self.hashes[file as usize].as_ref().ok());

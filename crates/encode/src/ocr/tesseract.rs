@@ -232,7 +232,8 @@ fn last_line(said: &[u8]) -> String {
     last.unwrap_or("it says nothing").trim().to_owned()
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::super::tests::fake;

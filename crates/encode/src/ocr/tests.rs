@@ -14,8 +14,8 @@ pub fn fake(folder: &Path, body: &str) -> PathBuf {
     let script = format!(
         "#!/bin/sh\ncase \"$1\" in\n--version) echo 'tesseract 9.9'; exit;;\n--list-langs) printf 'List of available languages (2):\\neng\\nchi_sim\\n'; exit;;\nesac\n{body}\n"
     );
-    // Written by another process: while this one has a file open for writing, a child of another test's may inherit that,
-    // and a program that is open for writing cannot be started.
+    // Written by another process: while this one has a file open for writing, a child of another test's may inherit
+    // that, and a program that is open for writing cannot be started.
     let mut shell = Command::new("sh");
     shell
         .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])

@@ -100,8 +100,8 @@ struct Graph {
 impl Graph {
     /// Opens a model: for each batch that runs at once the graph that runs it.
     ///
-    /// ONNX Runtime's own operators may be run by several threads, so all have one graph. Ours may not, so each has
-    /// its own; their weights are common to all.
+    /// ONNX Runtime's own operators may be run by several threads, so all have one graph. Ours may not, so each has its
+    /// own; their weights are common to all.
     fn open(
         preset: &EncoderPreset,
         spec: &EncoderSpec,

@@ -10,8 +10,8 @@ use ort::value::DynValue;
 /// Runs a session and returns one of its outputs.
 ///
 /// ONNX Runtime documents `Run` as safe to call from many threads, and that holds for the CPU provider (the memory
-/// patterns that it would share are off); for others, and for sessions with operators of ours, one thread at a time
-/// has to call this. `ort` asks for `&mut Session` because of those others, so the C interface is called here.
+/// patterns that it would share are off); for others, and for sessions with operators of ours, one thread at a time has
+/// to call this. `ort` asks for `&mut Session` because of those others, so the C interface is called here.
 pub(crate) fn run(
     session: &Session,
     inputs: &[(&str, DynValue)],

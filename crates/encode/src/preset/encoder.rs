@@ -10,7 +10,7 @@ use mmfnd_pictures::Preprocessing;
 use mmfnd_posts::hash::{sha256_hex, sha256_of_file, to_hex};
 use serde::{Deserialize, Serialize};
 
-use super::exported::remedy;
+use super::exported::exported;
 use crate::error::Error;
 
 /// One encoder: a model, how its input is prepared, which output is kept.
@@ -229,6 +229,23 @@ impl EncoderPreset {
             provider: provider.to_owned(),
             classifier_sha256: self.classifier_sha256.clone(),
         }
+    }
+}
+
+/// How to get a preset's models.
+pub(crate) fn remedy(preset: &str) -> String {
+    if preset == "demo" {
+        return "the demo encoders are part of the repository: `git checkout models/demo models/presets/demo.toml`".into();
+    }
+    match exported(preset) {
+        Some((base, precision)) => {
+            let precision = precision.map(|name| format!(" --precision {name}"));
+            format!(
+                "make it: `python3 -m pip install -r models/requirements.txt`, then `python3 models/export.py {base}{}`",
+                precision.unwrap_or_default()
+            )
+        }
+        None => format!("correct preset `{preset}`, or put its files where it says that they are"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Presets that are not part of the repository, and how to make them.
+//! Presets that are not part of the repository but can be made.
 
 /// Presets that `models/export.py` makes, with their encoders; they are not part of the repository.
 pub const EXPORTED: [(&str, &str); 3] = [
@@ -12,23 +12,6 @@ pub const EXPORTED: [(&str, &str); 3] = [
         "chinese-roberta-wwm-ext, Chinese-CLIP ViT-H/14, ResNet-101",
     ),
 ];
-
-/// How to get a preset's models.
-pub(crate) fn remedy(preset: &str) -> String {
-    if preset == "demo" {
-        return "the demo encoders are part of the repository: `git checkout models/demo models/presets/demo.toml`".into();
-    }
-    match exported(preset) {
-        Some((base, precision)) => {
-            let precision = precision.map(|name| format!(" --precision {name}"));
-            format!(
-                "make it: `python3 -m pip install -r models/requirements.txt`, then `python3 models/export.py {base}{}`",
-                precision.unwrap_or_default()
-            )
-        }
-        None => format!("correct preset `{preset}`, or put its files where it says that they are"),
-    }
-}
 
 /// The preset of [`EXPORTED`] that a name means, and its precision where that is part of the name (`twitter-fp16`).
 pub(super) fn exported(name: &str) -> Option<(&str, Option<&str>)> {

@@ -10,13 +10,11 @@ mod encoder;
 mod exported;
 
 pub use encoder::EncoderPreset;
-pub(crate) use encoder::tidy;
+pub(crate) use encoder::{remedy, tidy};
 pub use exported::EXPORTED;
-pub(crate) use exported::remedy;
-
-use exported::exported;
 
 use crate::error::Error;
+use exported::exported;
 
 /// A named set of encoders.
 #[derive(Clone, Debug, Deserialize)]

@@ -97,9 +97,9 @@ fn handles_of_workers<'a, E>(encoders: &'a mut [StageEncoder<'_, E>]) -> Vec<Wor
     let count = handles.filter(|count| *count > 0).min().unwrap_or(1);
     let mut workers: Vec<WorkerHandles<'a, E>> = (0..count).map(|_| Vec::new()).collect();
     for encoder in encoders {
-        let mut handles = encoder.opened.iter_mut();
-        for worker in &mut workers {
-            worker.push(handles.next());
+        let mut of_encoder = encoder.opened.iter_mut();
+        for handles in &mut workers {
+            handles.push(of_encoder.next());
         }
     }
     workers
