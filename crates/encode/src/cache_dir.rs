@@ -34,8 +34,7 @@ pub(crate) fn create() -> std::io::Result<PathBuf> {
     Ok(folder)
 }
 
-/// Whether nobody but us and the system's administrator can have put there what lies at a path. Below a folder that
-/// everyone may write to, such as the temporary one, each folder must be ours and closed to others.
+/// Whether nobody but us and the system's administrator can have put there what lies at a path.
 #[cfg(unix)]
 pub(crate) fn is_ours(path: &Path) -> std::io::Result<bool> {
     use std::os::unix::fs::MetadataExt;
@@ -43,17 +42,12 @@ pub(crate) fn is_ours(path: &Path) -> std::io::Result<bool> {
     // A folder that was just made tells whose process this is.
     let us = tempfile::tempdir()?.path().metadata()?.uid();
     let path = path.canonicalize()?;
-    let mut is_open = false;
-    let from_root: Vec<&Path> = path.ancestors().collect();
-    for place in from_root.into_iter().rev() {
+    let mut from_root = Vec::new();
+    for place in path.ancestors() {
         let found = place.metadata()?;
-        let is_ours_alone = found.uid() == us && found.mode() & 0o022 == 0;
-        if is_open && !is_ours_alone {
-            return Ok(false);
-        }
-        is_open |= found.mode() & 0o002 != 0;
+        from_root.insert(0, (found.uid(), found.mode()));
     }
-    Ok(!path.metadata().is_ok_and(|found| found.mode() & 0o002 != 0))
+    Ok(is_closed(&from_root, us))
 }
 
 /// Elsewhere the temporary folder is each user's own.
@@ -62,38 +56,38 @@ pub(crate) fn is_ours(_: &Path) -> std::io::Result<bool> {
     Ok(true)
 }
 
-#[cfg(all(test, unix))]
-#[allow(clippy::unwrap_used)]
-mod tests {
-    use std::fs::{create_dir, set_permissions, write};
-    use std::os::unix::fs::PermissionsExt;
+/// Below a folder that everyone may write to, such as the temporary one, each folder must be ours and closed to others;
+/// owner and mode of each are given, from the root on.
+#[cfg(unix)]
+fn is_closed(from_root: &[(u32, u32)], us: u32) -> bool {
+    let mut is_open = false;
+    for (owner, mode) in from_root {
+        if is_open && (*owner != us || mode & 0o022 != 0) {
+            return false;
+        }
+        is_open |= mode & 0o002 != 0;
+    }
+    from_root.last().is_none_or(|(_, mode)| mode & 0o002 == 0)
+}
 
+#[cfg(all(test, unix))]
+mod tests {
     use super::*;
 
     #[test]
     fn below_a_folder_that_is_open_to_all_only_what_is_ours_alone_is_used() {
-        let open_to_all = tempfile::tempdir().unwrap();
-        let mode =
-            |path: &Path, mode| set_permissions(path, PermissionsExt::from_mode(mode)).unwrap();
-        mode(open_to_all.path(), 0o1777);
-        let cache = open_to_all.path().join("mmfnd");
-        create_dir(&cache).unwrap();
-        let library = cache.join("libonnxruntime.so.1");
-        write(&library, "x").unwrap();
-        mode(&cache, 0o700);
-        mode(&library, 0o644);
-        assert!(is_ours(&library).unwrap());
-        mode(&library, 0o666);
-        assert!(!is_ours(&library).unwrap(), "others may write to it");
-        mode(&library, 0o644);
-        mode(&cache, 0o770);
+        const US: u32 = 1000;
+        let (root, temporary) = ((0, 0o755), (0, 0o1777));
+        let is_used = |cache, library| is_closed(&[root, temporary, cache, library], US);
+        assert!(is_used((US, 0o700), (US, 0o644)));
+        assert!(!is_used((US, 0o700), (US, 0o666)), "others may write to it");
+        assert!(!is_used((US, 0o770), (US, 0o644)), "others may replace it");
+        assert!(!is_used((7, 0o755), (7, 0o644)), "it is another user's");
         assert!(
-            !is_ours(&library).unwrap(),
-            "others may put another one there"
-        );
-        assert!(
-            !is_ours(open_to_all.path()).unwrap(),
+            !is_closed(&[root, temporary], US),
             "everyone may write there"
         );
+        // Where not everyone may write, the administrator's and a group's folders are used as they are.
+        assert!(is_closed(&[root, (0, 0o755), (7, 0o775), (7, 0o644)], US));
     }
 }
