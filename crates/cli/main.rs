@@ -16,6 +16,7 @@ mod heads;
 mod interruption;
 mod outputs;
 mod posts;
+mod report;
 mod setup;
 mod show;
 mod store;
@@ -46,6 +47,7 @@ enum Command {
     Models(models::Arguments),
     Ocr(ocr::Arguments),
     Predict(predict::Arguments),
+    Report(report::Arguments),
     Sweep(sweep::Arguments),
     Train(train::Arguments),
     World(world::Arguments),
@@ -97,6 +99,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Models(arguments) => models::run(arguments),
         Command::Ocr(arguments) => ocr::run(arguments),
         Command::Predict(arguments) => predict::run(arguments),
+        Command::Report(arguments) => report::run(arguments),
         Command::Sweep(arguments) => sweep::run(arguments),
         Command::Train(arguments) => train::run(arguments),
         Command::World(arguments) => world::run(arguments),
