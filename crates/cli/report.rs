@@ -8,10 +8,12 @@ use clap::ValueEnum;
 use mmfnd_posts::atomic;
 use mmfnd_report::{Format, Options, Report};
 
+use crate::outputs::check_file;
+use crate::show::note::note;
+
 /// Put runs, sweeps and ablations on one page that opens from the disk, or print their tables
 ///
-/// The page needs no network. Beside it lies PAGE.json with all that it shows. What is unfinished or damaged is named
-/// on
+/// The page needs no network. Beside it lies PAGE.json with all that it shows. What is unfinished or damaged is named on
 /// the page and left out.
 #[derive(clap::Args)]
 pub struct Arguments {
@@ -45,6 +47,10 @@ enum TableFormat {
 
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    if let Some(out) = &arguments.out {
+        let reads = arguments.folders.iter().chain(&arguments.posts);
+        check_file(out, &reads.map(PathBuf::as_path).collect::<Vec<_>>())?;
+    }
     let report = mmfnd_report::report(&Options {
         folders: arguments.folders,
         posts: arguments.posts,
@@ -55,11 +61,14 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         .or_else(|| nothing_else.then(|| PathBuf::from("report.html")));
     if let Some(out) = &out {
         write_page(&report, out)?;
-        eprintln!("`{}`: open it in a browser", out.display());
+        note(format_args!("`{}`: open it in a browser", out.display()));
     }
     if let Some(folder) = &arguments.figures {
         mmfnd_report::write_figures(&report, folder)?;
-        eprintln!("`{}`: each figure as SVG and PNG", folder.display());
+        note(format_args!(
+            "`{}`: each figure as SVG and PNG",
+            folder.display()
+        ));
     }
     if let Some(format) = arguments.format {
         let format = match format {

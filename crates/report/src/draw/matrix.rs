@@ -14,6 +14,9 @@ const HEAD: f64 = 24.0;
 const CELL: (f64, f64) = (44.0, 96.0);
 const WIDTH: f64 = 420.0;
 
+/// A label and a cell for each column, of a value and what is written there; what has no value is left empty.
+pub type Row = (String, Vec<Option<(f64, String)>>);
+
 /// Labels and values; the colour goes from `low` to `high`.
 pub struct Matrix<'a> {
     /// Unique on the page.
@@ -25,7 +28,7 @@ pub struct Matrix<'a> {
     /// Over the columns.
     pub columns: &'a [String],
     /// A label and a cell for each column; what has no value is left empty.
-    pub rows: &'a [(String, Vec<Option<(f64, String)>>)],
+    pub rows: &'a [Row],
     /// Values of the lightest and of the darkest colour.
     pub range: (f64, f64),
 }

@@ -81,8 +81,11 @@ fn confusion(set: &TestSet<'_>, index: usize, shown: &Shown<'_>) -> Figure {
     }
 }
 
+/// From scores and labels to a curve.
+type CurveOf<'a> = dyn Fn(&[(f64, bool)]) -> Curve + 'a;
+
 /// A curve per row, with its area.
-fn curves(set: &TestSet<'_>, kind: &str, of: &dyn Fn(&[(f64, bool)]) -> Curve) -> Figure {
+fn curves(set: &TestSet<'_>, kind: &str, of: &CurveOf<'_>) -> Figure {
     let id = format!("{kind}-{}", set.key);
     let is_roc = kind == "roc";
     let (title, labels, reference) = match is_roc {
