@@ -13,8 +13,8 @@ use crate::show::note::note;
 
 /// Put runs, sweeps and ablations on one page that opens from the disk, or print their tables
 ///
-/// The page needs no network. Beside it lies PAGE.json with all that it shows. What is unfinished or damaged is named on
-/// the page and left out.
+/// The page needs no network. Beside it lies PAGE.json with all that it shows. What is unfinished or damaged is named
+/// on the page and left out.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Folders with runs and sweeps, at any depth up to four
