@@ -1,4 +1,4 @@
-//! Options of heads and of the training. Each is said once, in a struct that [`options!`] makes: its key, its type, its
+//! Options of heads and of the training. Each is said once, in a struct that `options!` makes: its key, its type, its
 //! default, the values that it may have and a line of help.
 
 use std::fmt::{self, Display};
@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// A section of an experiment: a struct that [`options!`] makes.
+/// A section of an experiment: a struct that `options!` makes.
 pub trait Options: Clone + Default + Serialize + DeserializeOwned {
     /// What there is to set, in order.
     const OPTIONS: &'static [OptionInfo];

@@ -26,7 +26,7 @@ pub struct Output {
     pub cross_modal: Option<Tensor<2>>,
     /// What the classifier reads.  `[B, D]`
     pub aggregate: Tensor<2>,
-    /// Where the graph is cut; [`backward`] takes them.
+    /// Where the graph is cut; [`backward`](super::backward) takes them.
     pub cuts: Vec<Cut>,
     /// What each gate gives to its experts, of posts that have the gate's modality; at inference only, not on an
     /// autodiff device.

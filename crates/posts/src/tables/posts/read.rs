@@ -20,7 +20,7 @@ pub fn read_posts(path: &Path) -> Result<Vec<Post>, Error> {
     Ok(posts)
 }
 
-/// Names of the columns of a posts file that [`write_posts`] would not write again.
+/// Names of the columns of a posts file that [`write_posts`](super::write_posts) would not write again.
 pub fn other_columns(path: &Path) -> Result<Vec<String>, Error> {
     let schema = schema();
     let empty = Batches::open(path, EXPECTED)?.empty;
