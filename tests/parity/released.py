@@ -186,7 +186,7 @@ def document(differences: Differences) -> str:
     rows = "\n".join(f"| {what} | {n:,} | {difference:.1e} |" for what, n, difference in differences.rows)
     return f"""{HEADING}
 Written by `tests/parity/released.py`, which imports `ple.py` and `mynetwork_ple.py` of github.com/diga7654321/MMFND from a folder that the user names, with torch {torch.__version__.split("+")[0]}, in float64. Our side is
-`tests/golden/reference.py`, which the golden files come from, with everything as released (rows 1 to 4 and 9 of the README's table); the weights are random and the same on both sides, {B} posts. ResNet-101 itself is left out: our head begins
+`tests/golden/reference.py`, which the golden files come from, with everything as released (rows 1 to 4 and 9 of docs/differences.md); the weights are random and the same on both sides, {B} posts. ResNet-101 itself is left out: our head begins
 at its last layer. Exactly the weights are trained that `parameters()` names there. *Difference*: the largest, over the largest value of the tensor.
 
 | compared | values | difference |

@@ -1,4 +1,4 @@
-//! Sizes and options of the head; the numbers are rows of the README's table of differences between the paper and the
+//! Sizes and options of the head; the numbers are rows of the table in docs/differences.md, between the paper and the
 //! released code.
 
 use serde::{Deserialize, Serialize};
@@ -33,7 +33,7 @@ pub enum Fusion {
 
 options! {
     /// Configuration of [`Mmfnd`](super::Mmfnd); an option that is not set is that of the variant. The numbers are rows
-    /// of the README's table of differences.
+    /// of the table in docs/differences.md.
     pub struct MmfndConfig in "head" {
         /// where the options come from that are not set
         variant: Variant = Variant::Paper, words Variant::VARIANTS;
