@@ -13,13 +13,19 @@ pub const OUTPUT: Tolerance = Tolerance {
     relative: 1e-5,
     absolute: 1e-5,
 };
+/// The same on devices that add up in another order than PyTorch and flex. BatchNorm divides by the deviation of a few
+/// posts, which makes rounding larger; the largest difference seen is 1.3e-5, on wgpu with dropout.
+pub const OUTPUT_ELSEWHERE: Tolerance = Tolerance {
+    relative: 1e-5,
+    absolute: 3e-5,
+};
 /// How far a gradient may be. The absolute part is for the biases before a BatchNorm: their gradient is zero but for
 /// rounding.
 pub const GRADIENT: Tolerance = Tolerance {
     relative: 1e-4,
     absolute: 2e-6,
 };
-/// The same on devices that add up in another order than PyTorch and flex.
+/// The same on those other devices.
 pub const GRADIENT_ELSEWHERE: Tolerance = Tolerance {
     relative: 1e-3,
     absolute: 1e-5,
