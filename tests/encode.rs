@@ -315,3 +315,109 @@ fn of_the_real_twitter_posts_each_text_and_each_picture_is_encoded_once() {
         .expect_stdout("0 links written");
     assert!(started.elapsed() > Duration::ZERO);
 }
+
+/// A store that nobody may write to, and a program that is no administrator, who may all the same.
+#[cfg(unix)]
+struct ReadOnly {
+    store: PathBuf,
+    modes: Vec<(PathBuf, fs::Permissions)>,
+}
+
+#[cfg(unix)]
+impl ReadOnly {
+    fn new(store: &Path) -> Self {
+        let mut paths = vec![store.to_owned()];
+        let mut next = 0;
+        while let Some(path) = paths.get(next).cloned() {
+            next += 1;
+            if path.is_dir() {
+                let entries = fs::read_dir(&path).unwrap();
+                paths.extend(entries.map(|entry| entry.unwrap().path()));
+            }
+        }
+        let mode = |path: PathBuf| {
+            let mode = fs::metadata(&path).unwrap().permissions();
+            (path, mode)
+        };
+        let modes: Vec<_> = paths.into_iter().map(mode).collect();
+        for (path, mode) in &modes {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = fs::Permissions::from_mode(mode.mode() & 0o555 | 0o444);
+            fs::set_permissions(path, mode).unwrap();
+        }
+        let store = store.to_owned();
+        Self { store, modes }
+    }
+
+    fn run(&self, arguments: &[&str]) -> std::process::Output {
+        use std::os::unix::fs::MetadataExt;
+        use std::os::unix::process::CommandExt;
+        let mut command = Mmfnd::new(arguments).command();
+        // Of this process: the files that it makes are its own.
+        if fs::metadata(&self.store).unwrap().uid() == 0 {
+            command.uid(65_534).gid(65_534);
+        }
+        command.output().unwrap()
+    }
+}
+
+#[cfg(unix)]
+impl Drop for ReadOnly {
+    /// The folder can be removed again.
+    fn drop(&mut self) {
+        for (path, mode) in self.modes.drain(..) {
+            fs::set_permissions(path, mode).unwrap();
+        }
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_store_that_may_not_be_written_serves_where_nothing_is_missing_in_it() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let posts = world(folder.path(), 60);
+    let some = folder.path().join("some.parquet");
+    write_posts(&some, &read_posts(&posts).unwrap()[..50]).unwrap();
+    let (store, run) = (folder.path().join("store"), folder.path().join("run"));
+    Mmfnd::new(arguments(&posts, &store)).succeeds();
+    let train = ["train", "--set", "train.epochs=1", "--out", text(&run)];
+    Mmfnd::new(
+        [
+            &train[..],
+            &["--posts", text(&posts), "--store", text(&store)],
+        ]
+        .concat(),
+    )
+    .succeeds();
+    let partial = folder.path().join("partial");
+    Mmfnd::new(arguments(&some, &partial)).succeeds();
+    let out = folder.path().join("out");
+    fs::create_dir(&out).unwrap();
+    fs::set_permissions(&out, fs::Permissions::from_mode(0o777)).unwrap();
+    let table = out.join("predictions.csv");
+    let predict = |store: &Path| {
+        let given = [
+            "predict",
+            text(&run),
+            "--preset",
+            "demo",
+            "--posts",
+            text(&posts),
+        ];
+        let given = [&given[..], &["--store", text(store), "--out", text(&table)]].concat();
+        let output = ReadOnly::new(store).run(&given);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    let (code, said) = predict(&partial);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("lacks the features of `bert` for"), "{said}");
+    assert!(said.contains("may not be written"), "{said}");
+    let (code, said) = predict(&store);
+    assert_eq!(code, Some(0), "{said}");
+    assert_eq!(fs::read_to_string(&table).unwrap().lines().count(), 61);
+    let output = ReadOnly::new(&store).run(&arguments(&posts, &store));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("nothing to encode"));
+}

@@ -99,6 +99,19 @@ pub enum Error {
         /// The post's id.
         post: String,
     },
+    /// Something is missing in a store that may not be written.
+    #[error(
+        "the store `{}` lacks {lacks}, and it may not be written; use another `--store`, or encode where it may be written", store.display()
+    )]
+    ReadOnly {
+        /// The store.
+        store: PathBuf,
+        /// What the posts need and the store has not.
+        lacks: String,
+        /// How writing it fails.
+        #[source]
+        source: mmfnd_features::Error,
+    },
     /// The feature store refused.
     #[error(transparent)]
     Store(#[from] mmfnd_features::Error),

@@ -1,5 +1,6 @@
 //! What can go wrong with a feature store; each message names the culprit and the remedy.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// Errors of this crate.
@@ -154,6 +155,17 @@ impl Error {
             *post = Some(PostRow { id, row });
         }
         self
+    }
+
+    /// Whether it says that a file may not be written here, as on a read-only disk.
+    pub fn is_write_refused(&self) -> bool {
+        let Self::File(mmfnd_posts::Error::Write { source, .. }) = self else {
+            return false;
+        };
+        matches!(
+            source.kind(),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+        )
     }
 
     pub(crate) fn unfit(store: &Path, problem: impl Into<String>) -> Self {

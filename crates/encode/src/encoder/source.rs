@@ -1,7 +1,5 @@
 //! Where a run's encoders come from.
 
-use std::path::Path;
-
 use mmfnd_features::EncoderSpec;
 use mmfnd_pictures::Preprocessing;
 
@@ -20,8 +18,8 @@ pub trait Encoders: Sync {
     fn tokens(&self, number: usize) -> Result<Tokens, Error>;
     /// The preprocessing of an image encoder.
     fn preprocessing(&self, number: usize) -> Preprocessing;
-    /// The file of a classifier that goes with the features.
-    fn classifier(&self, number: usize) -> Option<&Path>;
+    /// The bytes of a classifier that goes with the features, where there is one.
+    fn classifier(&self, number: usize) -> Result<Option<Vec<u8>>, Error>;
     /// Opens a text encoder; `pad_id` fills up shorter texts.
     fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error>;
     /// Opens an image encoder.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mmfnd_features::{EncoderSpec, Store, ValueType};
+use mmfnd_features::{EncoderSpec, Input, Store, ValueType};
 use mmfnd_pictures::Preprocessing;
 
 use super::model_file::check_weights;
@@ -47,7 +47,11 @@ impl Encoders for FromPreset<'_> {
     fn check(&self, number: usize) -> Result<(), Error> {
         let encoder = &self.preset.encoders[number];
         encoder.verify(&self.preset.name)?;
-        check_weights(encoder)
+        check_weights(encoder)?;
+        match encoder.input {
+            Input::Image => Ok(()),
+            Input::Text | Input::TextOcr => self.tokens(number).map(drop),
+        }
     }
 
     fn tokens(&self, number: usize) -> Result<Tokens, Error> {
@@ -64,8 +68,13 @@ impl Encoders for FromPreset<'_> {
         given.expect("`Preset::read` refuses an image encoder without it")
     }
 
-    fn classifier(&self, number: usize) -> Option<&Path> {
-        self.preset.encoders[number].classifier.as_deref()
+    fn classifier(&self, number: usize) -> Result<Option<Vec<u8>>, Error> {
+        let encoder = &self.preset.encoders[number];
+        let file = encoder.classifier.as_deref();
+        let named = file.zip(encoder.classifier_sha256.as_deref());
+        named
+            .map(|(file, expected)| encoder.read(file, expected, &self.preset.name))
+            .transpose()
     }
 
     fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error> {

@@ -26,23 +26,47 @@ impl Links<'_> {
         store: &mut StoreWriter,
     ) -> Result<(usize, Vec<StoreReject>), Error> {
         let links = store.links()?;
-        let (mut number, mut count) = (0, 0);
+        let mut count = 0;
         let mut changed = Vec::new();
         let mut rejects = Vec::new();
+        self.for_each(|number, post| {
+            let link = self.link_of(number, post);
+            changed.extend((!links.has(&link)).then_some(link));
+            rejects.extend(self.rejects(number, post));
+            if changed.len() == LINKS_PER_PART {
+                count += changed.len();
+                store.write_links(&changed)?;
+                changed.clear();
+            }
+            Ok(())
+        })?;
+        store.write_links(&changed)?;
+        Ok((count + changed.len(), rejects))
+    }
+
+    /// How many posts have no link, or another one.
+    pub(super) fn missing(&self, links: &mmfnd_features::Links) -> Result<usize, Error> {
+        let mut count = 0;
+        self.for_each(|number, post| {
+            count += usize::from(!links.has(&self.link_of(number, post)));
+            Ok(())
+        })?;
+        Ok(count)
+    }
+
+    /// The posts of this run, with their numbers.
+    fn for_each(
+        &self,
+        mut on_post: impl FnMut(usize, &Post) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut number = 0;
         self.posts.for_each(|posts| {
             for post in posts {
                 self.check_same(number, post)?;
                 if self.contents.is_our_post(number) {
-                    let link = self.link_of(number, post);
-                    changed.extend((!links.has(&link)).then_some(link));
-                    rejects.extend(self.rejects(number, post));
+                    on_post(number, post)?;
                 }
                 number += 1;
-                if changed.len() == LINKS_PER_PART {
-                    count += changed.len();
-                    store.write_links(&changed)?;
-                    changed.clear();
-                }
             }
             Ok::<(), Error>(())
         })?;
@@ -50,8 +74,7 @@ impl Links<'_> {
             let post = format!("number {}", number + 1);
             return Err(Error::PostsChanged { post });
         }
-        store.write_links(&changed)?;
-        Ok((count + changed.len(), rejects))
+        Ok(())
     }
 
     /// Posts are read a second time for their links; a file may have changed meanwhile. Posts of equal text may have

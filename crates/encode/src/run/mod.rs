@@ -2,6 +2,7 @@
 //! sample of what is stored can be encoded again and compared.
 
 mod links;
+mod read_only;
 mod sample;
 mod whole_run;
 
@@ -58,7 +59,15 @@ pub fn encode_with<'a>(
     check_replace(encoders, &options.replace)?;
     let options_of_stages = stage_options(options, on_progress)?;
     let posts = posts.into();
-    let mut store = StoreWriter::open(store)?;
+    let mut store = match StoreWriter::open(store) {
+        Err(refused) if refused.is_write_refused() => {
+            let asked = (posts, encoders, options.shard);
+            let mut summary = read_only::look((store, refused), asked, &options_of_stages)?;
+            summary.time = started.elapsed();
+            return Ok(summary);
+        }
+        opened => opened?,
+    };
     store.set_shard(options.shard)?;
     let mut writers = Vec::new();
     for spec in encoders.specs() {

@@ -68,9 +68,13 @@ impl Run<'_> {
             .workers
             .pool
             .install(|| lacking.par_iter().try_for_each(check))?;
-        for number in lacking {
-            if let Some(file) = self.encoders.classifier(number) {
-                writers[number].set_classifier(file)?;
+        for (number, writer) in writers.iter_mut().enumerate() {
+            let is_named = self.encoders.specs()[number].classifier_sha256.is_some();
+            // Also where no row is missing: a deleted or damaged layer has no other remedy.
+            if is_named && (lacking.contains(&number) || !writer.has_classifier()?) {
+                if let Some(bytes) = self.encoders.classifier(number)? {
+                    writer.set_classifier_bytes(&bytes)?;
+                }
             }
         }
         Ok(())
@@ -83,10 +87,16 @@ impl Run<'_> {
         match input {
             Input::Image => choices.any_missing(present),
             Input::Text | Input::TextOcr => {
-                let mut texts = (0..self.contents.posts()).map(|n| self.contents.text(n, input));
-                texts.any(|key| self.contents.is_our_text(&key) && !present.contains(&key))
+                let mut texts = self.text_keys(input);
+                texts.any(|key| !present.contains(&key))
             }
         }
+    }
+
+    /// Keys of this run's texts, as encoders with this input see them, one for each post.
+    pub(super) fn text_keys(&self, input: Input) -> impl Iterator<Item = Key> {
+        let keys = (0..self.contents.posts()).map(move |post| self.contents.text(post, input));
+        keys.filter(|key| self.contents.is_our_text(key))
     }
 
     fn encode_pictures(
@@ -110,7 +120,7 @@ impl Run<'_> {
     }
 
     /// The distinct pictures that stand for posts.
-    fn pictures(&self, choices: &Choices<'_>) -> HashSet<Key> {
+    pub(super) fn pictures(&self, choices: &Choices<'_>) -> HashSet<Key> {
         let posts = self.contents.our_posts();
         posts
             .filter_map(|post| choices.picture(post))
@@ -120,12 +130,11 @@ impl Run<'_> {
 
     /// How many distinct texts there are.
     fn texts(&self) -> usize {
-        let keys = (0..self.contents.posts()).map(|post| self.contents.text(post, Input::Text));
-        let ours: Vec<Key> = keys.filter(|key| self.contents.is_our_text(key)).collect();
+        let ours: Vec<Key> = self.text_keys(Input::Text).collect();
         KeySet::from(ours).len()
     }
 
-    fn count(&self, choices: &Choices<'_>) -> Summary {
+    pub(super) fn count(&self, choices: &Choices<'_>) -> Summary {
         let mut rejects: BTreeMap<&'static str, usize> = BTreeMap::new();
         let mut counted = HashSet::new();
         let mut without = 0;

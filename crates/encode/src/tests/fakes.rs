@@ -8,6 +8,7 @@ use mmfnd_features::{
     ColumnValues, EncoderSpec, Features, Input, Precision, Store, ValueType, Values,
 };
 use mmfnd_pictures::{Alpha, CropOffset, Filter, Preprocessing, Resize};
+use mmfnd_posts::hash::sha256_hex;
 use mmfnd_posts::{Post, Split};
 use ndarray::Array2;
 use safetensors::SafeTensors;
@@ -26,6 +27,9 @@ pub enum Fault {
     /// Gives a value beyond float16.
     Large,
 }
+
+/// What stands for the bytes of a classification layer.
+pub const CLASSIFIER: &[u8] = b"weight and bias";
 
 /// Two text encoders and two image encoders; rows depend a little on their batch, as in real runtimes.
 pub struct Fakes {
@@ -61,6 +65,14 @@ impl Fakes {
         self.specs
             .iter_mut()
             .for_each(|spec| spec.value_type = value_type);
+        self
+    }
+
+    /// With a classification layer, [`CLASSIFIER`], beside ResNet's features.
+    pub fn with_classifier(mut self) -> Self {
+        let mut specs = self.specs.iter_mut();
+        let resnet = specs.find(|spec| spec.name == "resnet").unwrap();
+        resnet.classifier_sha256 = Some(sha256_hex(CLASSIFIER));
         self
     }
 
@@ -141,8 +153,9 @@ impl Encoders for Fakes {
         }
     }
 
-    fn classifier(&self, _number: usize) -> Option<&Path> {
-        None
+    fn classifier(&self, number: usize) -> Result<Option<Vec<u8>>, Error> {
+        let is_named = self.specs[number].classifier_sha256.is_some();
+        Ok(is_named.then(|| CLASSIFIER.to_vec()))
     }
 
     fn open_text(&self, number: usize, _pad_id: u32) -> Result<Handles<u32>, Error> {

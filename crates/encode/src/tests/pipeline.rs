@@ -3,7 +3,7 @@
 use mmfnd_features::{Features, Key, Store, ValueType};
 use tempfile::tempdir;
 
-use super::fakes::{ALL, Fakes, Fault, picture, post, rows, run};
+use super::fakes::{ALL, CLASSIFIER, Fakes, Fault, picture, post, rows, run};
 
 #[test]
 fn each_distinct_content_is_encoded_once_per_encoder() {
@@ -279,4 +279,26 @@ fn the_time_to_go_of_hashing_counts_bytes() {
         panic!("{left:?}")
     };
     assert!((first - expected).abs() < 0.1 && last == 0.0, "{left:?}");
+}
+
+#[test]
+fn a_classification_layer_that_is_missing_or_damaged_is_copied_though_no_row_is_missing() {
+    let folder = tempdir().unwrap();
+    let store = folder.path().join("store");
+    let posts = [post("1", "a dog", &[&picture(folder.path(), 1)])];
+    run(&posts, &Fakes::new().with_classifier(), &store).unwrap();
+    let layer = store.join("encoders/resnet/classifier.safetensors");
+    let load = || Features::load(&Store::open(&store).unwrap(), &posts, &["resnet"]);
+    for damage in [None, Some(b"weight and bios")] {
+        match damage {
+            None => std::fs::remove_file(&layer).unwrap(),
+            Some(bytes) => std::fs::write(&layer, bytes).unwrap(),
+        }
+        let said = load().unwrap_err().to_string();
+        assert!(said.contains("run `mmfnd encode` again"), "{said}");
+        let fakes = Fakes::new().with_classifier();
+        assert_eq!(run(&posts, &fakes, &store).unwrap().encoded(), 0);
+        assert_eq!(std::fs::read(&layer).unwrap(), CLASSIFIER);
+        load().unwrap();
+    }
 }

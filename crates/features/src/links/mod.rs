@@ -9,5 +9,5 @@ pub(crate) mod rejects;
 pub use link::Link;
 pub(crate) use link::PostKeys;
 pub use newest::Links;
-pub(crate) use newest::Target;
+pub(crate) use newest::{Target, linked_pictures};
 pub use rejects::StoreReject;

@@ -1,5 +1,7 @@
 //! The newest link of each post, in little memory: as hashes, or as what it points to.
 
+use std::collections::HashSet;
+
 use super::link::{Link, PostKeys};
 use super::link_part::for_each;
 use crate::Error;
@@ -52,6 +54,13 @@ impl Links {
         })?;
         Ok(Self(newest(links, |(id, _)| *id)))
     }
+}
+
+/// The pictures that posts were ever linked to.
+pub(crate) fn linked_pictures(parts: &[Part]) -> Result<HashSet<Key>, Error> {
+    let mut pictures = HashSet::new();
+    for_each(parts, |rows, row| pictures.extend(rows.image_key(row)))?;
+    Ok(pictures)
 }
 
 /// What the newest link of a post points to.

@@ -1,5 +1,6 @@
 //! The read side of a store: what there was when it was opened. Readers need no lock, as parts are never changed.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use mmfnd_posts::hash::sha256_hex;
@@ -7,7 +8,8 @@ use mmfnd_posts::hash::sha256_hex;
 use crate::Error;
 use crate::disk::part::{self, Part};
 use crate::disk::store_file::{POSTS, RELINK, StoreFile};
-use crate::identity::{EncoderSpec, Shard};
+use crate::identity::{EncoderSpec, Key, KeySet, Shard};
+use crate::links::{Links, linked_pictures};
 use crate::table::EncoderTable;
 
 /// A store that is read.
@@ -83,6 +85,27 @@ impl Store {
                 offered: offered.identity(),
             }),
         }
+    }
+
+    /// Keys that have a row of an encoder.
+    pub fn keys(&self, encoder: &str) -> Result<KeySet, Error> {
+        self.table(encoder)?.keys()
+    }
+
+    /// What is linked.
+    pub fn linked(&self) -> Result<Links, Error> {
+        Links::read(&self.links)
+    }
+
+    /// The pictures that posts were ever linked to.
+    pub fn linked_pictures(&self) -> Result<HashSet<Key>, Error> {
+        linked_pictures(&self.links)
+    }
+
+    /// The file of the classification layer that comes with an encoder's features, where there is one; an error where
+    /// it is not what was written.
+    pub fn classifier(&self, encoder: &str) -> Result<Option<PathBuf>, Error> {
+        self.table(encoder)?.classifier()
     }
 
     pub(crate) fn tables(&self) -> &[EncoderTable] {

@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::layout::{self, Layout};
 use crate::Error;
 use crate::disk::encoder_file::{CLASSIFIER_FILE, EncoderFile, encoder_folder, replace_remedy};
 use crate::disk::part::{self, Part};
-use crate::identity::Key;
+use crate::identity::{Key, KeySet};
 
 /// The files of one encoder.
 #[derive(Debug)]
@@ -46,6 +48,13 @@ impl EncoderTable {
     /// Layout and keys of one of its parts.
     pub(crate) fn layout(&self, part: &Part) -> Result<(Layout, Vec<Key>), Error> {
         layout::open(part, &self.file.encoder, &self.remedy())
+    }
+
+    /// Keys that have a row.
+    pub(crate) fn keys(&self) -> Result<KeySet, Error> {
+        let keys = |part: &Part| self.layout(part).map(|(_, keys)| keys);
+        let keys: Vec<Vec<Key>> = self.parts.par_iter().map(keys).collect::<Result<_, _>>()?;
+        Ok(keys.concat().into())
     }
 
     /// Whether each part has the bytes that were written.

@@ -130,14 +130,25 @@ impl EncoderWriter {
         self.file.first + self.parts.len()
     }
 
+    /// Whether a classification layer lies in the store, with the bytes that were written.
+    pub fn has_classifier(&self) -> Result<bool, Error> {
+        let path = self.folder.join(CLASSIFIER_FILE);
+        Ok(path.exists() && self.file.classifier.problem(&path)?.is_none())
+    }
+
     /// Copies the classification layer that comes with the features; the same one again changes nothing.
     pub fn set_classifier(&mut self, file: &Path) -> Result<(), Error> {
         let bytes = fs::read(file).map_err(|source| Error::read(file, source))?;
+        self.set_classifier_bytes(&bytes)
+    }
+
+    /// As [`EncoderWriter::set_classifier`], of a file that was read.
+    pub fn set_classifier_bytes(&mut self, bytes: &[u8]) -> Result<(), Error> {
         let path = self.folder.join(CLASSIFIER_FILE);
         let mut new = self.file.clone();
-        new.encoder.classifier_sha256 = Some(sha256_hex(&bytes));
+        new.encoder.classifier_sha256 = Some(sha256_hex(bytes));
         let mut checksums = new.classifier.clone();
-        checksums.replace(&path, &bytes, |checksums| {
+        checksums.replace(&path, bytes, |checksums| {
             new.classifier = checksums.clone();
             new.write(&self.folder)
         })?;

@@ -16,7 +16,7 @@ use crate::disk::replaced_file::Checksums;
 use crate::disk::store_file::{POSTS, REJECTS_FILE, RELINK, STORE_FILE, StoreFile};
 use crate::identity::{EncoderSpec, Key, Shard};
 use crate::links::rejects::{StoreReject, to_csv};
-use crate::links::{Link, Links, link_part};
+use crate::links::{Link, Links, link_part, linked_pictures};
 
 /// Writes to a store; there is one at a time.
 #[derive(Debug)]
@@ -138,11 +138,7 @@ impl StoreWriter {
 
     /// The pictures that posts were ever linked to.
     pub fn linked_pictures(&self) -> Result<HashSet<Key>, Error> {
-        let mut pictures = HashSet::new();
-        link_part::for_each(&self.link_parts()?, |rows, row| {
-            pictures.extend(rows.image_key(row));
-        })?;
-        Ok(pictures)
+        linked_pictures(&self.link_parts()?)
     }
 
     fn link_parts(&self) -> Result<Vec<Part>, Error> {
