@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
-use tokenizers::{PaddingStrategy, Tokenizer};
+use tokenizers::{PaddingStrategy, PostProcessor, Tokenizer};
 
 use crate::error::Error;
 
@@ -40,6 +40,15 @@ impl Tokens {
 
     /// Takes a tokenizer as it is, but for its length and padding.
     pub fn new(mut tokenizer: Tokenizer, max_length: usize) -> tokenizers::Result<Self> {
+        let own = tokenizer.get_post_processor();
+        let own = own.map_or(0, |processor| processor.added_tokens(false));
+        if max_length <= own {
+            // The library would subtract one from the other, and cut nothing.
+            return Err(format!(
+                "`max_length` is {max_length}, and the tokenizer adds {own} tokens of its own to every text, which leaves none for the text; raise `max_length` in the preset"
+            )
+            .into());
+        }
         let pad_id = pad_id(&tokenizer);
         tokenizer.with_padding(None);
         tokenizer.with_truncation(Some(TruncationParams {

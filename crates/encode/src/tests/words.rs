@@ -37,6 +37,18 @@ fn texts_are_cut_with_their_last_token_kept() {
 }
 
 #[test]
+fn a_length_that_the_tokenizers_own_tokens_fill_is_refused() {
+    for max_length in [0, 1, 2] {
+        let refused = Tokens::new(tokenizer(), max_length).err();
+        let said = refused.expect("it leaves no room").to_string();
+        let expected = format!("`max_length` is {max_length}, and the tokenizer adds 2 tokens");
+        assert!(said.contains(&expected), "{said}");
+    }
+    let tokens = Tokens::new(tokenizer(), 3).unwrap();
+    assert_eq!(tokens.ids("abc").unwrap(), [2, 4, 3]);
+}
+
+#[test]
 fn a_length_is_that_of_the_ids_and_says_whether_something_was_cut_off() {
     let tokens = Tokens::new(tokenizer(), 6).unwrap();
     let length = |tokens, truncated| Length { tokens, truncated };
