@@ -20,6 +20,7 @@ mod report;
 mod setup;
 mod show;
 mod store;
+mod threads;
 
 /// The system's own gives large blocks back to the kernel at once: a training step then spends a fifth of its time on
 /// fresh pages.

@@ -15,6 +15,7 @@ use crate::heads::train::commit;
 use crate::show::progress::Stage;
 use crate::show::sweep_table::{Names, SweepTable};
 use crate::store::load::load;
+use crate::threads::jobs;
 
 /// Train every point of a grid with several seeds, several runs at once
 ///
@@ -53,8 +54,8 @@ pub struct Common {
     #[arg(long, value_name = "N", default_value = "5", value_parser = clap::value_parser!(u16).range(1..=1000))]
     seeds: u16,
     /// Runs side by side, each on one thread [default: as many as there are cores; 1 on a graphics card]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
-    jobs: Option<u16>,
+    #[arg(long, value_name = "N", value_parser = jobs)]
+    jobs: Option<usize>,
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
@@ -139,7 +140,7 @@ impl Common {
         let is_card = matches!(self.device, Device::Wgpu | Device::Cuda);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let default = if is_card { 1 } else { cores };
-        self.jobs.map_or(default, usize::from)
+        self.jobs.unwrap_or(default)
     }
 }
 

@@ -11,6 +11,7 @@ use mmfnd_posts::{Post, TableColumn, write_posts, write_table};
 use crate::outputs::check_file;
 use crate::show::count::count;
 use crate::show::progress::Stage;
+use crate::threads::threads;
 
 /// Read the text in the posts' pictures with Tesseract, into the column ocr_text
 ///
@@ -29,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     /// Pictures that are read at once; as many as there are cores by default
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     threads: usize,
     /// File that keeps what was read, for the next run; by default ocr.jsonl in the cache folder
     #[arg(long, value_name = "FILE")]

@@ -14,6 +14,7 @@ use crate::show::count::count;
 use crate::show::note::note;
 use crate::show::progress::Stage;
 use crate::show::table::{left, right, table};
+use crate::threads::threads;
 
 /// Encode posts into a feature store; what is there already is not encoded again
 #[derive(clap::Args)]
@@ -28,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     store: PathBuf,
     /// Threads; all cores by default
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = threads)]
     threads: usize,
     /// Where the encoders run
     #[arg(long, value_enum, default_value_t = DeviceName::Cpu)]
