@@ -192,7 +192,21 @@ pub(crate) fn encode_posts<'a>(
         show(&mut stage.borrow_mut(), progress);
     })?;
     finish(stage.into_inner());
+    summary.encoders.iter().for_each(note_other_makers);
     Ok(summary)
+}
+
+/// A store may be filled here and there; whoever compares values wants to know it.
+fn note_other_makers(encoder: &EncoderSummary) {
+    let Some(maker) = &encoder.maker else { return };
+    for (other, rows) in &encoder.other_makers {
+        note(format_args!(
+            "{}: {} encoded by {maker}, {} in the store by {other}; between the two, values may differ in their last bits (`mmfnd features inspect` says who made what)",
+            encoder.name,
+            count(encoder.encoded, "row"),
+            rows
+        ));
+    }
 }
 
 /// A stage on the screen and what its last line will say.

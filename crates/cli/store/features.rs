@@ -212,6 +212,7 @@ fn merge(stores: &[PathBuf], out: &Path) -> anyhow::Result<()> {
     for (encoder, rows) in &merged.encoders {
         writeln!(text, "{encoder:<12} {}", count(*rows, "row"))?;
     }
+    text += &makers(&Store::open(out)?.inspect()?.encoders);
     print(&text)
 }
 
@@ -265,7 +266,24 @@ fn summary(inspection: &Inspection) -> String {
         String::new(),
     ];
     let unfinished = inspection.encoders.iter().filter_map(unfinished);
-    lines.join("\n") + "\n" + &encoder_table(&inspection.encoders) + &unfinished.collect::<String>()
+    lines.join("\n")
+        + "\n"
+        + &encoder_table(&inspection.encoders)
+        + &unfinished.collect::<String>()
+        + &makers(&inspection.encoders)
+}
+
+/// Who made the parts of each encoder that several made.
+fn makers(encoders: &[EncoderReport]) -> String {
+    let mut text = String::new();
+    for encoder in encoders.iter().filter(|encoder| encoder.made_by.len() > 1) {
+        let name = &encoder.spec.name;
+        text += &format!("{name}: made by several, whose values may differ in their last bits\n");
+        for (maker, parts) in &encoder.made_by {
+            text += &format!("  {} by {maker}\n", count(*parts, "part"));
+        }
+    }
+    text
 }
 
 /// What an encoder lacks, if anything.

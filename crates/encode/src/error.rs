@@ -90,6 +90,16 @@ pub enum Error {
     /// The system gives no threads.
     #[error("cannot start the worker threads; try fewer with `--threads`")]
     Threads(#[source] Source),
+    /// A thread of ours panicked.
+    #[error(
+        "{what} failed by a fault of this program ({message}); please report it; what was finished before is in the store"
+    )]
+    Fault {
+        /// What was being done.
+        what: String,
+        /// The panic's message.
+        message: String,
+    },
     /// The posts cannot be read.
     #[error(transparent)]
     Posts(#[from] mmfnd_posts::Error),
@@ -111,6 +121,20 @@ pub enum Error {
         /// How writing it fails.
         #[source]
         source: mmfnd_features::Error,
+    },
+    /// A store's features come from pictures or texts that another version of this program prepared.
+    #[error(
+        "the store `{}` holds `{encoder}` of pictures or texts that an earlier `mmfnd` prepared in another way (revision {stored}, this one has {ours}), so new features would not go together with them; use another `--store`, or `--replace {encoder}` to encode all of them again", store.display()
+    )]
+    OtherRevision {
+        /// The store.
+        store: PathBuf,
+        /// The encoder.
+        encoder: String,
+        /// The revision of its preprocessing.
+        stored: u32,
+        /// This program's.
+        ours: u32,
     },
     /// The feature store refused.
     #[error(transparent)]

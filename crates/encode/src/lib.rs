@@ -16,6 +16,8 @@ mod versions;
 
 mod error;
 
+mod fault;
+
 mod encoder;
 mod options;
 mod preset;

@@ -48,7 +48,9 @@ mod write;
 
 pub use disk::lock::try_for_a_second;
 pub use error::{Error, PostRow};
-pub use identity::{EncoderSpec, Input, Key, KeySet, NoShard, Precision, Shard, ValueType};
+pub use identity::{
+    EncoderSpec, Input, Key, KeySet, Machine, Maker, NoShard, Precision, Shard, ValueType,
+};
 pub use links::{Link, Links, StoreReject};
 pub use read::{Column, ColumnValues, DiskRows, Features, Store, TableReader};
 pub use report::{EncoderReport, Exported, Inspection, Problem, Verified, verify};

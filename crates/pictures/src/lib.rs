@@ -28,6 +28,10 @@ mod refusal;
 mod resample;
 mod rgb;
 
+/// Counts up whenever a picture gets other pixels than before: by decoding, transparency, resizing, cropping or
+/// normalising. It is part of an encoder's identity, so that features of either kind never stand in one store.
+pub const REVISION: u32 = 1;
+
 pub use decode::{Picture, probe};
 pub use file::{read, size};
 pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize};

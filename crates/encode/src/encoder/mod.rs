@@ -7,4 +7,5 @@ mod tokens;
 
 pub use handle::{Encoder, Handle, Handles};
 pub use source::Encoders;
+pub(crate) use tokens::REVISION as TOKENS_REVISION;
 pub use tokens::{Length, Tokens};

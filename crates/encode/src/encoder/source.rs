@@ -1,6 +1,6 @@
 //! Where a run's encoders come from.
 
-use mmfnd_features::EncoderSpec;
+use mmfnd_features::{EncoderSpec, Machine};
 use mmfnd_pictures::Preprocessing;
 
 use super::handle::Handles;
@@ -14,6 +14,15 @@ pub trait Encoders: Sync {
     fn specs(&self) -> &[EncoderSpec];
     /// Says before the first batch what is missing or wrong.
     fn check(&self, number: usize) -> Result<(), Error>;
+    /// The revision of this program's preprocessing that the features of a stored encoder come from, and the present
+    /// one, where they differ and nothing else does.
+    fn earlier_revision(&self, _number: usize, _stored: &EncoderSpec) -> Option<(u32, u32)> {
+        None
+    }
+    /// What the encoders run on, where that is known; asked when some of them is about to run.
+    fn machine(&self) -> Result<Option<Machine>, Error> {
+        Ok(None)
+    }
     /// The tokenizer of a text encoder.
     fn tokens(&self, number: usize) -> Result<Tokens, Error>;
     /// The preprocessing of an image encoder.

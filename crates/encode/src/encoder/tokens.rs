@@ -7,6 +7,10 @@ use tokenizers::{PaddingStrategy, PostProcessor, Tokenizer};
 
 use crate::error::Error;
 
+/// Counts up whenever a text gets other ids than before from the same `tokenizer.json`. It is part of an encoder's
+/// identity, so that features of either kind never stand in one store.
+pub(crate) const REVISION: u32 = 1;
+
 /// A tokenizer that cuts at a fixed length and never pads (batches do that).
 pub struct Tokens {
     tokenizer: Tokenizer,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mmfnd_features::{EncoderSpec, Input, Store, ValueType};
+use mmfnd_features::{EncoderSpec, Input, Machine, Store, ValueType};
 use mmfnd_pictures::Preprocessing;
 
 use super::model_file::check_weights;
@@ -52,6 +52,17 @@ impl Encoders for FromPreset<'_> {
             Input::Image => Ok(()),
             Input::Text | Input::TextOcr => self.tokens(number).map(drop),
         }
+    }
+
+    fn earlier_revision(&self, number: usize, stored: &EncoderSpec) -> Option<(u32, u32)> {
+        let encoder = &self.preset.encoders[number];
+        let ours = encoder.revision();
+        let earlier = encoder.earlier_revision(stored, ours)?;
+        Some((earlier, ours))
+    }
+
+    fn machine(&self) -> Result<Option<Machine>, Error> {
+        self.engine.machine().map(Some)
     }
 
     fn tokens(&self, number: usize) -> Result<Tokens, Error> {

@@ -6,6 +6,7 @@ mod fetch;
 mod from_preset;
 mod model_file;
 pub mod nvidia;
+mod processor;
 mod python;
 mod runtime;
 mod session;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
-use mmfnd_features::{EncoderSpec, Input, Precision};
+use mmfnd_features::{EncoderSpec, Input, Machine, Precision};
 use ndarray::Array2;
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
@@ -13,8 +13,8 @@ use ort::value::{DynValue, Tensor, TensorElementType};
 
 use super::model_file::{ModelFile, mapped};
 use super::runtime::Runtime;
-use super::shared_session;
 use super::tiles::{self, Rewritten};
+use super::{processor, shared_session};
 use crate::encoder::{Encoder, Handles};
 use crate::error::Error;
 use crate::options::{Device, Options};
@@ -50,6 +50,26 @@ impl Engine {
             }
             Device::Cpu => "CPUExecutionProvider",
             Device::Cuda => "CUDAExecutionProvider",
+        }
+    }
+
+    /// What the encoders run on.
+    pub(crate) fn machine(self) -> Result<Machine, Error> {
+        let runtime = self.runtime()?;
+        let card = match self.device {
+            Device::Cpu => None,
+            Device::Cuda => processor::card(),
+        };
+        Ok(Machine {
+            runtime: format!("ONNX Runtime {}", runtime.version),
+            processor: card.unwrap_or_else(processor::processor),
+        })
+    }
+
+    fn runtime(self) -> Result<&'static Runtime, Error> {
+        match self.device {
+            Device::Cpu => Runtime::load(),
+            Device::Cuda => Runtime::load_cuda(),
         }
     }
 
@@ -107,10 +127,7 @@ impl Graph {
         spec: &EncoderSpec,
         engine: Engine,
     ) -> Result<Vec<Arc<Self>>, Error> {
-        let runtime = match engine.device {
-            Device::Cpu => Runtime::load()?,
-            Device::Cuda => Runtime::load_cuda()?,
-        };
+        let runtime = engine.runtime()?;
         let division = Division::new(engine.device, engine.threads);
         let mut file = ModelFile::read(preset, &spec.preset)?;
         let rewritten = match engine.has_tiles(spec.precision) {

@@ -11,6 +11,7 @@ use mmfnd_posts::hash::{sha256_hex, sha256_of_file, to_hex};
 use serde::{Deserialize, Serialize};
 
 use super::exported::exported;
+use crate::encoder::TOKENS_REVISION;
 use crate::error::Error;
 
 /// One encoder: a model, how its input is prepared, which output is kept.
@@ -61,6 +62,13 @@ struct Identity<'a> {
     shape: &'a [usize],
     precision: Precision,
     value_type: ValueType,
+    /// Of what this program does to pictures or texts. The first does not show: stores are older than revisions.
+    #[serde(skip_serializing_if = "is_first")]
+    revision: u32,
+}
+
+fn is_first(revision: &u32) -> bool {
+    *revision == 1
 }
 
 impl EncoderPreset {
@@ -199,6 +207,36 @@ impl EncoderPreset {
 
     /// What the store records; the fingerprint covers everything that can change a value.
     pub fn spec(&self, preset: &str, value_type: ValueType, provider: &str) -> EncoderSpec {
+        EncoderSpec {
+            name: self.name.clone(),
+            input: self.input,
+            shape: self.shape.clone(),
+            value_type,
+            fingerprint: self.fingerprint(value_type, self.revision()),
+            model: short_name(&self.model),
+            preset: preset.to_owned(),
+            precision: self.precision,
+            provider: provider.to_owned(),
+            classifier_sha256: self.classifier_sha256.clone(),
+        }
+    }
+
+    /// Which revision of this program's preprocessing before `ours` would have given this encoder its fingerprint.
+    pub(crate) fn earlier_revision(&self, stored: &EncoderSpec, ours: u32) -> Option<u32> {
+        let is_it =
+            |&revision: &u32| self.fingerprint(stored.value_type, revision) == stored.fingerprint;
+        (1..ours).rev().find(is_it)
+    }
+
+    /// Of what this program does to the pictures or texts before the model sees them.
+    pub(crate) fn revision(&self) -> u32 {
+        match self.input {
+            Input::Image => mmfnd_pictures::REVISION,
+            Input::Text | Input::TextOcr => TOKENS_REVISION,
+        }
+    }
+
+    pub(crate) fn fingerprint(&self, value_type: ValueType, revision: u32) -> String {
         let model = [Some(&self.sha256), self.weights_sha256.as_ref()];
         let model: Vec<&str> = model.into_iter().flatten().map(String::as_str).collect();
         let described = Identity {
@@ -214,21 +252,11 @@ impl EncoderPreset {
             shape: &self.shape,
             precision: self.precision,
             value_type,
+            revision,
         };
         let described = serde_json::to_string(&described)
             .expect("it has no maps and no floats but finite ones");
-        EncoderSpec {
-            name: self.name.clone(),
-            input: self.input,
-            shape: self.shape.clone(),
-            value_type,
-            fingerprint: sha256_hex(described.as_bytes()),
-            model: short_name(&self.model),
-            preset: preset.to_owned(),
-            precision: self.precision,
-            provider: provider.to_owned(),
-            classifier_sha256: self.classifier_sha256.clone(),
-        }
+        sha256_hex(described.as_bytes())
     }
 }
 

@@ -1,6 +1,7 @@
 //! Posts and encoders come in; what the store lacks is encoded and goes into it, then the posts are linked to it. A
 //! sample of what is stored can be encoded again and compared.
 
+mod identity;
 mod links;
 mod read_only;
 mod sample;
@@ -22,6 +23,7 @@ use crate::progress::Progress;
 use crate::stage::{StageOptions, Summary, WriteWhen};
 use crate::workers::Workers;
 
+use identity::explained;
 pub use sample::{Limit, Sample, Sampled, check_sample, check_sample_with};
 use whole_run::Run;
 
@@ -70,8 +72,9 @@ pub fn encode_with<'a>(
     };
     store.set_shard(options.shard)?;
     let mut writers = Vec::new();
-    for spec in encoders.specs() {
-        writers.push(store.encoder(spec, options.replace.contains(&spec.name))?);
+    for (number, spec) in encoders.specs().iter().enumerate() {
+        let writer = store.encoder(spec, options.replace.contains(&spec.name));
+        writers.push(writer.map_err(|error| explained(error, (encoders, number), store.path()))?);
     }
     let contents = Contents::read(
         posts,

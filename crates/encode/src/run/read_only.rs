@@ -5,6 +5,7 @@ use std::path::Path;
 use mmfnd_features::{EncoderSpec, Input, Key, KeySet, Shard, Store};
 use mmfnd_posts::PostSource;
 
+use super::identity::explained;
 use super::links::Links;
 use super::whole_run::Run;
 use crate::contents::Contents;
@@ -29,11 +30,12 @@ pub(super) fn look(
     if store.shard() != shard {
         return Err(lacks("what this shard of the work needs".into()));
     }
-    for spec in encoders.specs() {
+    for (number, spec) in encoders.specs().iter().enumerate() {
         if !store.encoders().iter().any(|one| one.name == spec.name) {
             return Err(lacks(format!("the encoder `{}`", spec.name)));
         }
-        store.require_same(spec)?;
+        let same = store.require_same(spec);
+        same.map_err(|error| explained(error, (encoders, number), path))?;
     }
     // Many texts need a file, which cannot lie in the store.
     let folder = std::env::temp_dir();

@@ -8,6 +8,7 @@ use mmfnd_pictures::Picture;
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
+use super::identity::explained;
 use crate::encoder::Encoders;
 use crate::error::Error;
 use crate::onnx::FromPreset;
@@ -128,7 +129,8 @@ pub fn check_sample_with(
             name: stored.name.clone(),
             known: names(encoders.specs()),
         })?;
-        store.require_same(&encoders.specs()[number])?;
+        let same = store.require_same(&encoders.specs()[number]);
+        same.map_err(|error| explained(error, (encoders, number), store.path()))?;
         pairs.push((TableReader::open(store, &stored.name)?, number));
     }
     let drawn: Vec<Vec<usize>> = pairs

@@ -113,6 +113,9 @@ impl Run<'_> {
             .map(|((&number, writer), &rows)| {
                 let mut summary = EncoderSummary::new(writer.spec(), used, rows);
                 summary.encoded = rows;
+                if rows > 0 {
+                    summary.made_by(writer);
+                }
                 summary.time = result.time;
                 (number, summary)
             })

@@ -3,6 +3,7 @@
 //! Results go on in the order of the plan, whoever was faster, so that a store depends on its batches alone.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -15,6 +16,7 @@ use super::work::{Prepared, PreparedBatch, Stage, StageEncoder, StageResult, are
 use super::writing::Rows;
 use crate::encoder::Handle;
 use crate::error::Error;
+use crate::fault::caught;
 use crate::plan::MissingContent;
 use crate::progress::Progress;
 
@@ -52,10 +54,12 @@ pub(crate) fn run<E: Send, P: Sync>(
         .collect();
     let workers = handles_of_workers(encoders);
     let (done, results) = bounded(workers.len());
+    let has_failed = AtomicBool::new(false);
     thread::scope(|scope| {
         for handles in workers {
-            let (to_run, done, specs) = (to_run.clone(), done.clone(), specs.as_slice());
-            scope.spawn(move || take_turns(stage, (specs, handles), &to_run, &done));
+            let (to_run, done) = (to_run.clone(), done.clone());
+            let given = (specs.as_slice(), handles, &has_failed);
+            scope.spawn(move || take_turns(stage, given, &to_run, &done));
         }
         drop((to_run, done));
         collect(stage, (result, progress), (results, finished), on_progress)
@@ -75,9 +79,10 @@ fn open<E: Send>(
         let mut opening = Vec::new();
         for (number, encoder) in encoders.iter_mut().enumerate() {
             if lacking & (1 << number) != 0 && encoder.opened.is_empty() {
-                opening.push(scope.spawn(move || -> Result<(), Error> {
-                    encoder.opened = (encoder.open)()?;
-                    Ok(())
+                opening.push(scope.spawn(move || {
+                    let what = || format!("opening the encoder `{}`", encoder.spec.name);
+                    encoder.opened = caught(what, || (encoder.open)())?;
+                    Ok::<(), Error>(())
                 }));
             }
         }
@@ -105,17 +110,27 @@ fn handles_of_workers<'a, E>(encoders: &'a mut [StageEncoder<'_, E>]) -> Vec<Wor
     workers
 }
 
-/// One thread: batch after batch until there is none, or nobody waits for what comes of it, or it fails.
+/// One thread: batch after batch until there is none, or nobody waits for what comes of it, or some thread fails.
+/// Batches are handed out in their order, so all those before the one that fails are being run.
 fn take_turns<E, P>(
     stage: &Stage<'_, P>,
-    (specs, mut handles): (&[EncoderSpec], WorkerHandles<'_, E>),
+    (specs, mut handles, has_failed): (&[EncoderSpec], WorkerHandles<'_, E>, &AtomicBool),
     to_run: &Receiver<PreparedBatch<E>>,
     done: &Sender<(usize, Done)>,
 ) {
     for (number, prepared) in to_run {
+        if has_failed.load(Ordering::Relaxed) {
+            return;
+        }
         let items = &stage.batches[number];
-        let ran = run_batch(stage, (specs, &mut handles), items, prepared);
+        let what = || format!("encoding a batch with `{}`", stage.name);
+        let run = || Ok(run_batch(stage, (specs, &mut handles), items, prepared));
+        let ran = caught(what, run).unwrap_or_else(|fault| Done {
+            rows: Vec::new(),
+            refusals: Err(fault),
+        });
         let is_over = ran.refusals.is_err();
+        has_failed.fetch_or(is_over, Ordering::Relaxed);
         if done.send((number, ran)).is_err() || is_over {
             return;
         }

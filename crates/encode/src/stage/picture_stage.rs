@@ -55,6 +55,8 @@ pub(crate) fn encode_pictures(
         if wanted.is_empty() {
             break;
         }
+        let lacking = wanted.iter().fold(0, |all, item| all | item.lacking);
+        set_machine(encoders, lacking, writers)?;
         let budget = options
             .budget(Budget::PICTURES_ON_CPU, Budget::PICTURES_ON_GPU)
             .with_area(options.batch_images);
@@ -74,6 +76,21 @@ pub(crate) fn encode_pictures(
         writer.clear_plan()?;
     }
     Ok(total)
+}
+
+/// Says what those encoders run on that some picture lacks.
+fn set_machine(
+    encoders: &dyn Encoders,
+    lacking: u32,
+    writers: &mut [EncoderWriter],
+) -> Result<(), Error> {
+    let numbered = writers.iter_mut().enumerate();
+    for (_, writer) in numbered.filter(|(number, _)| lacking & (1 << number) != 0) {
+        if let Some(machine) = encoders.machine()? {
+            writer.set_machine(machine);
+        }
+    }
+    Ok(())
 }
 
 /// The encoders' names; without any, pictures are still decoded to find out which can be used.

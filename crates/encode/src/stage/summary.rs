@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use mmfnd_features::{EncoderSpec, Input};
+use mmfnd_features::{EncoderSpec, EncoderWriter, Input, Maker};
 
 use super::work::StageResult;
 
@@ -47,6 +47,10 @@ pub struct EncoderSummary {
     pub tokens: u64,
     /// The same with padding.
     pub computed_tokens: u64,
+    /// Who encoded them.
+    pub maker: Option<Maker>,
+    /// Who encoded others that are in the store, and how many, where equal contents may differ in their last bits.
+    pub other_makers: Vec<(Maker, usize)>,
     /// Time of its stage; image encoders share one.
     pub time: Duration,
 }
@@ -74,8 +78,17 @@ impl EncoderSummary {
             truncated: 0,
             tokens: 0,
             computed_tokens: 0,
+            maker: None,
+            other_makers: Vec::new(),
             time: Duration::ZERO,
         }
+    }
+
+    /// Says who encodes what is missing, and who encoded what is there.
+    pub(crate) fn made_by(&mut self, writer: &EncoderWriter) {
+        self.maker = Some(writer.maker().clone());
+        let others = writer.other_makers();
+        self.other_makers = others.map(|(maker, rows)| (maker.clone(), rows)).collect();
     }
 
     /// Adds what a stage did for its encoder of this number.

@@ -10,6 +10,7 @@ use super::work::{Prepared, Stage, StageEncoder, StageOptions};
 use crate::contents::Contents;
 use crate::encoder::{Encoders, Length, Tokens};
 use crate::error::Error;
+use crate::fault::caught;
 use crate::plan::{Budget, MissingContent, write_plan};
 use crate::progress::Clocks;
 use crate::workers::Workers;
@@ -27,6 +28,10 @@ pub(crate) fn encode_texts(
         writer.clear_plan()?;
         return Ok(summary);
     }
+    if let Some(machine) = encoders.machine()? {
+        writer.set_machine(machine);
+    }
+    summary.made_by(writer);
     let texts = Texts {
         posts,
         contents,
@@ -75,10 +80,13 @@ impl Texts<'_> {
         sources: &[u32],
         workers: &Workers<'_>,
     ) -> Result<Vec<(MissingContent, bool)>, Error> {
-        let item = |&source: &u32| {
+        let length = |source: u32| {
             let length = self.tokens.length(&self.text(source)?);
-            let Length { tokens, truncated } =
-                length.map_err(|error| self.failed(source, error))?;
+            length.map_err(|error| self.failed(source, error))
+        };
+        let item = |&source: &u32| {
+            let what = || format!("tokenising {}", self.name(source));
+            let Length { tokens, truncated } = caught(what, || length(source))?;
             let item = MissingContent {
                 key: self.contents.text(source as usize, self.spec.input),
                 source,

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mmfnd_features::{
-    ColumnValues, EncoderSpec, Features, Input, Precision, Store, ValueType, Values,
+    ColumnValues, EncoderSpec, Features, Input, Machine, Precision, Store, ValueType, Values,
 };
 use mmfnd_pictures::{Alpha, CropOffset, Filter, Preprocessing, Resize};
 use mmfnd_posts::hash::sha256_hex;
@@ -26,6 +26,8 @@ pub enum Fault {
     Nan,
     /// Gives a value beyond float16.
     Large,
+    /// Panics.
+    Panic,
 }
 
 /// What stands for the bytes of a classification layer.
@@ -40,6 +42,10 @@ pub struct Fakes {
     pub fault: Option<(&'static str, Fault)>,
     /// Batches that run at once.
     pub handles: usize,
+    /// Revisions of preprocessing, of the store and ours.
+    pub revisions: Option<(u32, u32)>,
+    /// The processor.
+    pub processor: Option<&'static str>,
     /// Sizes of the batches that ran, with the encoder's name.
     pub batches: Arc<Mutex<Vec<(String, usize)>>>,
 }
@@ -57,6 +63,8 @@ impl Fakes {
             lives: None,
             fault: None,
             handles: 1,
+            revisions: None,
+            processor: None,
             batches: Arc::default(),
         }
     }
@@ -134,6 +142,18 @@ impl Encoders for Fakes {
 
     fn check(&self, _number: usize) -> Result<(), Error> {
         Ok(())
+    }
+
+    fn earlier_revision(&self, _number: usize, _stored: &EncoderSpec) -> Option<(u32, u32)> {
+        self.revisions
+    }
+
+    fn machine(&self) -> Result<Option<Machine>, Error> {
+        let machine = self.processor.map(|processor| Machine {
+            runtime: "fakes".into(),
+            processor: processor.into(),
+        });
+        Ok(machine)
     }
 
     fn tokens(&self, _number: usize) -> Result<Tokens, Error> {
@@ -226,6 +246,10 @@ where
             Some(Fault::Rows) => values = Array2::zeros((batch.len() + 1, values.ncols())),
             Some(Fault::Nan) => values[[0, 1]] = f32::NAN,
             Some(Fault::Large) => values[[0, 1]] = 1e5,
+            Some(Fault::Panic) => {
+                drop(batches);
+                panic!("a kernel failed");
+            }
         }
         Ok(values)
     }

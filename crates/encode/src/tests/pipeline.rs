@@ -302,3 +302,88 @@ fn a_classification_layer_that_is_missing_or_damaged_is_copied_though_no_row_is_
         load().unwrap();
     }
 }
+
+#[test]
+fn a_panic_of_one_thread_stops_the_others_and_is_an_error() {
+    let folder = tempdir().unwrap();
+    let word = |number: usize| "abcdefghijklmnopqrstuvwxyz"[number % 26..].repeat(2);
+    let texts = (0..26).flat_map(|number| (0..26).map(move |more| (number, more)));
+    let texts = texts.map(|(number, more)| format!("{} {}", word(number), word(more)));
+    let posts: Vec<_> = texts
+        .enumerate()
+        .map(|(number, text)| post(&number.to_string(), &text, &[]))
+        .collect();
+    let whole = Fakes::of("1", &["bert"]);
+    run(&posts, &whole, &folder.path().join("whole")).unwrap();
+    let all = whole.batches.lock().unwrap().len();
+    assert!(all > 30, "{all}");
+
+    let store = folder.path().join("store");
+    let mut fakes = Fakes::of("1", &["bert"]);
+    fakes.handles = 3;
+    fakes.fault = Some(("bert", Fault::Panic));
+    let said = run(&posts, &fakes, &store).unwrap_err().to_string();
+    assert!(
+        said.contains("encoding a batch with `bert` failed by a fault"),
+        "{said}"
+    );
+    assert!(said.contains("a kernel failed"), "{said}");
+    let ran = fakes.batches.lock().unwrap().len();
+    assert!(ran <= 3, "{ran} of {all} batches were run");
+    run(&posts, &Fakes::of("1", &["bert"]), &store).unwrap();
+}
+
+#[test]
+fn features_of_an_earlier_preprocessing_are_refused_as_such() {
+    let folder = tempdir().unwrap();
+    let store = folder.path().join("store");
+    let posts = [post("1", "a dog", &[])];
+    run(&posts, &Fakes::new(), &store).unwrap();
+    let mut changed = Fakes::of("2", &["bert"]);
+    changed.revisions = Some((1, 2));
+    let said = run(&posts, &changed, &store).unwrap_err().to_string();
+    assert!(said.contains("(revision 1, this one has 2)"), "{said}");
+    assert!(said.contains("`--replace bert`"), "{said}");
+    let sample = crate::Sample { rows: 1, seed: 1 };
+    changed = Fakes::of("2", &ALL);
+    changed.revisions = Some((1, 2));
+    let opened = Store::open(&store).unwrap();
+    let error = crate::check_sample_with(&posts, &changed, &opened, sample).unwrap_err();
+    assert!(error.to_string().contains("(revision 1,"), "{error}");
+}
+
+#[test]
+fn what_another_machine_encoded_is_told_and_what_the_same_one_did_is_not() {
+    let folder = tempdir().unwrap();
+    let store = folder.path().join("store");
+    let images = [picture(folder.path(), 1), picture(folder.path(), 2)];
+    let posts = [
+        post("1", "a dog", &[&images[0]]),
+        post("2", "a cat", &[&images[1]]),
+        post("3", "a cow", &[]),
+    ];
+    let on = |processor, posts: &[mmfnd_posts::Post]| {
+        let mut fakes = Fakes::new();
+        fakes.processor = Some(processor);
+        let summary = run(posts, &fakes, &store).unwrap();
+        let others = |one: &crate::EncoderSummary| -> Vec<(String, usize)> {
+            let others = one.other_makers.iter();
+            others
+                .map(|(maker, rows)| (maker.to_string(), *rows))
+                .collect()
+        };
+        summary.encoders.iter().map(others).collect::<Vec<_>>()
+    };
+    let none = vec![Vec::new(); 4];
+    assert_eq!(on("old", &posts[..1]), none);
+    assert_eq!(on("old", &posts[..1]), none);
+    let old = vec![("none f32, fakes, old".to_owned(), 1)];
+    assert_eq!(on("new", &posts[..2]), vec![old.clone(); 4]);
+    let texts_only = [vec![old[0].clone()], vec![old[0].clone()], vec![], vec![]];
+    assert_eq!(on("new", &posts), texts_only, "no picture was encoded");
+    let inspection = Store::open(&store).unwrap().inspect().unwrap();
+    for encoder in inspection.encoders {
+        let of = |processor| encoder.made_by[&format!("none f32, fakes, {processor}")];
+        assert!(of("old") == 1 && of("new") >= 1, "{:?}", encoder.made_by);
+    }
+}

@@ -208,3 +208,30 @@ fn everything_that_changes_a_value_changes_the_fingerprint_and_nothing_else_does
         .replace("name = \"tiny\"", "name = \"other\"");
     assert_eq!(fingerprints(&moved), (bert, resnet));
 }
+
+#[test]
+fn the_revision_of_preprocessing_is_part_of_the_fingerprint_and_an_earlier_one_is_recognised() {
+    let folder = tempdir().unwrap();
+    let preset = read(folder.path(), TEXT).unwrap();
+    for encoder in &preset.encoders {
+        let today = encoder.spec("tiny", ValueType::F16, "cpu");
+        let of = |revision| encoder.fingerprint(ValueType::F16, revision);
+        assert_eq!(today.fingerprint, of(encoder.revision()));
+        assert!(of(1) != of(2) && of(2) != of(3));
+        let stored = mmfnd_features::EncoderSpec {
+            fingerprint: of(2),
+            ..today
+        };
+        assert_eq!(encoder.earlier_revision(&stored, 4), Some(2));
+        assert_eq!(
+            encoder.earlier_revision(&stored, 2),
+            None,
+            "it is not earlier"
+        );
+        let other = mmfnd_features::EncoderSpec {
+            value_type: ValueType::F32,
+            ..stored
+        };
+        assert_eq!(encoder.earlier_revision(&other, 4), None, "more differs");
+    }
+}

@@ -3,10 +3,12 @@
 
 mod key;
 mod key_set;
+mod maker;
 mod shard;
 mod spec;
 
 pub use key::Key;
 pub use key_set::KeySet;
+pub use maker::{Machine, Maker};
 pub use shard::{NoShard, Shard};
 pub use spec::{EncoderSpec, Input, Precision, ValueType};

@@ -6,6 +6,7 @@ use mmfnd_posts::Post;
 use serde::{Deserialize, Serialize};
 
 use super::key::Key;
+use super::maker::Maker;
 
 /// What an encoder reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -126,6 +127,15 @@ pub struct EncoderSpec {
 }
 
 impl EncoderSpec {
+    /// Who makes rows of it where nothing else is known.
+    pub(crate) fn maker(&self) -> Maker {
+        Maker {
+            provider: self.provider.clone(),
+            precision: self.precision.to_string(),
+            machine: None,
+        }
+    }
+
     /// Values in a row.
     pub fn width(&self) -> usize {
         self.shape.iter().product()

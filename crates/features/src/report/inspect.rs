@@ -64,8 +64,8 @@ pub struct EncoderReport {
     pub rows: usize,
     /// Part files.
     pub parts: usize,
-    /// How many parts each provider made, at which precision; those of versions that did not record it are the
-    /// encoder's.
+    /// How many parts whom made: provider and precision, runtime and processor. Parts of versions that did not record
+    /// it are the encoder's first maker's.
     pub made_by: BTreeMap<String, usize>,
     /// Their bytes.
     pub bytes: u64,
@@ -119,12 +119,7 @@ fn report(table: &EncoderTable, links: &[Target]) -> Result<EncoderReport, Error
     let layouts = layouts.collect::<Result<Vec<_>, _>>()?;
     let mut made_by = BTreeMap::new();
     for (layout, _) in &layouts {
-        let recorded = layout.made_by().cloned();
-        let (provider, precision) =
-            recorded.unwrap_or_else(|| (spec.provider.clone(), spec.precision.to_string()));
-        *made_by
-            .entry(format!("{provider} {precision}"))
-            .or_default() += 1;
+        *made_by.entry(layout.maker().to_string()).or_default() += 1;
     }
     let present: Vec<Key> = layouts.into_iter().flat_map(|(_, keys)| keys).collect();
     let present = KeySet::from(present);

@@ -15,7 +15,7 @@ use super::schema::{check_schema, made_by};
 use crate::Error;
 use crate::disk::open_files::Opened;
 use crate::disk::part::Part;
-use crate::identity::{EncoderSpec, Key};
+use crate::identity::{EncoderSpec, Key, Maker};
 
 /// Rows that lie one after the other.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +32,8 @@ pub(crate) struct Layout {
     keys: Vec<Stretch>,
     values: Vec<Stretch>,
     row_bytes: usize,
-    /// Provider and precision that made the part; `None` in parts of versions that did not record them.
-    made_by: Option<(String, String)>,
+    /// Who made the part.
+    maker: Maker,
 }
 
 impl Layout {
@@ -62,13 +62,13 @@ impl Layout {
             keys,
             values,
             row_bytes: spec.row_bytes(),
-            made_by: made_by(&metadata),
+            maker: made_by(&metadata).unwrap_or_else(|| spec.maker()),
         })
     }
 
-    /// Provider and precision that made the part.
-    pub(crate) fn made_by(&self) -> Option<&(String, String)> {
-        self.made_by.as_ref()
+    /// Who made the part; the encoder's first maker where the part does not say it, as of earlier versions.
+    pub(crate) fn maker(&self) -> &Maker {
+        &self.maker
     }
 
     pub(crate) fn rows(&self) -> usize {

@@ -17,7 +17,7 @@ use super::layout::Layout;
 use super::schema::schema_with_maker;
 use super::values::{Values, wrong_value};
 use crate::Error;
-use crate::identity::{EncoderSpec, Key};
+use crate::identity::{EncoderSpec, Key, Maker};
 
 /// Large pages: fewer ranges to read; a page may not reach 2 GiB.
 const PAGE_BYTES: usize = 64 << 20;
@@ -26,11 +26,15 @@ const PAGE_BYTES: usize = 64 << 20;
 /// them.
 const PIECE_BYTES: usize = 1 << 20;
 
-/// The bytes of a part with these rows.
+/// The bytes of a part with these rows, and who makes them.
 ///
 /// # Panics
 /// When `values` is not a row of the encoder's width for each key.
-pub(crate) fn to_bytes(spec: &EncoderSpec, keys: &[Key], values: &[f32]) -> Result<Bytes, Error> {
+pub(crate) fn to_bytes(
+    (spec, maker): (&EncoderSpec, &Maker),
+    keys: &[Key],
+    values: &[f32],
+) -> Result<Bytes, Error> {
     let width = spec.width();
     assert_eq!(values.len(), keys.len() * width, "a row for each key");
     let wrong = |index: usize, problem: &str| {
@@ -46,19 +50,27 @@ pub(crate) fn to_bytes(spec: &EncoderSpec, keys: &[Key], values: &[f32]) -> Resu
         let problem = "is too large for 16-bit floats; encode with `--values f32`";
         wrong(index, problem)
     })?;
-    of_values(spec, keys, &rounded)
+    of_values((spec, maker), keys, &rounded)
 }
 
 /// [`to_bytes`] of values at the precision at which they are stored.
-pub(crate) fn of_values(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes, Error> {
-    let bytes = to_parquet(spec, keys, values).map_err(std::io::Error::other);
+pub(crate) fn of_values(
+    (spec, maker): (&EncoderSpec, &Maker),
+    keys: &[Key],
+    values: &Values,
+) -> Result<Bytes, Error> {
+    let bytes = to_parquet((spec, maker), keys, values).map_err(std::io::Error::other);
     let bytes = bytes.map_err(|source| Error::write(&spec.name, source))?;
     check(spec, &bytes, keys, values);
     Ok(bytes)
 }
 
-fn to_parquet(spec: &EncoderSpec, keys: &[Key], values: &Values) -> Result<Bytes, ArrowError> {
-    let schema = Arc::new(schema_with_maker(spec));
+fn to_parquet(
+    (spec, maker): (&EncoderSpec, &Maker),
+    keys: &[Key],
+    values: &Values,
+) -> Result<Bytes, ArrowError> {
+    let schema = Arc::new(schema_with_maker(spec, maker));
     let keys = FixedSizeBinaryArray::try_from_iter(keys.iter().map(Key::as_bytes))?;
     let DataType::FixedSizeList(item, width) = schema.field(1).data_type() else {
         unreachable!("the schema above has a list in this place")

@@ -1,15 +1,19 @@
 //! The Arrow schema of a part of rows, and what its metadata says of who made it.
 
+use std::collections::HashMap;
+
 use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::parquet_to_arrow_schema;
 use parquet::errors::ParquetError;
 use parquet::file::metadata::ParquetMetaData;
 
-use crate::identity::{EncoderSpec, Key, ValueType};
+use crate::identity::{EncoderSpec, Key, Machine, Maker, ValueType};
 
-/// Metadata of a part: the execution provider that ran the encoder, and the precision of its arithmetic.
+/// Metadata of a part: the execution provider that ran the encoder, the precision of its arithmetic, and what it ran on.
 const PROVIDER: &str = "mmfnd.provider";
 const PRECISION: &str = "mmfnd.precision";
+const RUNTIME: &str = "mmfnd.runtime";
+const PROCESSOR: &str = "mmfnd.processor";
 
 /// The columns of a part.
 pub(super) fn schema(spec: &EncoderSpec) -> Schema {
@@ -27,17 +31,24 @@ pub(super) fn schema(spec: &EncoderSpec) -> Schema {
 }
 
 /// [`schema`], and who makes the part.
-pub(super) fn schema_with_maker(spec: &EncoderSpec) -> Schema {
+pub(super) fn schema_with_maker(spec: &EncoderSpec, maker: &Maker) -> Schema {
     let shape: Vec<_> = spec.shape.iter().map(usize::to_string).collect();
     let metadata = [
         ("mmfnd.encoder", spec.name.clone()),
         ("mmfnd.shape", shape.join(",")),
         ("mmfnd.fingerprint", spec.fingerprint.clone()),
-        (PROVIDER, spec.provider.clone()),
-        (PRECISION, spec.precision.to_string()),
+        (PROVIDER, maker.provider.clone()),
+        (PRECISION, maker.precision.clone()),
     ];
+    let machine = maker.machine.iter().flat_map(|machine| {
+        [
+            (RUNTIME, machine.runtime.clone()),
+            (PROCESSOR, machine.processor.clone()),
+        ]
+    });
+    let metadata = metadata.into_iter().chain(machine);
     let owned = metadata.map(|(name, value)| (name.to_owned(), value));
-    schema(spec).with_metadata(owned)
+    schema(spec).with_metadata(owned.collect::<HashMap<_, _>>())
 }
 
 /// Whether a part has the columns of [`schema`].
@@ -58,12 +69,17 @@ pub(super) fn check_schema(
     )))
 }
 
-/// Provider and precision that made a part; `None` in parts of versions that did not record them.
+/// Who made a part; `None` in parts of versions that did not record it.
 ///
 /// Arrow's writer keeps the metadata of the schema within the encoded schema, not beside it.
-pub(super) fn made_by(metadata: &ParquetMetaData) -> Option<(String, String)> {
+pub(super) fn made_by(metadata: &ParquetMetaData) -> Option<Maker> {
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata()).ok()?;
     let value = |key: &str| schema.metadata().get(key).cloned();
-    Some((value(PROVIDER)?, value(PRECISION)?))
+    let machine = value(RUNTIME).zip(value(PROCESSOR));
+    Some(Maker {
+        provider: value(PROVIDER)?,
+        precision: value(PRECISION)?,
+        machine: machine.map(|(runtime, processor)| Machine { runtime, processor }),
+    })
 }

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::disk::encoder_file::replace_remedy;
 use crate::disk::folder::sync_folder;
 use crate::disk::part::{self, Part};
-use crate::identity::{EncoderSpec, Key, KeySet};
+use crate::identity::{EncoderSpec, Key, KeySet, Maker};
 use crate::table::layout::{self, Layout};
 use crate::table::values::wrong_value;
 use crate::table::{Values, part_bytes};
@@ -27,7 +27,7 @@ const WORTHWHILE: usize = 8;
 struct Group<'a> {
     parts: Vec<(&'a Part, Layout, Vec<Key>)>,
     bytes: u64,
-    provider: String,
+    maker: Maker,
 }
 
 /// Writes the rows of `parts` once more, in fewer parts that are numbered from `next` on; `None` where that would save
@@ -71,7 +71,7 @@ fn fewest(parts: &[Part]) -> Result<usize, Error> {
     Ok(groups)
 }
 
-/// Parts that stand side by side and were made by the same provider, as many as fit.
+/// Parts that stand side by side and were made by the same, as many as fit.
 fn groups<'a>(
     folder: &Path,
     spec: &EncoderSpec,
@@ -80,20 +80,17 @@ fn groups<'a>(
     let mut groups: Vec<Group> = Vec::new();
     for part in parts {
         let (layout, keys) = layout::open(part, spec, &replace_remedy(folder))?;
-        let provider = layout
-            .made_by()
-            .map_or(&spec.provider, |(provider, _)| provider);
-        let (provider, bytes) = (provider.clone(), part.bytes()?);
+        let (maker, bytes) = (layout.maker().clone(), part.bytes()?);
         let opened = (part, layout, keys);
         match groups.last_mut() {
-            Some(group) if group.provider == provider && group.bytes + bytes <= MOST_BYTES => {
+            Some(group) if group.maker == maker && group.bytes + bytes <= MOST_BYTES => {
                 group.parts.push(opened);
                 group.bytes += bytes;
             }
             _ => groups.push(Group {
                 parts: vec![opened],
                 bytes,
-                provider,
+                maker,
             }),
         }
     }
@@ -127,11 +124,7 @@ impl Group<'_> {
             }
             _ => {
                 let values = self.read(folder, spec, &rows)?;
-                let spec = EncoderSpec {
-                    provider: self.provider.clone(),
-                    ..spec.clone()
-                };
-                let bytes = part_bytes::of_values(&spec, &keys, &values)?;
+                let bytes = part_bytes::of_values((spec, &self.maker), &keys, &values)?;
                 part::write(folder, number, &bytes).map(Some)
             }
         }

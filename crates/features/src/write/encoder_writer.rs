@@ -1,5 +1,6 @@
 //! The write side of one encoder's table.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ use crate::disk::encoder_file::{CLASSIFIER_FILE, EncoderFile, replace_remedy};
 use crate::disk::folder::sync_folder;
 use crate::disk::lock::Lock;
 use crate::disk::part::{self, Part};
-use crate::identity::{EncoderSpec, Key, KeySet};
+use crate::identity::{EncoderSpec, Key, KeySet, Machine, Maker};
 use crate::table::{layout, part_bytes, plan};
 
 /// Appends rows to one encoder's table, and keeps its plan.
@@ -23,8 +24,10 @@ pub struct EncoderWriter {
     file: EncoderFile,
     parts: Vec<Part>,
     present: KeySet,
-    /// The execution provider that makes what is appended now; the encoder's first one may have been another.
-    provider: String,
+    /// Who makes what is appended now; the encoder's first maker may have been another.
+    maker: Maker,
+    /// How many rows whom have, of those that were there when the table was opened.
+    made_before: BTreeMap<Maker, usize>,
     _lock: Arc<Lock>,
 }
 
@@ -36,15 +39,25 @@ impl EncoderWriter {
         let parts = part::list_complete(&folder, file.numbers(), &remedy)?;
         let keys = |part: &Part| {
             let opened = layout::open(part, &file.encoder, &remedy);
-            opened.map(|(_, keys)| keys)
+            opened.map(|(layout, keys)| (layout.maker().clone(), keys))
         };
-        let keys: Vec<Vec<Key>> = parts.par_iter().map(keys).collect::<Result<_, _>>()?;
+        let opened: Vec<_> = parts.par_iter().map(keys).collect::<Result<_, _>>()?;
+        let mut made_before = BTreeMap::new();
+        let mut keys = Vec::with_capacity(opened.len());
+        for (maker, of_part) in opened {
+            *made_before.entry(maker).or_default() += of_part.len();
+            keys.push(of_part);
+        }
         Ok(Self {
             present: keys.concat().into(),
             parts,
+            maker: Maker {
+                provider: provider.to_owned(),
+                ..file.encoder.maker()
+            },
+            made_before,
             file,
             folder,
-            provider: provider.to_owned(),
             _lock: lock,
         })
     }
@@ -52,6 +65,23 @@ impl EncoderWriter {
     /// The encoder, as it is stored.
     pub fn spec(&self) -> &EncoderSpec {
         &self.file.encoder
+    }
+
+    /// Says what makes the rows that are appended from now on.
+    pub fn set_machine(&mut self, machine: Machine) {
+        self.maker.machine = Some(machine);
+    }
+
+    /// Who makes the rows that are appended now.
+    pub fn maker(&self) -> &Maker {
+        &self.maker
+    }
+
+    /// Who made rows that were there when the table was opened, and how many, where their last bits may be others than
+    /// those of the present maker.
+    pub fn other_makers(&self) -> impl Iterator<Item = (&Maker, usize)> {
+        let all = self.made_before.iter().map(|(maker, &rows)| (maker, rows));
+        all.filter(|(maker, _)| !maker.is_like(&self.maker))
     }
 
     /// Keys that have a row.
@@ -68,11 +98,7 @@ impl EncoderWriter {
             assert!(values.is_empty(), "a row for each key");
             return Ok(());
         }
-        let spec = EncoderSpec {
-            provider: self.provider.clone(),
-            ..self.spec().clone()
-        };
-        let bytes = part_bytes::to_bytes(&spec, keys, values)?;
+        let bytes = part_bytes::to_bytes((self.spec(), &self.maker), keys, values)?;
         let part = part::write(&self.folder, self.next(), &bytes)?;
         let mut file = self.file.clone();
         file.parts = self.next() + 1;

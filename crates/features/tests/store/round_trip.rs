@@ -5,7 +5,7 @@ use std::fs::File;
 use arrow::array::{Array, AsArray};
 use arrow::datatypes::{DataType, Float16Type};
 use half::f16;
-use mmfnd_features::{ColumnValues, EncoderSpec, Input, Key, ValueType, Values};
+use mmfnd_features::{ColumnValues, EncoderSpec, Input, Key, Machine, ValueType, Values};
 use mmfnd_posts::Post;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use proptest::prelude::*;
@@ -105,6 +105,39 @@ fn each_part_records_the_provider_that_made_it() {
     assert_eq!(all["gpu f32"], 1);
     assert!(all["cpu f32"] >= 1);
     assert_eq!(made_by("resnet").1.len(), 1);
+}
+
+#[test]
+fn each_part_records_the_machine_that_made_it_and_others_are_told() {
+    let fixture = Fixture::new();
+    let machine = |processor: &str| Machine {
+        runtime: "ONNX Runtime 1.32.0".into(),
+        processor: processor.into(),
+    };
+    let append = |machine: Option<Machine>, key: &[u8]| {
+        let mut writer = fixture.writer();
+        let mut encoder = writer.encoder(&bert(), false).unwrap();
+        if let Some(machine) = machine {
+            encoder.set_machine(machine);
+        }
+        let others = encoder.other_makers();
+        let others: Vec<_> = others
+            .map(|(maker, rows)| (maker.to_string(), rows))
+            .collect();
+        let row = vec![1.0; bert().width()];
+        encoder.append(&[Key::of(key)], &row).unwrap();
+        others
+    };
+    assert_eq!(append(Some(machine("old")), b"1"), []);
+    assert_eq!(append(Some(machine("old")), b"2"), []);
+    assert_eq!(append(None, b"3"), [], "what is not known is not told");
+    let old = "cpu f32, ONNX Runtime 1.32.0, old".to_owned();
+    assert_eq!(append(Some(machine("new")), b"4"), [(old.clone(), 2)]);
+    let made_by = fixture.store().inspect().unwrap().encoders[0]
+        .made_by
+        .clone();
+    assert_eq!((made_by[&old], made_by["cpu f32"]), (2, 1));
+    assert_eq!(made_by["cpu f32, ONNX Runtime 1.32.0, new"], 1);
 }
 
 proptest! {

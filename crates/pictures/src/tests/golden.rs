@@ -7,7 +7,8 @@ use safetensors::SafeTensors;
 use super::decode;
 use crate::{Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, Rgb, probe};
 
-fn file() -> Vec<u8> {
+/// The golden file.
+pub fn file() -> Vec<u8> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/pixels.safetensors");
     std::fs::read(path).expect("it is part of the repository")
 }
@@ -99,7 +100,8 @@ fn preprocessing(resize: Resize, crop: Option<u32>, filter: Filter) -> Preproces
     }
 }
 
-fn rule(name: &str) -> Preprocessing {
+/// What one of the golden rules makes of pictures.
+pub fn rule(name: &str) -> Preprocessing {
     let clip =
         |shortest, crop| preprocessing(Resize::Shortest { shortest }, Some(crop), Filter::Bicubic);
     let resnet = |shortest, crop| Preprocessing {

@@ -2,6 +2,7 @@
 
 mod golden;
 mod refusals;
+mod revision;
 
 use crate::{Alpha, Picture, Refusal, Rgb};
 
