@@ -2,6 +2,7 @@
 //! encoders and their tokenizers.
 
 mod handle;
+mod prefix;
 mod source;
 mod tokens;
 

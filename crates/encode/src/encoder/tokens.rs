@@ -2,19 +2,28 @@
 
 use std::path::Path;
 
-use tokenizers::utils::truncation::{TruncationDirection, TruncationParams, TruncationStrategy};
-use tokenizers::{PaddingStrategy, PostProcessor, Tokenizer};
+use tokenizers::utils::truncation::TruncationDirection;
+use tokenizers::{Encoding, PaddingStrategy, PostProcessor, Tokenizer};
 
+use super::prefix::Prefixes;
 use crate::error::Error;
 
 /// Counts up whenever a text gets other ids than before from the same `tokenizer.json`. It is part of an encoder's
 /// identity, so that features of either kind never stand in one store.
 pub(crate) const REVISION: u32 = 1;
 
+/// Bytes of a text that are tokenised first, for each token that is kept.
+const BYTES_PER_TOKEN: usize = 64;
+
 /// A tokenizer that cuts at a fixed length and never pads (batches do that).
 pub struct Tokens {
     tokenizer: Tokenizer,
+    /// Most tokens of the text itself.
+    room: usize,
     pad_id: u32,
+    prefixes: Option<Prefixes>,
+    /// Bytes of a text that are tokenised first.
+    first: usize,
 }
 
 /// How long a text is in tokens.
@@ -55,13 +64,14 @@ impl Tokens {
         }
         let pad_id = pad_id(&tokenizer);
         tokenizer.with_padding(None);
-        tokenizer.with_truncation(Some(TruncationParams {
-            max_length,
-            direction: TruncationDirection::Right,
-            strategy: TruncationStrategy::LongestFirst,
-            stride: 0,
-        }))?;
-        Ok(Self { tokenizer, pad_id })
+        tokenizer.with_truncation(None)?;
+        Ok(Self {
+            prefixes: Prefixes::of(&tokenizer),
+            first: (BYTES_PER_TOKEN * max_length).max(4096),
+            tokenizer,
+            room: max_length - own,
+            pad_id,
+        })
     }
 
     /// The id that fills up shorter texts.
@@ -71,17 +81,47 @@ impl Tokens {
 
     /// Token ids with special tokens, cut at the longest length.
     pub fn ids(&self, text: &str) -> tokenizers::Result<Vec<u32>> {
-        let encoding = self.tokenizer.encode_fast(text, true)?;
+        let (encoding, _) = self.cut(text)?;
         Ok(encoding.get_ids().to_vec())
     }
 
     /// Length in tokens, for sorting into batches.
     pub fn length(&self, text: &str) -> tokenizers::Result<Length> {
-        let encoding = self.tokenizer.encode_fast(text, true)?;
+        let (encoding, truncated) = self.cut(text)?;
         Ok(Length {
             tokens: encoding.len() as u32,
-            truncated: !encoding.get_overflowing().is_empty(),
+            truncated,
         })
+    }
+
+    /// A text's tokens, cut, with special tokens; whether something was cut off.
+    fn cut(&self, text: &str) -> tokenizers::Result<(Encoding, bool)> {
+        let mut encoding = self.enough(text)?;
+        let truncated = encoding.len() > self.room;
+        encoding.truncate(self.room, 0, TruncationDirection::Right);
+        encoding.take_overflowing();
+        let encoding = self.tokenizer.post_process(encoding, None, true)?;
+        Ok((encoding, truncated))
+    }
+
+    /// All tokens of a text, or the first ones, more than are kept. No special tokens are added.
+    pub(crate) fn enough(&self, text: &str) -> tokenizers::Result<Encoding> {
+        let Some(prefixes) = self.prefixes.as_ref().filter(|_| text.len() > self.first) else {
+            return self.tokenizer.encode_fast(text, false);
+        };
+        let text = prefixes.shortened(text);
+        let mut size = self.first;
+        while size < text.len() {
+            let prefix = &text[..text.floor_char_boundary(size)];
+            let mut encoding = self.tokenizer.encode(prefix, false)?;
+            let known = prefixes.known(&encoding);
+            if known > self.room {
+                encoding.truncate(known, 0, TruncationDirection::Right);
+                return Ok(encoding);
+            }
+            size = size.saturating_mul(8);
+        }
+        self.tokenizer.encode_fast(text.as_ref(), false)
     }
 }
 
@@ -95,4 +135,19 @@ fn pad_id(tokenizer: &Tokenizer) -> u32 {
         .iter()
         .find_map(|token| tokenizer.token_to_id(token));
     configured.or(named).unwrap_or(0)
+}
+
+#[cfg(test)]
+impl Tokens {
+    /// With another number of bytes that are tokenised first; without, texts are always tokenised whole.
+    pub(crate) fn beginning_with(mut self, bytes: Option<usize>) -> Self {
+        match bytes {
+            Some(bytes) => {
+                assert!(self.prefixes.is_some(), "its texts have to be read whole");
+                self.first = bytes;
+            }
+            None => self.prefixes = None,
+        }
+        self
+    }
 }

@@ -4,6 +4,7 @@ mod fake_encoder;
 pub(crate) mod fakes;
 mod files;
 mod kill;
+mod long_texts;
 mod pipeline;
 mod presets;
 mod rejects;

@@ -9,7 +9,7 @@ use crate::encoder::TOKENS_REVISION;
 use crate::{Length, Tokens};
 
 /// `tests/golden/tokens.py` wrote the tokenizers, the texts and the ids.
-fn golden() -> serde_json::Value {
+pub(super) fn golden() -> serde_json::Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/tokens.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }

@@ -9,7 +9,7 @@ use parquet::file::metadata::ParquetMetaData;
 
 use crate::identity::{EncoderSpec, Key, Machine, Maker, ValueType};
 
-/// Metadata of a part: the execution provider that ran the encoder, the precision of its arithmetic, and what it ran on.
+/// Metadata of a part: the execution provider that ran the encoder, the precision of its arithmetic, and the machine.
 const PROVIDER: &str = "mmfnd.provider";
 const PRECISION: &str = "mmfnd.precision";
 const RUNTIME: &str = "mmfnd.runtime";
