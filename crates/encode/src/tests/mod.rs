@@ -1,15 +1,15 @@
 //! Tests of the whole of stage 1, with encoders that need no weights.
 
+mod changed_posts;
 mod fake_encoder;
 pub(crate) mod fakes;
 mod files;
 mod kill;
 mod long_texts;
+mod models;
 mod pipeline;
-mod presets;
 mod rejects;
 mod resume;
 #[cfg(all(feature = "tiles", target_arch = "x86_64"))]
 mod tiles;
-mod weights;
 mod words;

@@ -23,7 +23,8 @@ fn preset(folder: &Path, names_of_weights: &[&str], more: &str) -> Preset {
     Preset::find(file.to_str().unwrap()).unwrap()
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
+/// An error with all that caused it.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
     let cause = error.source().map(|cause| format!(": {}", chain(cause)));
     format!("{error}{}", cause.unwrap_or_default())
 }
@@ -86,6 +87,51 @@ fn a_file_that_changes_after_its_checksum_was_compared_is_not_opened() {
         let said = chain(&encoders.open_image(0).err().expect("it is another file"));
         assert!(
             said.contains(changed) && said.contains("is not the file that preset"),
+            "{said}"
+        );
+    }
+}
+
+#[test]
+fn tokenizers_and_classification_layers_are_compared_when_they_are_read() {
+    let folder = tempdir().unwrap();
+    let mut preset = Preset::find("demo").unwrap();
+    let mut move_here = |name: &str| {
+        let mut all = preset.encoders.iter_mut();
+        let encoder = all.find(|encoder| encoder.name == name).unwrap();
+        let files = [encoder.tokenizer.as_mut(), encoder.classifier.as_mut()];
+        for file in files.into_iter().flatten() {
+            let here = folder.path().join(file.file_name().unwrap());
+            std::fs::copy(&*file, &here).unwrap();
+            *file = here;
+        }
+    };
+    move_here("bert");
+    move_here("resnet");
+    let number = |name: &str| {
+        let mut all = preset.encoders.iter();
+        all.position(|encoder| encoder.name == name).unwrap()
+    };
+    let (bert, resnet) = (number("bert"), number("resnet"));
+    let encoders = FromPreset::new(&preset, Path::new(""), &Options::default());
+    encoders.check(bert).unwrap();
+    encoders.check(resnet).unwrap();
+    encoders.tokens(bert).map(drop).unwrap();
+    assert!(encoders.classifier(resnet).unwrap().is_some());
+    assert!(encoders.classifier(bert).unwrap().is_none());
+    for file in ["bert.tokenizer.json", "resnet.classifier.safetensors"] {
+        let path = folder.path().join(file);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+    }
+    let tokens = encoders.tokens(bert).map(drop).unwrap_err();
+    let layer = encoders.classifier(resnet).unwrap_err();
+    for (error, file) in [(tokens, "bert.tokenizer"), (layer, "resnet.classifier")] {
+        let said = chain(&error);
+        assert!(
+            said.contains(file) && said.contains("is not the file that preset `demo` means"),
             "{said}"
         );
     }
