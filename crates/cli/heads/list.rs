@@ -16,6 +16,10 @@ pub fn run(_arguments: Arguments) -> anyhow::Result<()> {
     let mut text = String::new();
     for kind in &HEADS {
         text += &format!("head.kind={}: {}\n", kind.name, kind.about);
+        let training = kind.training_defaults();
+        if !training.is_empty() {
+            text += &format!("  trained with {}\n", training.join(", "));
+        }
         for (option, default) in kind.defaults() {
             let (key, values) = (format!("head.{}", option.name), option.values);
             text += &format!(

@@ -64,7 +64,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     write_predictions(
         &arguments.out,
         &posts.iter().collect::<Vec<_>>(),
-        &predictions,
+        (&predictions, model.extras()),
     )?;
     print(&posts, &predictions, &arguments.out);
     Ok(())

@@ -29,6 +29,9 @@ const SIZES: Sizes = Sizes {
     resnet: 2048,
     resnet_classes: 1000,
     clip: 512,
+    tokens: 0,
+    events: 0,
+    posts: 0,
 };
 
 fn main() {
@@ -80,7 +83,7 @@ impl HeadUnderTest {
                 resnet: Some(random(2048)),
                 clip_text: Some(random(512)),
                 clip_image: Some(random(512)),
-                mask: None,
+                ..Inputs::default()
             },
             targets: loss.targets(&labels, &device),
             step: 0,

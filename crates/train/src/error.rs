@@ -129,6 +129,17 @@ pub enum DataProblem {
         /// The preset of the run's encoder.
         preset: String,
     },
+    /// Something that the head needs.
+    #[error("{0}")]
+    Head(String),
+    /// A layer that the head needs.
+    #[error(
+        "head `{head}` reads the classes that ResNet tells apart, and the features of `resnet` come without its classification layer; encode the pictures with a preset whose `resnet` has a `classifier`"
+    )]
+    NoLayer {
+        /// The head.
+        head: &'static str,
+    },
     /// Posts that were encoded without the text in their pictures, for a run that was trained with it, or the other way
     /// round.
     #[error("{0}")]

@@ -32,7 +32,7 @@ pub use run::{
     Selection, train,
 };
 pub use scoring::metrics::{self, Metrics};
-pub use scoring::{GateUse, GroupUse, Prediction, write_predictions};
+pub use scoring::{GateUse, GroupUse, LossReport, Prediction, write_predictions};
 pub use sweep::{
     AxisInfo, ClassFigures, Comparison, Event, Figures, OnEvent, PointSummary, RunRecord, Status,
     Summary, Sweep, SweepOptions, grid, statistics,

@@ -27,6 +27,7 @@ fn step(kind: Kind) -> [Weights; 3] {
         resnet: 10,
         resnet_classes: 7,
         clip: 5,
+        ..Sizes::default()
     };
     let head = config.init(&sizes, &mut Init::new(11, &device));
     let inputs = Inputs {
@@ -34,7 +35,7 @@ fn step(kind: Kind) -> [Weights; 3] {
         resnet: Some(made_up([BATCH, 10], 2, &device)),
         clip_text: Some(made_up([BATCH, 5], 3, &device)),
         clip_image: Some(made_up([BATCH, 5], 4, &device)),
-        mask: None,
+        ..Inputs::default()
     };
     let output = head.forward(inputs, Some(Noise::new(1, 1)));
     let (logits, cuts) = (output.logits, output.cuts);

@@ -3,7 +3,8 @@
 use serde::Serialize;
 use toml::{Table, Value};
 
-use crate::heads::{Head, Modalities, each_head};
+use super::train_section::TrainConfig;
+use crate::heads::{Head, Modalities, Training, each_head};
 use crate::options::{OptionInfo, Options};
 
 /// The heads; the first one is the default.
@@ -18,10 +19,14 @@ pub struct HeadKind {
     pub about: &'static str,
     /// Its options.
     pub options: &'static [OptionInfo],
+    /// Columns of predictions that only this head has.
+    pub extras: &'static [&'static str],
+    pub(crate) reads_resnet_logits: bool,
     pub(super) resolve: fn(&Table) -> Result<Table, String>,
     pub(super) encoders: fn(&Table) -> Vec<&'static str>,
     pub(super) can_score: fn(&Table, Modalities) -> bool,
     pub(super) needs_both: fn(&Table) -> Option<&'static str>,
+    pub(super) training: fn(&Table) -> Training,
     pub(super) to_toml: fn(&Table) -> String,
 }
 
@@ -31,10 +36,13 @@ impl HeadKind {
             name: H::NAME,
             about: H::ABOUT,
             options: H::Config::OPTIONS,
+            extras: H::EXTRAS,
+            reads_resnet_logits: H::READS_RESNET_LOGITS,
             resolve: resolve::<H>,
             encoders: |options| H::encoders(&options_of::<H>(options)),
             can_score: |options, modalities| H::can_score(&options_of::<H>(options), modalities),
             needs_both: |options| H::needs_both(&options_of::<H>(options)),
+            training: |options| H::training(&options_of::<H>(options)),
             to_toml: |options| to_toml(&options_of::<H>(options)),
         }
     }
@@ -42,6 +50,21 @@ impl HeadKind {
     /// The head of that name.
     pub fn find(name: &str) -> Option<&'static Self> {
         HEADS.iter().find(|kind| kind.name == name)
+    }
+
+    /// What it is trained with when nothing is set, as far as that differs from what MMFND's paper says, as settings.
+    pub fn training_defaults(&self) -> Vec<String> {
+        let options = (self.resolve)(&Table::new()).expect("the defaults are in range");
+        let table = |training| {
+            let all = Table::try_from(TrainConfig::of(&training));
+            all.expect("plain values")
+        };
+        let (own, paper) = (table((self.training)(&options)), table(Training::PAPER));
+        let names = TrainConfig::OPTIONS.iter().map(|option| option.name);
+        names
+            .filter(|&name| own[name] != paper[name])
+            .map(|name| format!("train.{name}={}", own[name]))
+            .collect()
     }
 
     /// The values that its options have when nothing is set, in their order.

@@ -73,10 +73,10 @@ impl Config {
             Some(_) => return Err(config_error(place, "`head` has to be a section `[head]`")),
         };
         let problem = |problem: String| config_error(place, &problem);
-        let config = Self {
-            head: HeadConfig::resolve(head).map_err(problem)?,
-            train: train_section(&table).map_err(|error| problem(plainly(&error)))?,
-        };
+        let head = HeadConfig::resolve(head).map_err(problem)?;
+        let train = train_section(&table, &TrainConfig::of(&head.training()));
+        let train = train.map_err(|error| problem(plainly(&error)))?;
+        let config = Self { head, train };
         config.train.check().map_err(problem)?;
         match config
             .head
@@ -95,13 +95,25 @@ impl Config {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct TrainSection {
-    #[serde(default)]
-    train: TrainConfig,
+    train: Option<TrainConfig>,
 }
 
-fn train_section(table: &Table) -> Result<TrainConfig, toml::de::Error> {
-    let section: TrainSection = Value::Table(table.clone()).try_into()?;
-    Ok(section.train)
+/// What is set, and of the rest the defaults.
+fn train_section(table: &Table, defaults: &TrainConfig) -> Result<TrainConfig, toml::de::Error> {
+    let mut table = table.clone();
+    if let Some(Value::Table(set)) = table.get("train") {
+        let mut all = Table::try_from(defaults).expect("plain values");
+        let as_number = |value: &Value| value.as_integer().map(|value| value as f64);
+        if let Some(epochs) = set.get("epochs").and_then(as_number) {
+            // a head's own warm-up would outlast a training that is shortened
+            let warmup = defaults.warmup_epochs.min(epochs.max(0.0));
+            all.insert("warmup_epochs".to_owned(), warmup.into());
+        }
+        all.extend(set.clone());
+        table.insert("train".to_owned(), Value::Table(all));
+    }
+    let section: TrainSection = Value::Table(table).try_into()?;
+    Ok(section.train.unwrap_or_else(|| defaults.clone()))
 }
 
 /// The configuration's keys, such as `train.epochs`, with their values.

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::catalogue::{HEADS, HeadKind, options_of};
-use crate::heads::{Head, Modalities};
+use crate::heads::{Head, Modalities, Training};
 
 /// The section `[head]`: which head, and every option of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,11 @@ impl HeadConfig {
     /// Why it cannot do with posts that lack a modality, if so.
     pub(super) fn needs_both(&self) -> Option<&'static str> {
         (self.kind().needs_both)(&self.options)
+    }
+
+    /// What it is trained with where `[train]` does not say.
+    pub(super) fn training(&self) -> Training {
+        (self.kind().training)(&self.options)
     }
 
     /// All of the section's lines, every option set.

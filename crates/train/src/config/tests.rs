@@ -39,7 +39,14 @@ fn table() -> String {
     let mut table = "| key | default | values | what |\n|---|---|---|---|\n".to_owned();
     row(&mut table, "head", &kind, &HEADS[0].name.into());
     for head in &HEADS {
-        writeln!(table, "| **`{}`** | | | {} |", head.name, head.about).unwrap();
+        let training = head.training_defaults().into_iter();
+        let training: Vec<_> = training.map(|setting| format!("`{setting}`")).collect();
+        let training = match training.is_empty() {
+            true => String::new(),
+            false => format!("; trained with {}", training.join(", ")),
+        };
+        let (name, about) = (head.name, head.about);
+        writeln!(table, "| **`{name}`** | | | {about}{training} |").unwrap();
         for (option, default) in head.defaults() {
             row(&mut table, "head", option, &default);
         }

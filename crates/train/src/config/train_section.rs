@@ -5,34 +5,35 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 use toml::Value;
 
+use crate::heads::Training;
 use crate::options::{Options, options, within};
 
 options! {
-    /// How a head is trained; the defaults are the paper's (difference 11).
+    /// How a head is trained; the defaults are the head's, MMFND's those of its paper (difference 11).
     pub struct TrainConfig in "train" {
         /// step size of AdamW, after the warm-up
         #[serde(alias = "lr")] // as in `keys`
-        learning_rate: f64 = 1e-4, range 1e-8..=1.0;
+        learning_rate: f64 = Training::PAPER.learning_rate, range 1e-8..=1.0;
         /// what becomes of the learning rate after the warm-up: it stays, or falls to zero along half a cosine
         schedule: Schedule = Schedule::Constant, words Schedule::VARIANTS;
         /// epochs, or parts of one, in which the learning rate rises to its full size; 0 for none
-        warmup_epochs: f64 = 0.0, text "0 to `train.epochs`";
+        warmup_epochs: f64 = Training::PAPER.warmup_epochs, text "0 to `train.epochs`";
         /// decay of AdamW
-        weight_decay: f64 = 0.01, range 0.0..=1.0;
+        weight_decay: f64 = Training::PAPER.weight_decay, range 0.0..=1.0;
         /// largest norm of all gradients together, as PyTorch's `clip_grad_norm_`; 0 for any
-        clip_norm: f64 = 0.0, range 0.0..=1e6;
+        clip_norm: f64 = Training::PAPER.clip_norm, range 0.0..=1e6;
         /// weight of each class in the loss; `balanced`: training posts / (2 · posts of the class)
         class_weights: ClassWeights = ClassWeights::None,
             text "none, balanced, or [real, fake], each 0.001 to 1000";
         /// share of a post's target that is spread evenly over both classes
         label_smoothing: f64 = 0.0, range 0.0..=0.9;
         /// posts in a step; a last batch of one post is skipped, since it has no variance
-        batch_size: usize = 64, range 2..=65_536;
+        batch_size: usize = Training::PAPER.batch_size, range 2..=65_536;
         /// passes over the training posts
-        epochs: usize = 100, range 1..=100_000;
+        epochs: usize = Training::PAPER.epochs, range 1..=100_000;
         /// epochs without a better one (by the rule of `best` in `metrics.jsonl`) after which the training ends; 0 for
         /// never
-        patience: usize = 0, range 0..=100_000;
+        patience: usize = Training::PAPER.patience, range 0..=100_000;
         /// of first values, order of posts, dropout, and the validation split where one is made
         seed: u64 = 1, text "a whole number";
         /// what becomes of posts that lack a modality: those without a usable picture are left out, or all are kept and
@@ -48,6 +49,24 @@ options! {
 }
 
 impl TrainConfig {
+    /// Nothing set, for a head that is trained so.
+    pub(super) fn of(head: &Training) -> Self {
+        Self {
+            learning_rate: head.learning_rate,
+            schedule: match head.cosine {
+                true => Schedule::Cosine,
+                false => Schedule::Constant,
+            },
+            warmup_epochs: head.warmup_epochs,
+            weight_decay: head.weight_decay,
+            clip_norm: head.clip_norm,
+            batch_size: head.batch_size,
+            epochs: head.epochs,
+            patience: head.patience,
+            ..Self::default()
+        }
+    }
+
     /// Whether every number is in its range.
     pub(super) fn check(&self) -> Result<(), String> {
         self.check_ranges()?;

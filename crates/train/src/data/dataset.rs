@@ -5,6 +5,8 @@ use std::collections::HashMap;
 use mmfnd_features::{Column, Features, Key};
 use mmfnd_posts::Post;
 
+use super::resnet_layer::ResnetLayer;
+use crate::Error;
 use crate::config::{Config, Missing};
 use crate::error::DataProblem;
 use crate::heads::{Modalities, Sizes};
@@ -27,17 +29,15 @@ pub struct Dataset<'a> {
     posts: &'a [Post],
     columns: [Option<&'a Column>; 4],
     modalities: Vec<Modalities>,
+    /// The layer that makes ResNet's logits, of a head that reads those.
+    layer: Option<ResnetLayer>,
     /// Why a post cannot be used.
     problems: Vec<Option<&'static str>>,
 }
 
 impl<'a> Dataset<'a> {
     /// Finds the columns that the head of a configuration reads, and checks their shapes.
-    pub fn new(
-        features: &'a Features,
-        posts: &'a [Post],
-        config: &Config,
-    ) -> Result<Self, DataProblem> {
+    pub fn new(features: &'a Features, posts: &'a [Post], config: &Config) -> Result<Self, Error> {
         let encoders = config.head.encoders();
         let mut columns = [None; 4];
         for (index, name) in ENCODERS.into_iter().enumerate() {
@@ -48,11 +48,11 @@ impl<'a> Dataset<'a> {
         if let [_, Some(text), Some(image), _] = columns
             && text.shape != image.shape
         {
-            return Err(DataProblem::Shape {
+            return Err(Error::Data(DataProblem::Shape {
                 name: "clip_image",
                 shape: image.shape.clone(),
                 expected: "the width of `clip_text`: the two have to come from one model",
-            });
+            }));
         }
         let modalities = posts.iter().zip(&features.image_key);
         let modalities = modalities.map(|(post, key)| Modalities {
@@ -68,6 +68,7 @@ impl<'a> Dataset<'a> {
             posts,
             columns,
             modalities,
+            layer: layer(features, config)?,
             problems,
         })
     }
@@ -76,13 +77,20 @@ impl<'a> Dataset<'a> {
     pub fn sizes(&self, resnet_classes: Option<usize>) -> Sizes {
         let [bert, clip_text, clip_image, resnet] = self.columns;
         let width = |column: Option<&Column>| column.map_or(0, Column::width);
+        let resnet_classes = resnet_classes.or(self.layer.as_ref().map(|layer| layer.classes));
         Sizes {
             layers: bert.map_or(0, |bert| bert.shape[0]),
             bert: bert.map_or(0, |bert| bert.shape[1]),
             resnet: width(resnet),
             resnet_classes: resnet.map_or(0, |_| resnet_classes.unwrap_or(IMAGENET_CLASSES)),
             clip: width(clip_text.or(clip_image)),
+            ..Sizes::default()
         }
+    }
+
+    /// The layer that makes ResNet's logits, of a head that reads those.
+    pub(crate) fn layer(&self) -> Option<&ResnetLayer> {
+        self.layer.as_ref()
     }
 
     /// Why a post cannot be used, if so.
@@ -122,6 +130,17 @@ fn problem(config: &Config, modalities: Modalities) -> Option<&'static str> {
         (false, false, _) => Some("no text"),
         (false, true, _) => Some("no usable picture"),
     }
+}
+
+/// ResNet's own layer, for a head that reads what it makes of the features.
+fn layer(features: &Features, config: &Config) -> Result<Option<ResnetLayer>, Error> {
+    let kind = config.head.kind();
+    if !kind.reads_resnet_logits {
+        return Ok(None);
+    }
+    let layer = ResnetLayer::of(features)?;
+    let layer = layer.ok_or(DataProblem::NoLayer { head: kind.name })?;
+    Ok(Some(layer))
 }
 
 /// The column of an encoder, with as many axes as it has to have.

@@ -3,6 +3,7 @@
 
 mod dataset;
 mod identity;
+mod numbering;
 mod prefetch;
 mod resnet_layer;
 mod split;
@@ -10,6 +11,7 @@ mod split;
 pub use dataset::{Dataset, ENCODERS};
 pub(crate) use dataset::{Shared, labels, pictures};
 pub(crate) use identity::{fingerprint, specs};
+pub(crate) use numbering::Numbering;
 pub(crate) use prefetch::Prefetch;
 pub(crate) use resnet_layer::ResnetLayer;
 pub(crate) use split::Picture;

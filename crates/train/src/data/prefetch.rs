@@ -2,6 +2,7 @@
 //! while the steps before it are computed, so that training on a store that does not fit into memory takes the same
 //! batches, in the same order, and about the same time.
 
+use std::cell::OnceCell;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -9,6 +10,7 @@ use mmfnd_features::{Column, Error};
 use rayon::prelude::*;
 
 use super::dataset::Dataset;
+use super::resnet_layer::ResnetLayer;
 use crate::heads::{Inputs, Modalities, ModalityMask};
 
 /// Batches that may wait for their step: enough to bridge a slow read, little memory.
@@ -57,6 +59,8 @@ pub(crate) struct Prefetch<'a> {
     batches: std::vec::IntoIter<Wanted>,
     /// What was read from the disk; none when all features are in memory.
     read: Option<Receiver<Result<Gathered, Unread>>>,
+    /// ResNet's own layer on the device, once a batch was asked for.
+    layer: OnceCell<[Tensor<2>; 2]>,
 }
 
 impl<'a> Prefetch<'a> {
@@ -77,6 +81,7 @@ impl<'a> Prefetch<'a> {
             dataset,
             batches: batches.into_iter(),
             read,
+            layer: OnceCell::new(),
         }
     }
 
@@ -121,14 +126,38 @@ impl<'a> Prefetch<'a> {
             ];
             Tensor::from_data(TensorData::new(values, shape), device)
         };
+        let resnet = matrix(3, resnet);
+        let logits = self.dataset.layer().zip(resnet.clone());
         Inputs {
+            resnet_logits: logits.map(|(layer, resnet)| self.logits(layer, resnet)),
             bert: bert
                 .zip(columns[0])
                 .map(|(values, column)| stack(values, column)),
-            resnet: matrix(3, resnet),
+            resnet,
             clip_text: matrix(1, clip_text),
             clip_image: matrix(2, clip_image),
             mask: ModalityMask::new(modalities, device),
+            ..Inputs::default()
+        }
+    }
+
+    /// What ResNet's own layer makes of its features; it is not trained, so there is no graph.
+    fn logits(&self, layer: &ResnetLayer, resnet: Tensor<2>) -> Tensor<2> {
+        let is_autodiff = resnet.is_autodiff();
+        let resnet = if is_autodiff { resnet.inner() } else { resnet };
+        let [weight, bias] = self.layer.get_or_init(|| {
+            let tensor = |values: &[f32], rows: usize| {
+                let data = TensorData::new(values.to_vec(), [rows, layer.classes]);
+                Tensor::from_data(data, &resnet.device())
+            };
+            let width = layer.weight.len() / layer.classes;
+            [tensor(&layer.weight, width), tensor(&layer.bias, 1)]
+        });
+        let logits = resnet.matmul(weight.clone()) + bias.clone();
+        if is_autodiff {
+            Tensor::from_inner(logits)
+        } else {
+            logits
         }
     }
 }

@@ -13,12 +13,13 @@ use serde::{Deserialize, Serialize};
 
 use super::state::{Best, State};
 use crate::Error;
-use crate::heads::Head;
+use crate::heads::{Head, Memory};
 use crate::optim::SavedMoments;
 use crate::weights::file::{problem, read, write};
 use crate::weights::{self, Weight, Weights};
 
 const LAST: &str = "last.safetensors";
+const MEMORY: &str = "memory.";
 
 /// Where a training stood.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -68,6 +69,10 @@ pub(crate) fn save<H: Head>(folder: &Path, state: &State<H>) -> Result<(), Error
             all.insert(format!("{name}.{path}"), Weight { shape, values });
         }
         optimizer_steps.insert(path, steps);
+    }
+    for (name, values) in state.memory.iter() {
+        let (shape, values) = (vec![values.len()], values.to_vec());
+        all.insert(format!("{MEMORY}{name}"), Weight { shape, values });
     }
     let position = Position {
         epoch: state.epoch,
@@ -120,6 +125,11 @@ pub(crate) fn load<H: Head>(
             },
         );
     }
+    let is_memory = |name: &String| name.starts_with(MEMORY);
+    let (memory, all): (Weights, Weights) = all.into_iter().partition(|(name, _)| is_memory(name));
+    let memory = memory
+        .into_iter()
+        .map(|(name, weight)| (name[MEMORY.len()..].to_owned(), weight.values));
     let weights = all.into_iter().map(|(name, weight)| {
         let name = name.strip_prefix("weight.").unwrap_or(&name).to_owned();
         (name, weight)
@@ -129,6 +139,7 @@ pub(crate) fn load<H: Head>(
     Ok(State {
         head: head.map_err(|error| problem(&path, error))?,
         optimizer: fresh.optimizer.with_state(state, device),
+        memory: Memory::of(memory),
         epoch: position.epoch,
         step: position.step,
         best: position

@@ -1,10 +1,12 @@
 //! What `metrics.jsonl` says of an epoch.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::config::Select;
-use crate::scoring::GateUse;
 use crate::scoring::metrics::Metrics;
+use crate::scoring::{GateUse, LossReport};
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,6 +17,9 @@ pub struct EpochReport {
     pub epochs: usize,
     /// Of the training posts, in training mode: with dropout, while the weights changed.
     pub train: Metrics,
+    /// The losses that the head names beside the cross-entropy of its logits.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub losses: BTreeMap<String, LossReport>,
     /// Of the split that is selected on, at inference.
     pub selection: Metrics,
     /// Which split that is.

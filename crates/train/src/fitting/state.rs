@@ -1,6 +1,6 @@
 //! Where a training stands: the weights, the optimiser, and the best epoch so far.
 
-use crate::heads::Head;
+use crate::heads::{Head, Memory};
 use crate::optim::AdamW;
 use crate::scoring::metrics::Metrics;
 
@@ -9,6 +9,7 @@ use crate::scoring::metrics::Metrics;
 pub(crate) struct State<H> {
     pub head: H,
     pub optimizer: AdamW,
+    pub memory: Memory,
     /// Epochs done.
     pub epoch: usize,
     /// Steps done.

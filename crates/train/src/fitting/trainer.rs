@@ -12,11 +12,11 @@ use super::epoch_report::EpochReport;
 use super::state::State;
 use crate::Error;
 use crate::config::{Select, TrainConfig};
-use crate::data::{Dataset, Prefetch, Splits, labels};
-use crate::heads::{Head, Noise, backward};
+use crate::data::{Dataset, Numbering, Prefetch, Splits};
+use crate::heads::{Head, Inputs, LossTerm, Noise, Step, backward};
 use crate::optim::{Loss, Rates, clip, cross_entropy};
 use crate::scoring::metrics::{Metrics, Scored};
-use crate::scoring::{GateUse, GateUseMeter, Prediction, Scorer, pairs};
+use crate::scoring::{GateUse, GateUseMeter, LossReport, Prediction, Scorer, pairs};
 use crate::weights::numbers;
 
 /// What a training works on.
@@ -25,6 +25,9 @@ pub(crate) struct Trainer<'a> {
     pub dataset: &'a Dataset<'a>,
     pub posts: &'a [Post],
     pub splits: &'a Splits,
+    pub numbering: &'a Numbering,
+    /// What each batch is trained by, stage after stage.
+    pub stages: &'a [Vec<Step>],
     pub config: &'a TrainConfig,
     pub loss: Loss,
     pub rates: Rates,
@@ -34,11 +37,23 @@ pub(crate) struct Trainer<'a> {
     pub test_each_epoch: bool,
 }
 
+/// What is kept of a step until the end of the epoch, so that no step waits for the device.
+struct Done {
+    loss: Tensor<1>,
+    /// Of the one step of a batch that has them.
+    logits: Option<Tensor<2>>,
+    losses: Vec<LossTerm>,
+}
+
 impl Trainer<'_> {
     /// One pass over the training posts.
     pub fn epoch<H: Head>(&self, mut state: State<H>) -> Result<(State<H>, EpochReport), Error> {
         let start = Instant::now();
         state.epoch += 1;
+        let stage = self.stage(state.epoch);
+        if let Some(before) = (state.best).take_if(|best| self.stage(best.epoch) < stage) {
+            state.head = before.head.train();
+        }
         let order = self.order(state.epoch);
         let mut steps = Vec::new();
         let batches = order.chunks(self.config.batch_size);
@@ -47,27 +62,25 @@ impl Trainer<'_> {
         let mut prefetch = Prefetch::new(self.dataset, batched);
         for rows in batches {
             state.step += 1;
-            let noise = Noise::new(self.config.seed, state.step);
-            let output = state.head.forward(prefetch.next(self.device)?, Some(noise));
-            let targets = self.loss.targets(&labels(self.posts, rows), self.device);
-            let loss = cross_entropy(output.logits.clone(), targets);
-            let mut gradients = backward(&loss, output.cuts);
-            if self.config.clip_norm > 0.0 {
-                clip(&state.head, &mut gradients, self.config.clip_norm);
+            let inputs = Inputs {
+                targets: Some(self.numbering.targets(self.posts, rows)),
+                ..prefetch.next(self.device)?
+            };
+            for (turn, step) in self.stages[stage].iter().enumerate() {
+                let done;
+                (state, done) = self.step(state, (turn, step), inputs.clone());
+                steps.extend(done);
             }
-            let rate = self.rates.at(state.step - 1);
-            state.optimizer.set_learning_rate(rate);
-            state.head = state.optimizer.step(state.head, &mut gradients);
-            steps.push((loss.detach(), output.logits.detach()));
         }
         let last_step = steps.len();
+        let losses = LossReport::of(steps.iter().flat_map(|step| &step.losses));
         let train = self.training_metrics(&order, steps, state.epoch)?;
         let trained = start.elapsed();
         let (head, rows) = (
             state.head.valid(),
             self.splits.rows(self.config.select.split()),
         );
-        let (selection, gates) = self.evaluate(&head, rows)?;
+        let (selection, gates) = self.evaluate((&head, stage), rows)?;
         if !selection.loss.is_finite() {
             // the last step of an epoch has no loss behind it that would tell
             return Err(Error::Diverged {
@@ -76,12 +89,13 @@ impl Trainer<'_> {
                 loss: selection.loss as f32,
             });
         }
-        let test = self.test(&head, &selection)?;
+        let test = self.test((&head, stage), &selection)?;
         let best = state.keep_if_best(&selection);
         let report = EpochReport {
             epoch: state.epoch,
             epochs: self.config.epochs,
             train,
+            losses,
             selection,
             by: self.config.select,
             test,
@@ -94,19 +108,62 @@ impl Trainer<'_> {
         Ok((state, report))
     }
 
-    /// Whether there is nothing left to train: all epochs are done, or the last ones were no better.
+    /// One step of a batch.
+    fn step<H: Head>(
+        &self,
+        mut state: State<H>,
+        (turn, step): (usize, &Step),
+        inputs: Inputs,
+    ) -> (State<H>, Option<Done>) {
+        let noise = Noise::new(self.config.seed, state.step).later(turn);
+        let targets = self.loss.targets(&inputs.targets().labels, self.device);
+        let output = (state.head).step(step.name, inputs, noise, &mut state.memory);
+        let Some(output) = output else {
+            return (state, None);
+        };
+        let class = (output.logits.clone()).filter(|_| step.class > 0.0);
+        let class = class.map(|logits| (step.class, cross_entropy(logits, targets)));
+        let loss = total(class, &output.losses);
+        let mut gradients = backward(&loss, output.cuts);
+        if self.config.clip_norm > 0.0 {
+            clip(&state.head, &mut gradients, self.config.clip_norm);
+        }
+        let rate = self.rates.at(state.step - 1) * step.rate;
+        state.optimizer.set_learning_rate(rate);
+        state.head = state.optimizer.step(state.head, &mut gradients);
+        let done = Done {
+            loss: loss.detach(),
+            logits: output.logits.map(Tensor::detach),
+            losses: output.losses.into_iter().map(LossTerm::detach).collect(),
+        };
+        (state, Some(done))
+    }
+
+    /// The stage of an epoch: they are shared evenly, the last one has at least one.
+    fn stage(&self, epoch: usize) -> usize {
+        let stages = self.stages.len();
+        stages - 1 - (self.config.epochs - epoch) * stages / self.config.epochs
+    }
+
+    /// Whether there is nothing left to train: all epochs are done, or the last ones, of the last stage, were no
+    /// better.
     pub fn is_done<H>(&self, state: &State<H>) -> bool {
         let TrainConfig {
             epochs, patience, ..
         } = *self.config;
         let best = state.best.as_ref().map_or(0, |best| best.epoch);
-        state.epoch >= epochs || (patience > 0 && state.epoch - best >= patience)
+        let is_last_stage = best > 0 && self.stage(best) + 1 == self.stages.len();
+        state.epoch >= epochs || (patience > 0 && is_last_stage && state.epoch - best >= patience)
     }
 
     /// Metrics of posts at inference, and use of the experts while they were scored.
-    fn evaluate(&self, head: &impl Head, rows: &[usize]) -> Result<(Metrics, Vec<GateUse>), Error> {
+    fn evaluate(
+        &self,
+        (head, stage): (&impl Head, usize),
+        rows: &[usize],
+    ) -> Result<(Metrics, Vec<GateUse>), Error> {
         let scorer = Scorer {
-            forward: &|inputs| head.forward(inputs, None),
+            forward: &|inputs| head.score(stage, inputs),
             dataset: self.dataset,
             device: &self.device.clone().without_autodiff(),
         };
@@ -118,7 +175,11 @@ impl Trainer<'_> {
     }
 
     /// Metrics of the test posts, where they are asked for; what is selected on the test posts has them already.
-    fn test(&self, head: &impl Head, selection: &Metrics) -> Result<Option<Metrics>, Error> {
+    fn test(
+        &self,
+        trained: (&impl Head, usize),
+        selection: &Metrics,
+    ) -> Result<Option<Metrics>, Error> {
         if !self.test_each_epoch {
             return Ok(None);
         }
@@ -129,7 +190,7 @@ impl Trainer<'_> {
         let rows: Vec<_> = self.splits.test.iter().copied().filter(labelled).collect();
         match rows.is_empty() {
             true => Ok(None),
-            false => Ok(Some(self.evaluate(head, &rows)?.0)),
+            false => Ok(Some(self.evaluate(trained, &rows)?.0)),
         }
     }
 
@@ -154,17 +215,17 @@ impl Trainer<'_> {
     fn training_metrics(
         &self,
         order: &[usize],
-        steps: Vec<(Tensor<1>, Tensor<2>)>,
+        steps: Vec<Done>,
         epoch: usize,
     ) -> Result<Metrics, Error> {
         let mut logits = Vec::with_capacity(order.len());
-        for (index, (loss, step)) in steps.into_iter().enumerate() {
-            let loss = numbers(loss)[0];
+        for (index, done) in steps.into_iter().enumerate() {
+            let loss = numbers(done.loss)[0];
             if !loss.is_finite() {
                 let step = index + 1;
                 return Err(Error::Diverged { epoch, step, loss });
             }
-            logits.extend(pairs(step));
+            logits.extend(done.logits.map(pairs).unwrap_or_default());
         }
         Ok(Metrics::of(&self.scored(order, logits.into_iter())))
     }
@@ -176,4 +237,13 @@ impl Trainer<'_> {
         };
         rows.iter().zip(logits).filter_map(scored).collect()
     }
+}
+
+/// The sum of losses, each with what it counts.
+fn total(class: Option<(f64, Tensor<1>)>, losses: &[LossTerm]) -> Tensor<1> {
+    let named = losses.iter().map(|loss| (loss.weight, loss.value.clone()));
+    let terms = class.into_iter().chain(named);
+    let weighted = terms.map(|(weight, value)| if weight == 1.0 { value } else { value * weight });
+    let sum = weighted.reduce(|a, b| a + b);
+    sum.expect("a step has at least one loss")
 }

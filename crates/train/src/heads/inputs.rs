@@ -5,9 +5,11 @@ use serde::{Deserialize, Serialize};
 
 use super::layers::cosine;
 use super::modality_mask::{Branch, ModalityMask};
+use super::sequences::Tokens;
+use super::targets::Targets;
 
 /// Sizes that come from the features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// Layers of BERT and its embeddings.
     pub layers: usize,
@@ -19,6 +21,19 @@ pub struct Sizes {
     pub resnet_classes: usize,
     /// Features of CLIP.
     pub clip: usize,
+    /// Features of a token.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tokens: usize,
+    /// Events of the posts that are trained on, of a head that counts them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub events: usize,
+    /// Those posts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub posts: usize,
+}
+
+fn is_zero(size: &usize) -> bool {
+    *size == 0
 }
 
 /// A batch of features; what the head does not read is `None`. With masks B is, for each modality, the number of posts
@@ -33,8 +48,14 @@ pub struct Inputs {
     pub clip_text: Option<Tensor<2>>,
     /// CLIP's projection of the picture, not normalised.  `[B, D]`
     pub clip_image: Option<Tensor<2>>,
+    /// The last layer's state of each token of the text.
+    pub tokens: Option<Tokens>,
+    /// What ResNet's own classification layer makes of its features, of a head that reads that.  `[B, D]`
+    pub resnet_logits: Option<Tensor<2>>,
     /// Which posts have what; `None` where all have both.
     pub mask: Option<ModalityMask>,
+    /// In training only.
+    pub targets: Option<Targets>,
 }
 
 /// Why a feature is there.
@@ -59,6 +80,28 @@ impl Inputs {
     /// CLIP's picture, of a head that declares it.
     pub(crate) fn clip_image(&self) -> Tensor<2> {
         self.clip_image.clone().expect(DECLARED)
+    }
+
+    /// The tokens, of a head that declares them.
+    pub(crate) fn tokens(&self) -> Tokens {
+        self.tokens.clone().expect(DECLARED)
+    }
+
+    /// ResNet's logits, of a head that declares them.
+    pub(crate) fn resnet_logits(&self) -> Tensor<2> {
+        self.resnet_logits.clone().expect(DECLARED)
+    }
+
+    /// The `[CLS]` state of BERT's last layer.  `[B, D]`
+    pub(crate) fn last_layer(&self) -> Tensor<2> {
+        let layers = self.bert();
+        let last = layers.dims()[1] - 1;
+        layers.narrow(1, last, 1).squeeze_dim(1)
+    }
+
+    /// What is known of the posts in training.
+    pub(crate) fn targets(&self) -> &Targets {
+        self.targets.as_ref().expect("steps are given targets")
     }
 
     /// Where they lie.

@@ -21,9 +21,13 @@ mod graph;
 mod head;
 mod inputs;
 mod layers;
+mod memory;
 mod mmfnd;
 mod modality_mask;
 mod output;
+mod sequences;
+mod step;
+mod targets;
 
 pub use baselines::{Concat, ConcatMlp, Feature, LinearConfig, LinearProbe, MlpConfig};
 pub(crate) use catalogue::each_head;
@@ -32,9 +36,13 @@ pub use head::Head;
 pub use inputs::{Inputs, Sizes};
 pub use layers::{
     BatchNorm, Classifier, ClassifierKind, Dropout, ExpertLinear, Experts, Gate, GateShares, Init,
-    LayerPool, Mapping, ModalityAttention, Noise, Ple, PleLevel, Pooling, Projection,
+    LayerNorm, LayerPool, Mapping, ModalityAttention, Noise, Ple, PleLevel, Pooling, Projection,
     SimilarityKind, SimilarityWeight, Streams, Trained, cosine,
 };
+pub use memory::Memory;
 pub use mmfnd::{Ablation, Fusion, Mmfnd, MmfndConfig, Routing, Variant};
 pub use modality_mask::{Modalities, ModalityMask};
 pub use output::Output;
+pub use sequences::{Conv, Tokens};
+pub use step::{LossTerm, Step, StepOutput, Training};
+pub use targets::Targets;

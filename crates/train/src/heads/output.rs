@@ -31,6 +31,8 @@ pub struct Output {
     /// What each gate gives to its experts, of posts that have the gate's modality; at inference only, not on an
     /// autodiff device.
     pub gates: Vec<GateShares>,
+    /// The columns that only this head has.  `[B]` each
+    pub extras: Vec<Tensor<1>>,
 }
 
 impl Output {
@@ -47,6 +49,15 @@ impl Output {
             aggregate,
             cuts: Vec::new(),
             gates: Vec::new(),
+            extras: Vec::new(),
+        }
+    }
+
+    /// Of a head that says no more than logits, and columns of its own.
+    pub(crate) fn plain(logits: Tensor<2>, extras: Vec<Tensor<1>>) -> Self {
+        Self {
+            extras,
+            ..Self::of(logits.clone(), logits, &Inputs::default())
         }
     }
 }

@@ -47,6 +47,11 @@ impl Model {
         })
     }
 
+    /// Columns of predictions that only its head has.
+    pub fn extras(&self) -> &'static [&'static str] {
+        self.config.head.kind().extras
+    }
+
     /// The encoders whose features it reads.
     pub fn encoders(&self) -> &[&'static str] {
         &self.encoders

@@ -10,14 +10,14 @@ use super::final_metrics::{BestTest, RunMetrics, Selection};
 use super::info::{Counts, RunInfo};
 use super::request::{RunRequest, RunSummary};
 use crate::config::{Config, Select, TrainConfig};
-use crate::data::{Dataset, ResnetLayer, Splits, fingerprint, labels, pictures, specs};
+use crate::data::{Dataset, Numbering, ResnetLayer, Splits, fingerprint, labels, pictures, specs};
 use crate::fitting::{EpochReport, State, Trainer, checkpoint};
 use crate::heads::{Head, Init, Sizes};
 use crate::optim::{AdamW, Loss, Rates};
 use crate::scoring::metrics::Metrics;
 use crate::scoring::{Scorer, write_run};
 use crate::weights::{self, file};
-use crate::{Device, Error};
+use crate::{DataProblem, Device, Error};
 
 const NO_LAYER: &str =
     "the features of `resnet` come without a classification layer: it starts from random weights";
@@ -28,9 +28,15 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let options = request.options;
     let device = options.device.open()?.autodiff();
     let dataset = Dataset::new(features, posts, config)?;
-    let splits = Splits::of(posts, &pictures(features, &dataset), &config.train)?;
+    let pictures = pictures(features, &dataset);
+    let splits = Splits::of(posts, &pictures, &config.train)?;
+    let numbering = Numbering::new(posts, &pictures, &splits);
     let layer = resnet_layer::<H>(request)?;
     let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
+    let sizes = counted::<H>(sizes, &numbering);
+    let head = config.head.options::<H>();
+    H::check(&head, &sizes).map_err(DataProblem::Head)?;
+    let stages = H::stages(&head);
     let (run, _lock) = RunDir::create(&options.out, options.resume, options.overwrite)?;
     let info = info(
         request,
@@ -44,6 +50,8 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         dataset: &dataset,
         posts,
         splits: &splits,
+        numbering: &numbering,
+        stages: &stages,
         config: &config.train,
         loss: Loss::of(&config.train, labels(posts, &splits.train).into_iter()),
         rates: Rates::new(&config.train, steps(splits.train.len(), &config.train)),
@@ -59,6 +67,18 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         }
     };
     finish(&trainer, &run, &head, selection, info)
+}
+
+/// With the numbers of events and posts, of a head that counts them.
+fn counted<H: Head>(sizes: Sizes, numbering: &Numbering) -> Sizes {
+    match H::COUNTS_POSTS {
+        true => Sizes {
+            events: numbering.events,
+            posts: numbering.posts,
+            ..sizes
+        },
+        false => sizes,
+    }
 }
 
 /// ResNet's own layer, for a head that starts from it.
@@ -153,7 +173,9 @@ fn fresh<H: Head>(
 ) -> State<H> {
     let train = &config.train;
     let options = config.head.options::<H>();
-    let mut head = H::new(&options, sizes, &mut Init::new(train.seed, device));
+    let mut init = Init::new(train.seed, device);
+    let mut head = H::new(&options, sizes, &mut init);
+    let memory = H::memory(&options, sizes, &mut init);
     if let Some(layer) = layer {
         let weight = TensorData::new(layer.weight, [sizes.resnet, layer.classes]);
         let bias = TensorData::new(layer.bias, [layer.classes]);
@@ -166,6 +188,7 @@ fn fresh<H: Head>(
     State {
         head,
         optimizer: AdamW::new(train.learning_rate, train.weight_decay, kind.is_host()),
+        memory,
         epoch: 0,
         step: 0,
         best: None,
@@ -222,10 +245,10 @@ fn finished<H: Head>(run: &RunDir, head: H) -> Result<(H, Selection), Error> {
 }
 
 /// Predicts all posts and writes what stands at the end of a run, the metrics last.
-fn finish(
+fn finish<H: Head>(
     trainer: &Trainer,
     run: &RunDir,
-    head: &impl Head,
+    head: &H,
     selection: Selection,
     info: RunInfo,
 ) -> Result<RunSummary, Error> {
@@ -253,7 +276,8 @@ fn finish(
     let (rows, predictions) = (rows.concat(), predictions.concat());
     let scored: Vec<_> = rows.iter().map(|&row| &trainer.posts[row]).collect();
     file::write(&run.weights(), &weights::named(head), None)?;
-    write_run(&run.predictions(), &scored, &names.concat(), &predictions)?;
+    let (posts, predicted) = ((&*scored, &*names.concat()), (&*predictions, H::EXTRAS));
+    write_run(&run.predictions(), posts, predicted)?;
     run.write_metrics(&metrics)?;
     run.remove_checkpoint()?;
     Ok(RunSummary {

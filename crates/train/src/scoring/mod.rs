@@ -1,6 +1,7 @@
 //! A head and batches in, predictions and what they are worth out.
 
 mod gate_use;
+mod loss_report;
 pub mod metrics;
 mod prediction_file;
 mod ranking;
@@ -9,6 +10,7 @@ mod scorer;
 
 pub(crate) use gate_use::GateUseMeter;
 pub use gate_use::{GateUse, GroupUse};
+pub use loss_report::LossReport;
 pub use prediction_file::write_predictions;
 pub(crate) use prediction_file::{RunPrediction, read_run, write_run};
 pub use scorer::Prediction;

@@ -10,13 +10,12 @@ use crate::Error;
 /// Writes predictions of a run's posts: with split, true label and predicted one.
 pub(crate) fn write_run(
     path: &Path,
-    posts: &[&Post],
-    splits: &[Split],
-    predictions: &[Prediction],
+    (posts, splits): (&[&Post], &[Split]),
+    (predictions, extras): (&[Prediction], &[&'static str]),
 ) -> Result<(), Error> {
     let label = |post: &&Post| post.label.map(|label| label.index() as i64);
     let split = |split: &Split| Some(split.to_string());
-    let predictions: Vec<_> = predictions.iter().copied().map(Some).collect();
+    let predictions: Vec<_> = predictions.iter().cloned().map(Some).collect();
     let mut columns = vec![
         ("post_id", ids(posts)),
         (
@@ -26,7 +25,7 @@ pub(crate) fn write_run(
         ("label", TableColumn::Int(posts.iter().map(label).collect())),
         ("predicted", predicted(&predictions)),
     ];
-    columns.extend(figures(&predictions));
+    columns.extend(figures(&predictions, extras));
     Ok(write_table(path, &columns)?)
 }
 
@@ -71,15 +70,15 @@ pub(crate) fn read_run(path: &Path) -> Result<Vec<RunPrediction>, Error> {
         .collect()
 }
 
-/// Writes predictions of any posts, nulls where there is none; the ending of `path` names the format, and `label` is
-/// the predicted one.
+/// Writes predictions of any posts, with the head's [`extras`](crate::HeadKind::extras), nulls where there is none; the
+/// ending of `path` names the format, and `label` is the predicted one.
 pub fn write_predictions(
     path: &Path,
     posts: &[&Post],
-    predictions: &[Option<Prediction>],
+    (predictions, extras): (&[Option<Prediction>], &[&'static str]),
 ) -> Result<(), Error> {
     let mut columns = vec![("post_id", ids(posts)), ("label", predicted(predictions))];
-    columns.extend(figures(predictions));
+    columns.extend(figures(predictions, extras));
     Ok(write_table(path, &columns)?)
 }
 
@@ -88,24 +87,32 @@ fn ids(posts: &[&Post]) -> TableColumn {
 }
 
 fn predicted(predictions: &[Option<Prediction>]) -> TableColumn {
-    let label = |prediction: &Option<Prediction>| prediction.map(|p| p.label().index() as i64);
+    let label =
+        |prediction: &Option<Prediction>| prediction.as_ref().map(|p| p.label().index() as i64);
     TableColumn::Int(predictions.iter().map(label).collect())
 }
 
-fn figures(predictions: &[Option<Prediction>]) -> [(&'static str, TableColumn); 5] {
-    let column = |value: fn(Prediction) -> f32| {
-        let values = predictions.iter().map(|prediction| prediction.map(value));
+fn figures(
+    predictions: &[Option<Prediction>],
+    extras: &[&'static str],
+) -> Vec<(&'static str, TableColumn)> {
+    let column = |value: &dyn Fn(&Prediction) -> f32| {
+        let values = predictions.iter();
+        let values = values.map(|prediction| prediction.as_ref().map(value));
         TableColumn::Float(
             values
                 .map(|value| value.filter(|value| !value.is_nan()))
                 .collect(),
         )
     };
-    [
-        ("p_fake", column(|p| p.p_fake)),
-        ("attention_text", column(|p| p.attention[0])),
-        ("attention_image", column(|p| p.attention[1])),
-        ("attention_cross", column(|p| p.attention[2])),
-        ("similarity", column(|p| p.similarity)),
-    ]
+    let mut columns = vec![
+        ("p_fake", column(&|p| p.p_fake)),
+        ("attention_text", column(&|p| p.attention[0])),
+        ("attention_image", column(&|p| p.attention[1])),
+        ("attention_cross", column(&|p| p.attention[2])),
+        ("similarity", column(&|p| p.similarity)),
+    ];
+    let extras = extras.iter().enumerate();
+    columns.extend(extras.map(|(i, name)| (*name, column(&|p| p.extras[i]))));
+    columns
 }

@@ -16,7 +16,7 @@ use crate::weights::numbers;
 const BATCH: usize = 64;
 
 /// What the head says about one post.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// Before the softmax: real, fake.
     pub logits: [f32; 2],
@@ -27,6 +27,8 @@ pub struct Prediction {
     pub attention: [f32; 3],
     /// Cosine of CLIP's text and picture; not a number where the head reads no CLIP or the post lacks one of them.
     pub similarity: f32,
+    /// What only this head says, in the order of its [`extras`](crate::HeadKind::extras).
+    pub extras: Vec<f32>,
 }
 
 impl Prediction {
@@ -95,6 +97,7 @@ fn read(output: Output, modalities: Modalities) -> Vec<Prediction> {
     let logits = pairs(output.logits);
     let similarity = output.similarity.map(numbers).unwrap_or_default();
     let attention = attention(output.attention);
+    let extras: Vec<_> = output.extras.into_iter().map(numbers).collect();
     let there = [
         modalities.text,
         modalities.image,
@@ -113,6 +116,7 @@ fn read(output: Output, modalities: Modalities) -> Vec<Prediction> {
             p_fake: p_fake(logits) as f32,
             attention,
             similarity: similarity.get(i).copied().unwrap_or(f32::NAN),
+            extras: extras.iter().map(|column| column[i]).collect(),
         }
     };
     logits.iter().enumerate().map(prediction).collect()

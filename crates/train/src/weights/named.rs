@@ -1,8 +1,8 @@
 //! `weights.safetensors`: the names and layouts of the PyTorch reference's `state_dict`.
 //!
-//! A weight's name is its path in the module tree. Two things differ from memory: PyTorch's linear layers are `[out,
-//! in]`, and the experts of a group, which we hold as one tensor `[E, in, out]`, are `experts.0`, `experts.1`, …, each
-//! with matrices and vectors of its own.
+//! A weight's name is its path in the module tree. Two things differ from memory: PyTorch's axes stand the other way
+//! round (linear layers are `[out, in]`, convolutions `[out, in, k]`), and the experts of a group, which we hold as one
+//! tensor `[E, in, out]`, are `experts.0`, `experts.1`, …, each with matrices and vectors of its own.
 
 use std::collections::BTreeMap;
 
@@ -33,7 +33,7 @@ pub fn named<M: Module>(module: &M) -> Weights {
 /// What [`named`] names is set; a missing, unknown or misshapen weight is an error.
 pub fn load<M: Module>(module: M, weights: &Weights) -> Result<M, WeightsProblem> {
     let mut reader = Reader {
-        path: Vec::new(),
+        place: Place::default(),
         weights,
         used: 0,
         problem: None,
@@ -72,27 +72,50 @@ pub(crate) fn gradient<const D: usize>(
     parts.reduce(|sum, part| sum + part)
 }
 
+/// Where a tensor stands in the module tree.
+#[derive(Debug, Default)]
+struct Place {
+    path: Vec<String>,
+    containers: Vec<String>,
+}
+
+impl Place {
+    fn enter(&mut self, name: &str, container: &str) {
+        self.path.push(name.to_owned());
+        self.containers.push(container.to_owned());
+    }
+
+    fn exit(&mut self) {
+        self.path.pop();
+        self.containers.pop();
+    }
+
+    /// Whether it is a weight of the experts of a group.
+    fn is_of_experts(&self) -> bool {
+        let container = self.containers.last();
+        container.is_some_and(|name| name.ends_with(EXPERTS))
+    }
+}
+
+/// The type of the layer that holds one weight of all experts of a group.
+const EXPERTS: &str = "ExpertLinear";
+
 /// How one tensor of ours lies in the file: names, and the shape of each.
 #[derive(Debug)]
-pub(crate) struct Layout {
-    pub names: Vec<String>,
+struct Layout {
+    names: Vec<String>,
     shape: Vec<usize>,
-    /// Rows and columns of ours, when a file's matrix is the transpose.
-    transposed: Option<[usize; 2]>,
+    /// Our axes, when those of a file stand the other way round.
+    reversed: Option<Vec<usize>>,
 }
 
 impl Layout {
-    /// By the path in the module tree and our shape.
-    pub fn of(path: &[String], shape: &[usize]) -> Self {
-        let name = path.join(".");
+    /// By the place in the module tree and our shape.
+    fn of(place: &Place, shape: &[usize]) -> Self {
+        let name = place.path.join(".");
         match *shape {
-            [d_input, d_output] => Self {
-                names: vec![name],
-                shape: vec![d_output, d_input],
-                transposed: Some([d_input, d_output]),
-            },
-            [experts, d_input, d_output] => {
-                let [group @ .., linear, leaf] = path else {
+            [experts, d_input, d_output] if place.is_of_experts() => {
+                let [group @ .., linear, leaf] = place.path.as_slice() else {
                     unreachable!("an expert's weight lies in a group")
                 };
                 let group = group
@@ -107,19 +130,24 @@ impl Layout {
                     } else {
                         vec![d_output, d_input]
                     },
-                    transposed: (!is_bias).then_some([d_input, d_output]),
+                    reversed: (!is_bias).then_some(vec![d_input, d_output]),
                 }
             }
+            [_, _, ..] => Self {
+                names: vec![name],
+                shape: shape.iter().rev().copied().collect(),
+                reversed: Some(shape.to_vec()),
+            },
             _ => Self {
                 names: vec![name],
                 shape: shape.to_vec(),
-                transposed: None,
+                reversed: None,
             },
         }
     }
 
     /// Ours, cut into the file's.
-    pub fn split(self, values: &[f32]) -> impl Iterator<Item = (String, Weight)> {
+    fn split(self, values: &[f32]) -> impl Iterator<Item = (String, Weight)> {
         let length = values.len() / self.names.len();
         let parts: Vec<_> = values
             .chunks_exact(length)
@@ -131,15 +159,15 @@ impl Layout {
     fn to_file(&self, part: &[f32]) -> Weight {
         Weight {
             shape: self.shape.clone(),
-            values: match self.transposed {
-                Some(size) => transpose(part, size),
+            values: match &self.reversed {
+                Some(shape) => reverse(part, shape),
                 None => part.to_vec(),
             },
         }
     }
 
     /// The file's, joined to ours.
-    pub fn join(&self, weights: &Weights) -> Result<Vec<f32>, WeightsProblem> {
+    fn join(&self, weights: &Weights) -> Result<Vec<f32>, WeightsProblem> {
         let mut values = Vec::new();
         for name in &self.names {
             let weight = weights
@@ -152,12 +180,29 @@ impl Layout {
                     expected: self.shape.clone(),
                 });
             }
-            match self.transposed {
-                Some([rows, columns]) => values.extend(transpose(&weight.values, [columns, rows])),
+            match &self.reversed {
+                Some(_) => values.extend(reverse(&weight.values, &self.shape)),
                 None => values.extend(&weight.values),
             }
         }
         Ok(values)
+    }
+}
+
+/// Values with their axes the other way round.
+fn reverse(values: &[f32], shape: &[usize]) -> Vec<f32> {
+    match *shape {
+        [rows, columns] => transpose(values, [rows, columns]),
+        [first, ref rest @ ..] => {
+            let parts: Vec<_> = values
+                .chunks_exact(values.len() / first)
+                .map(|part| reverse(part, rest))
+                .collect();
+            (0..values.len())
+                .map(|i| parts[i % first][i / first])
+                .collect()
+        }
+        [] => values.to_vec(),
     }
 }
 
@@ -176,22 +221,22 @@ pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 #[derive(Default)]
 struct Writer {
-    path: Vec<String>,
+    place: Place,
     weights: Weights,
 }
 
 impl ModuleVisitor for Writer {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.place.enter(name, container);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+        self.place.exit();
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let tensor = param.val();
-        let layout = Layout::of(&self.path, &tensor.dims());
+        let layout = Layout::of(&self.place, &tensor.dims());
         self.weights.extend(layout.split(&numbers(tensor)));
     }
 }
@@ -212,31 +257,31 @@ impl ModuleVisitor for GradientReader<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(gradient) = gradient(&param.val(), self.gradients) {
-            let layout = Layout::of(&self.writer.path, &gradient.dims());
+            let layout = Layout::of(&self.writer.place, &gradient.dims());
             self.writer.weights.extend(layout.split(&numbers(gradient)));
         }
     }
 }
 
 struct Reader<'a> {
-    path: Vec<String>,
+    place: Place,
     weights: &'a Weights,
     used: usize,
     problem: Option<WeightsProblem>,
 }
 
 impl ModuleMapper for Reader<'_> {
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.place.enter(name, container);
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+        self.place.exit();
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let shape = param.val().dims();
-        let layout = Layout::of(&self.path, &shape);
+        let layout = Layout::of(&self.place, &shape);
         self.used += layout.names.len();
         match layout.join(self.weights) {
             Ok(values) => replace(param, values),

@@ -50,8 +50,8 @@ pub const WEIGHT: Tolerance = Tolerance {
 /// `|ours − theirs| ≤ relative · |theirs| + absolute`, for each number.
 #[derive(Clone, Copy, Debug)]
 pub struct Tolerance {
-    relative: f32,
-    absolute: f32,
+    pub relative: f32,
+    pub absolute: f32,
 }
 
 impl Tolerance {

@@ -62,6 +62,7 @@ pub fn config(golden: &Golden) -> (MmfndConfig, Sizes) {
         resnet: size("d_resnet"),
         resnet_classes: size("d_logits"),
         clip: size("d_clip"),
+        ..Sizes::default()
     };
     (serde_json::from_value(config).unwrap(), sizes)
 }
@@ -127,6 +128,7 @@ fn inputs(golden: &Golden, device: &Device) -> Inputs {
         clip_text: matrix("clip_text", &text),
         clip_image: matrix("clip_image", &image),
         mask: ModalityMask::new(&has, device),
+        ..Inputs::default()
     }
 }
 
@@ -356,7 +358,7 @@ fn losses_are_pytorchs(golden: &Golden, device: Device, is_host: bool) -> Weight
             resnet: all.resnet.clone().map(|x| x.narrow(0, rows, b)),
             clip_text: all.clip_text.clone().map(|x| x.narrow(0, rows, b)),
             clip_image: all.clip_image.clone().map(|x| x.narrow(0, rows, b)),
-            mask: None,
+            ..Inputs::default()
         };
         let targets = of_loss.targets(&labels[rows..rows + b], &device);
         let output = head.forward(batch, golden.noise_at(step as u64));

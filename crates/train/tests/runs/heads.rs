@@ -30,6 +30,7 @@ fn every_head_can_be_trained_and_read_back() {
         let model = Model::load(&world.path(head), Device::Flex).unwrap();
         let row = summary.rows[0];
         let p_fake = model.predict(&load(&world), &world.posts, &[row]).unwrap()[0]
+            .as_ref()
             .unwrap()
             .p_fake;
         assert!(p_fake > 0.0 && p_fake < 1.0, "{head}: {p_fake}");

@@ -53,7 +53,11 @@ fn with_masks_a_prediction_does_not_depend_on_the_other_posts_and_resuming_not_o
     let model = Model::load(&world.path("run"), Device::Flex).unwrap();
     for (row, prediction) in summary.rows.iter().zip(&summary.predictions) {
         let alone = model.predict(&load(&world), &world.posts, &[*row]).unwrap();
-        assert_eq!(alone[0].unwrap().logits, prediction.logits, "{row}");
+        assert_eq!(
+            alone[0].as_ref().unwrap().logits,
+            prediction.logits,
+            "{row}"
+        );
     }
     let neither = model.predict(&load(&world), &world.posts, &[4]).unwrap();
     assert_eq!(neither, [None]);

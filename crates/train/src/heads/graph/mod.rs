@@ -6,13 +6,16 @@
 //! operations and derivatives; the golden files and a test here compare the two.
 
 mod affine;
+mod co_attention;
 mod expert_layers;
+mod exponential;
 mod flex;
 mod fork;
 mod mixture;
 mod product;
 
 pub(super) use affine::affine;
+pub(super) use co_attention::{Dropped, co_attention};
 pub(super) use expert_layers::expert_layers;
 pub(super) use fork::fork;
 pub use fork::{Cut, backward};

@@ -37,6 +37,15 @@ impl<'a> Init<'a> {
         }
     }
 
+    /// Glorot's uniform: weight from U(±√(6 / (d_input + d_output))), bias 0.
+    pub fn glorot(&mut self, d_input: usize, d_output: usize) -> Linear {
+        let bound = (6.0 / (d_input + d_output) as f32).sqrt();
+        Linear {
+            weight: self.uniform([d_input, d_output], -bound, bound),
+            bias: Some(self.constant([d_output], 0.0)),
+        }
+    }
+
     /// Values from U(low, high).
     pub fn uniform<const D: usize>(
         &mut self,
@@ -44,11 +53,16 @@ impl<'a> Init<'a> {
         low: f32,
         high: f32,
     ) -> Param<Tensor<D>> {
-        let values: Vec<f32> = (0..shape.iter().product())
-            .map(|_| low + (high - low) * self.rng.random::<f32>())
-            .collect();
+        let values = self.values(shape.iter().product(), low, high);
         let data = TensorData::new(values, shape);
         Param::from_tensor(Tensor::from_data(data, self.device))
+    }
+
+    /// So many numbers from U(low, high).
+    pub fn values(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
+        (0..count)
+            .map(|_| low + (high - low) * self.rng.random::<f32>())
+            .collect()
     }
 
     /// The same value everywhere.
@@ -58,6 +72,6 @@ impl<'a> Init<'a> {
 }
 
 /// 1/√d: what Kaiming's uniform with a = √5 comes to.
-pub(super) fn bound(d_input: usize) -> f32 {
+pub(in crate::heads) fn bound(d_input: usize) -> f32 {
     1.0 / (d_input as f32).sqrt()
 }

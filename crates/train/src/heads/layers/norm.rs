@@ -40,7 +40,7 @@ impl BatchNorm {
 }
 
 /// Running statistics before the first batch.
-pub(crate) fn running(
+pub(in crate::heads) fn running(
     d: usize,
     device: &Device,
 ) -> (RunningState<Tensor<1>>, RunningState<Tensor<1>>) {
@@ -52,7 +52,7 @@ pub(crate) fn running(
 
 /// On an autodiff device by the statistics of the batch, which update the running ones; else by the running ones. So
 /// too where a single post has the modality (difference 14): it has no variance.
-pub(super) fn normalise(
+pub(in crate::heads) fn normalise(
     x: Tensor<2>,
     weight: Tensor<1>,
     bias: Tensor<1>,

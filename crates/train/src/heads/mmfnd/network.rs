@@ -183,6 +183,7 @@ impl Head for Mmfnd {
             aggregate,
             cuts,
             gates,
+            extras: Vec::new(),
         }
     }
 }
