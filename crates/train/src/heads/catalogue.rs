@@ -8,6 +8,10 @@ macro_rules! each_head {
             $of::of::<$crate::heads::Mmfnd>(),
             $of::of::<$crate::heads::LinearProbe>(),
             $of::of::<$crate::heads::ConcatMlp>(),
+            $of::of::<$crate::heads::FndClip>(),
+            $of::of::<$crate::heads::Mcan>(),
+            $of::of::<$crate::heads::Mvae>(),
+            $of::of::<$crate::heads::Cmc>(),
         ]
     };
 }

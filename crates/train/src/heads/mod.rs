@@ -21,7 +21,9 @@ mod graph;
 mod head;
 mod inputs;
 mod layers;
+mod losses;
 mod memory;
+mod methods;
 mod mmfnd;
 mod modality_mask;
 mod output;
@@ -40,6 +42,10 @@ pub use layers::{
     SimilarityKind, SimilarityWeight, Streams, Trained, cosine,
 };
 pub use memory::Memory;
+pub use methods::{
+    Cafe, CafeConfig, Cmc, CmcConfig, Eann, EannConfig, FndClip, FndClipConfig, Mcan, McanConfig,
+    Mvae, MvaeConfig,
+};
 pub use mmfnd::{Ablation, Fusion, Mmfnd, MmfndConfig, Routing, Variant};
 pub use modality_mask::{Modalities, ModalityMask};
 pub use output::Output;

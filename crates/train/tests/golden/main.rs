@@ -5,6 +5,7 @@
 mod file;
 mod gradients;
 mod head;
+mod methods;
 mod metrics;
 mod parts;
 mod significance;

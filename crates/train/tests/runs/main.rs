@@ -3,6 +3,7 @@
 
 mod heads;
 mod learning;
+mod methods;
 mod modalities;
 mod refusals;
 mod setup;

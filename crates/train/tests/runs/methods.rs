@@ -1,0 +1,262 @@
+//! The other methods of Table 1 as runs: trained, killed and resumed, read back, swept, and refused where they cannot do.
+
+use mmfnd_posts::Columns;
+use mmfnd_train::{Config, Device, Model, RunOptions, train, write_predictions};
+
+use crate::setup::{bytes, incomplete, load, options};
+use crate::world::{World, posts};
+
+/// A method with options that make it small, the columns of predictions that it adds, and the losses that it names.
+struct Method {
+    kind: &'static str,
+    options: &'static [&'static str],
+    extras: &'static [&'static str],
+    losses: &'static [&'static str],
+}
+
+const METHODS: [Method; 4] = [
+    Method {
+        kind: "fnd-clip",
+        options: &["head.hidden=8", "head.branch=4"],
+        extras: &[],
+        losses: &[],
+    },
+    Method {
+        kind: "mcan",
+        options: &[
+            "head.width=8",
+            "head.heads=2",
+            "head.feed=16",
+            "head.hidden=4",
+        ],
+        extras: &[],
+        losses: &[],
+    },
+    Method {
+        kind: "mvae",
+        options: &[
+            "head.text_hidden=8",
+            "head.image_hidden=8",
+            "head.single=4",
+            "head.latent=4",
+        ],
+        extras: &["error_text", "error_image"],
+        losses: &["image", "kl", "text"],
+    },
+    Method {
+        kind: "cmc",
+        options: &["head.hidden=8", "head.projection=4", "head.negatives=16"],
+        extras: &["p_fake_text", "p_fake_image"],
+        losses: &["contrast", "image", "text"],
+    },
+];
+
+impl Method {
+    fn config(&self, settings: &[&str]) -> Result<Config, mmfnd_train::Error> {
+        let kind = format!("head.kind={}", self.kind);
+        let common = [
+            "train.epochs=4",
+            "train.batch_size=16",
+            "train.learning_rate=0.01",
+        ];
+        let settings = [self.options, &common, settings].concat();
+        let settings = settings.into_iter().map(str::to_owned);
+        Config::read(
+            None,
+            &[kind].into_iter().chain(settings).collect::<Vec<_>>(),
+        )
+    }
+}
+
+/// A run of all four epochs, and one that is killed in the third and resumed; both leave the same bytes.
+fn run_and_resume(world: &World, config: &Config) -> mmfnd_train::RunSummary {
+    let features = load(world);
+    let kind = config.head.kind().name;
+    let (whole, cut) = (format!("whole {kind}"), format!("cut {kind}"));
+    let run = |name: &str, last: usize, resume| {
+        let options = RunOptions {
+            resume,
+            ..options(&world.path(name))
+        };
+        train(&features, &world.posts, config, &options, &|report| {
+            assert!(report.epoch <= last, "killed");
+        })
+    };
+    let summary = run(&whole, 4, false).unwrap();
+    assert!(std::panic::catch_unwind(|| run(&cut, 2, false)).is_err());
+    run(&cut, 4, true).unwrap();
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        let (whole, cut) = (bytes(world, &whole, file), bytes(world, &cut, file));
+        assert!(whole == cut, "{file} of {kind}");
+    }
+    summary
+}
+
+#[test]
+fn a_method_resumes_to_the_same_bytes_and_predicts_what_its_run_predicted() {
+    let world = World::new(posts(96));
+    for method in METHODS {
+        let kind = method.kind;
+        let summary = run_and_resume(&world, &method.config(&[]).unwrap());
+        let run = format!("whole {kind}");
+        let lines = String::from_utf8(bytes(&world, &run, "metrics.jsonl")).unwrap();
+        let first: serde_json::Value = serde_json::from_str(lines.lines().next().unwrap()).unwrap();
+        let losses = first["losses"].as_object();
+        let losses: Vec<_> = losses.into_iter().flat_map(|all| all.keys()).collect();
+        assert_eq!(losses, method.losses, "{kind}");
+
+        let model = Model::load(&world.path(&run), Device::Flex).unwrap();
+        assert_eq!(model.extras(), method.extras, "{kind}");
+        let again = model
+            .predict(&load(&world), &world.posts, &summary.rows)
+            .unwrap();
+        for (again, before) in again.iter().zip(&summary.predictions) {
+            let again = again.as_ref().unwrap();
+            assert_eq!(
+                (again.logits, &again.extras),
+                (before.logits, &before.extras),
+                "{kind}"
+            );
+            assert_eq!(again.extras.len(), method.extras.len());
+            assert!(
+                again
+                    .extras
+                    .iter()
+                    .all(|value| value.is_finite() && *value >= 0.0),
+                "{kind}"
+            );
+        }
+        let file = world.path(&run).join("predictions.parquet");
+        let table = Columns::read(&file, "them").unwrap();
+        for name in method.extras {
+            let values = table.floats(name).unwrap();
+            assert_eq!(values.len(), summary.rows.len());
+        }
+    }
+}
+
+#[test]
+fn columns_that_only_one_method_has_are_null_where_a_post_cannot_be_scored() {
+    let world = World::new(posts(64));
+    let config = METHODS[2].config(&["train.epochs=1"]).unwrap();
+    let options = options(&world.path("run"));
+    train(&load(&world), &world.posts, &config, &options, &|_| ()).unwrap();
+    let model = Model::load(&world.path("run"), Device::Flex).unwrap();
+    let lacking = incomplete(16);
+    let rows: Vec<_> = (0..16).collect();
+    let predictions = model
+        .predict(&load(&lacking), &lacking.posts, &rows)
+        .unwrap();
+    let out = lacking.path("scores.csv");
+    let posts: Vec<_> = lacking.posts.iter().collect();
+    write_predictions(&out, &posts, (&predictions, model.extras())).unwrap();
+    let text = std::fs::read_to_string(&out).unwrap();
+    let lines: Vec<Vec<_>> = text.lines().map(|line| line.split(',').collect()).collect();
+    let column = lines[0]
+        .iter()
+        .position(|name| *name == "error_text")
+        .unwrap();
+    for (line, post) in lines[1..].iter().zip(&lacking.posts) {
+        assert_eq!(line[column].is_empty(), post.images.is_empty(), "{line:?}");
+    }
+}
+
+#[test]
+fn fnd_clip_masks_what_a_post_lacks_and_the_others_say_why_they_cannot() {
+    let world = incomplete(96);
+    let (can, cannot) = METHODS.split_first().unwrap();
+    let summary = run_and_resume(&world, &can.config(&["train.missing=mask"]).unwrap());
+    assert_eq!(
+        summary.rows.len(),
+        95,
+        "one post has neither text nor picture"
+    );
+    let model = Model::load(&world.path("whole fnd-clip"), Device::Flex).unwrap();
+    for (row, prediction) in summary.rows.iter().zip(&summary.predictions) {
+        let alone = model.predict(&load(&world), &world.posts, &[*row]).unwrap();
+        assert_eq!(
+            alone[0].as_ref().unwrap().logits,
+            prediction.logits,
+            "{row}"
+        );
+        let lacks_image = world.posts[*row].images.is_empty();
+        assert_eq!(prediction.attention[1].is_nan(), lacks_image, "{row}");
+    }
+    for method in cannot {
+        let error = method
+            .config(&["train.missing=mask"])
+            .unwrap_err()
+            .to_string();
+        let named = format!("`{}`", method.kind);
+        assert!(
+            error.contains(&named) && error.contains("use `drop`"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn the_second_stage_of_cmc_changes_no_bit_of_the_first() {
+    let world = World::new(posts(96));
+    run_and_resume(&world, &METHODS[3].config(&[]).unwrap());
+    let features = load(&world);
+    let config = METHODS[3].config(&[]).unwrap();
+    let stopped = std::panic::catch_unwind(|| {
+        let options = options(&world.path("stopped"));
+        train(&features, &world.posts, &config, &options, &|report| {
+            assert!(report.epoch <= 2, "killed");
+        })
+    });
+    assert!(stopped.is_err());
+    // of two epochs a stage, the kill in the third leaves the best of the first two
+    let best = std::fs::read_dir(world.path("stopped/checkpoint")).unwrap();
+    let best = best.map(|entry| entry.unwrap().path());
+    let best = best.filter(|path| path.display().to_string().contains("best-"));
+    let stage_1 = std::fs::read(best.last().unwrap()).unwrap();
+    let end = bytes(&world, "whole cmc", "weights.safetensors");
+    let (stage_1, end) = (tensors(&stage_1), tensors(&end));
+    assert_eq!(stage_1.len(), end.len());
+    for ((name, before), (_, after)) in stage_1.iter().zip(&end) {
+        assert_eq!(before == after, !name.starts_with("fusion"), "{name}");
+    }
+}
+
+/// Names and bytes of what a safetensors file holds.
+fn tensors(file: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let tensors = safetensors::SafeTensors::deserialize(file).unwrap();
+    let mut all: Vec<_> = (tensors.tensors().into_iter())
+        .map(|(name, view)| (name, view.data().to_vec()))
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn a_method_brings_its_own_training_where_nothing_is_set() {
+    let train = |settings: &[&str]| {
+        let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        Config::read(None, &settings).unwrap().train
+    };
+    let mcan = train(&["head.kind=mcan"]);
+    assert_eq!(
+        (mcan.warmup_epochs, mcan.clip_norm, mcan.patience),
+        (10.0, 1.0, 10)
+    );
+    let shorter = train(&["head.kind=mcan", "train.epochs=4", "train.clip_norm=0"]);
+    assert_eq!(
+        (shorter.warmup_epochs, shorter.clip_norm, shorter.epochs),
+        (4.0, 0.0, 4)
+    );
+    let mvae = train(&["head.kind=mvae", "train.lr=0.5"]);
+    assert_eq!(
+        (mvae.learning_rate, mvae.batch_size, mvae.epochs),
+        (0.5, 128, 300)
+    );
+    assert_eq!(train(&["head.kind=mmfnd"]), Config::default().train);
+    // what a run wrote down is what it is read back with
+    let config = Config::read(None, &["head.kind=mvae".to_owned()]).unwrap();
+    assert_eq!(
+        Config::parse(&config.to_toml(), "config.toml").unwrap(),
+        config
+    );
+}
