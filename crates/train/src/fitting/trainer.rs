@@ -211,22 +211,21 @@ impl Trainer<'_> {
         order
     }
 
-    /// Read at the end of the epoch, so that no step waits for the device.
+    /// Read once, at the end of the epoch, so that no step waits for the device.
     fn training_metrics(
         &self,
         order: &[usize],
         steps: Vec<Done>,
         epoch: usize,
     ) -> Result<Metrics, Error> {
-        let mut logits = Vec::with_capacity(order.len());
-        for (index, done) in steps.into_iter().enumerate() {
-            let loss = numbers(done.loss)[0];
-            if !loss.is_finite() {
-                let step = index + 1;
-                return Err(Error::Diverged { epoch, step, loss });
-            }
-            logits.extend(done.logits.map(pairs).unwrap_or_default());
+        let (losses, logits): (Vec<_>, Vec<_>) =
+            (steps.into_iter().map(|done| (done.loss, done.logits))).unzip();
+        let losses = numbers(Tensor::cat(losses, 0));
+        if let Some(index) = losses.iter().position(|loss| !loss.is_finite()) {
+            let (step, loss) = (index + 1, losses[index]);
+            return Err(Error::Diverged { epoch, step, loss });
         }
+        let logits = pairs(Tensor::cat(logits.into_iter().flatten().collect(), 0));
         Ok(Metrics::of(&self.scored(order, logits.into_iter())))
     }
 

@@ -252,7 +252,8 @@ impl Step<'_> {
         let weight = weight.inner();
         let weight = match moments.values {
             MomentValues::Host(mut values) => {
-                let mut weight = numbers(weight);
+                let weight = weight.into_data().try_into_vec::<f32>();
+                let mut weight = weight.expect("all weights are 32-bit floats");
                 let gradient = gradient.into_data(); // read where it lies: taking it out would copy
                 let gradient = gradient.as_slice().expect("all weights are 32-bit floats");
                 rates.update_host(&mut weight, gradient, &mut values);

@@ -1,6 +1,7 @@
 //! What the losses that a head names came to over an epoch.
 
 use std::collections::BTreeMap;
+use std::iter;
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -19,15 +20,26 @@ pub struct LossReport {
 }
 
 impl LossReport {
-    /// By name.
+    /// By name. All are joined on their device and read at once.
     pub(crate) fn of<'a>(losses: impl Iterator<Item = &'a LossTerm>) -> BTreeMap<String, Self> {
+        let losses: Vec<_> = losses.collect();
+        if losses.is_empty() {
+            return BTreeMap::new();
+        }
+        let tensors = losses.iter().flat_map(|loss| {
+            let right = loss.hits.as_ref().map(|(right, _)| right);
+            iter::once(&loss.value).chain(right).cloned()
+        });
+        let values = numbers(Tensor::cat(tensors.collect(), 0));
+        let mut values = values.into_iter().map(f64::from);
+        let mut next = || values.next().expect("a number for each tensor");
         let mut all: BTreeMap<&str, Sums> = BTreeMap::new();
         for loss in losses {
             let sums = all.entry(loss.name).or_default();
             sums.steps += 1.0;
-            sums.loss += number(&loss.value);
-            if let Some((right, of)) = &loss.hits {
-                sums.right += number(right);
+            sums.loss += next();
+            if let Some((_, of)) = &loss.hits {
+                sums.right += next();
                 sums.choices += *of as f64;
             }
         }
@@ -51,8 +63,4 @@ impl Sums {
             accuracy: (self.choices > 0.0).then(|| self.right / self.choices),
         }
     }
-}
-
-fn number(tensor: &Tensor<1>) -> f64 {
-    f64::from(numbers(tensor.clone())[0])
 }

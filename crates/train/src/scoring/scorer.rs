@@ -14,6 +14,8 @@ use crate::weights::numbers;
 /// Posts in a batch. Always as many: the last batch is filled up, so that a post's prediction does not depend on how
 /// many others there are.
 const BATCH: usize = 64;
+/// Batches whose predictions are read together: a card has them all to compute before this thread waits for it.
+const READ_TOGETHER: usize = 64;
 
 /// What the head says about one post.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,7 +57,8 @@ impl Scorer<'_> {
         self.predict_with_gates(rows, &mut |_, _| ())
     }
 
-    /// [`Scorer::predict`]; `on_gates` is given what the gates of each batch said, and how many of its posts count.
+    /// [`Scorer::predict`]; `on_gates` is given what the gates said of some batches, and how many of their posts count,
+    /// the first ones.
     /// Posts that have the same go into a batch together, so that masks are the same for all of it.
     pub fn predict_with_gates(
         &self,
@@ -81,23 +84,85 @@ impl Scorer<'_> {
         let batches = chunks.iter().map(padded).collect();
         let mut prefetch = Prefetch::new(self.dataset, batches);
         let mut predictions = vec![None; rows.len()];
-        for (modalities, chunk) in chunks {
-            let mut output = (self.forward)(prefetch.next(self.device)?);
-            on_gates(std::mem::take(&mut output.gates), chunk.len());
-            for (&index, prediction) in chunk.iter().zip(read(output, modalities)) {
-                predictions[index] = Some(prediction);
+        for chunks in chunks.chunk_by(|(of, _), (other, _)| of == other) {
+            for together in chunks.chunks(READ_TOGETHER) {
+                let output = |_| Ok(Said::of((self.forward)(prefetch.next(self.device)?)));
+                let said = together.iter().map(output).collect::<Result<_, Error>>()?;
+                let mut said = Said::joined(said);
+                // only the last batch of those that have the same is filled up
+                let indices: Vec<_> = together.iter().flat_map(|(_, chunk)| *chunk).collect();
+                on_gates(std::mem::take(&mut said.gates), indices.len());
+                for (&index, prediction) in indices.into_iter().zip(read(said, together[0].0)) {
+                    predictions[index] = Some(prediction);
+                }
             }
         }
         Ok(predictions.into_iter().flatten().collect())
     }
 }
 
-/// The predictions of a batch of posts that have the same.
-fn read(output: Output, modalities: Modalities) -> Vec<Prediction> {
-    let logits = pairs(output.logits);
-    let similarity = output.similarity.map(numbers).unwrap_or_default();
-    let attention = attention(output.attention);
-    let extras: Vec<_> = output.extras.into_iter().map(numbers).collect();
+/// What predictions are made of.
+struct Said {
+    logits: Tensor<2>,
+    similarity: Option<Tensor<1>>,
+    attention: Option<Tensor<2>>,
+    extras: Vec<Tensor<1>>,
+    gates: Vec<GateShares>,
+}
+
+impl Said {
+    fn of(output: Output) -> Self {
+        Self {
+            logits: output.logits,
+            similarity: output.similarity,
+            attention: output.attention,
+            extras: output.extras,
+            gates: output.gates,
+        }
+    }
+
+    /// One behind the other, of batches whose posts have the same.
+    fn joined(mut batches: Vec<Self>) -> Self {
+        let mut gates: Vec<Vec<GateShares>> = Vec::new();
+        for batch in &mut batches {
+            gates.resize_with(batch.gates.len(), Vec::new);
+            let of_gates = gates.iter_mut().zip(batch.gates.drain(..));
+            of_gates.for_each(|(gate, shares)| gate.push(shares));
+        }
+        let gate = |batches: Vec<GateShares>| GateShares {
+            gate: batches[0].gate.clone(),
+            groups: batches[0].groups.clone(),
+            shares: Tensor::cat(batches.into_iter().map(|batch| batch.shares).collect(), 0),
+        };
+        let (mut logits, mut similarity, mut attention) = (Vec::new(), Vec::new(), Vec::new());
+        let mut extras: Vec<Vec<_>> = Vec::new();
+        for batch in batches {
+            extras.resize_with(batch.extras.len(), Vec::new);
+            let columns = extras.iter_mut().zip(batch.extras);
+            columns.for_each(|(column, values)| column.push(values));
+            logits.push(batch.logits);
+            similarity.extend(batch.similarity);
+            attention.extend(batch.attention);
+        }
+        Self {
+            logits: Tensor::cat(logits, 0),
+            similarity: (!similarity.is_empty()).then(|| Tensor::cat(similarity, 0)),
+            attention: (!attention.is_empty()).then(|| Tensor::cat(attention, 0)),
+            extras: extras
+                .into_iter()
+                .map(|column| Tensor::cat(column, 0))
+                .collect(),
+            gates: gates.into_iter().map(gate).collect(),
+        }
+    }
+}
+
+/// The predictions of posts that have the same.
+fn read(said: Said, modalities: Modalities) -> Vec<Prediction> {
+    let logits = pairs(said.logits);
+    let similarity = said.similarity.map(numbers).unwrap_or_default();
+    let attention = attention(said.attention);
+    let extras: Vec<_> = said.extras.into_iter().map(numbers).collect();
     let there = [
         modalities.text,
         modalities.image,

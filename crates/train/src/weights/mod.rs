@@ -3,5 +3,5 @@
 pub(crate) mod file;
 mod named;
 
-pub use named::{Weight, Weights, gradients, load, named};
+pub use named::{Weight, Weights, gradients, load, named, reads};
 pub(crate) use named::{gradient, numbers, transpose};

@@ -4,6 +4,7 @@
 //! round (linear layers are `[out, in]`, convolutions `[out, in, k]`), and the experts of a group, which we hold as one
 //! tensor `[E, in, out]`, are `experts.0`, `experts.1`, …, each with matrices and vectors of its own.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
@@ -213,8 +214,17 @@ pub(crate) fn transpose(values: &[f32], [rows, columns]: [usize; 2]) -> Vec<f32>
         .collect()
 }
 
+thread_local!(static READS: Cell<u64> = const { Cell::new(0) });
+
+/// How often this thread has read the values of a tensor so far. On a card each time it waits until all that the card
+/// was told is computed.
+pub fn reads() -> u64 {
+    READS.get()
+}
+
 /// The values of a tensor, in our layout.
 pub(crate) fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    READS.set(READS.get() + 1);
     let values = tensor.into_data().convert::<f32>().try_into_vec();
     values.expect("converted to the type that is asked for")
 }

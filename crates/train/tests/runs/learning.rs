@@ -1,6 +1,6 @@
 //! What a run learns, and that it is the same one however it came about.
 
-use mmfnd_train::{Config, Device, Model, RunDir, RunOptions, train};
+use mmfnd_train::{Config, Device, Model, RunDir, RunOptions, train, weights};
 
 use crate::setup::{
     bytes, config, incomplete, interrupted, interrupted_with, load, options, resumes_like, run,
@@ -45,6 +45,20 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_others() {
     }
     let file = "weights.safetensors";
     assert_ne!(bytes(&world, "a", file), bytes(&world, "c", file));
+}
+
+#[test]
+fn no_step_and_no_batch_waits_for_what_it_has_computed() {
+    let world = World::new(posts(480));
+    let reads = |name, batch: &str, epochs: &str| {
+        let before = weights::reads();
+        run(&world, name, &[batch, epochs]).unwrap();
+        weights::reads() - before
+    };
+    let [large, small] = ["train.batch_size=128", "train.batch_size=4"];
+    let [one, three] = ["train.epochs=1", "train.epochs=3"];
+    assert_eq!(reads("a", large, one), reads("b", small, one));
+    assert_eq!(reads("c", large, three), reads("d", small, three));
 }
 
 #[test]
