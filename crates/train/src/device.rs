@@ -68,6 +68,11 @@ impl Device {
         }
     }
 
+    /// How much of its memory features may take; none where tensors lie in the memory of this process anyway.
+    pub(crate) fn feature_room(self, device: &burn::tensor::Device) -> Option<FeatureRoom> {
+        (!self.is_host()).then(|| FeatureRoom::of(device))
+    }
+
     fn burn(self) -> Result<burn::tensor::Device, Error> {
         match self {
             Self::Flex => Ok(burn::tensor::Device::flex()),
@@ -94,6 +99,39 @@ impl Device {
             name: self.name(),
             problem: problem.to_owned(),
         }
+    }
+}
+
+/// Bytes of a card's memory that features may take: all columns together, and a single one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct FeatureRoom {
+    pub all: u64,
+    pub one: u64,
+}
+
+impl FeatureRoom {
+    /// Half of the memory: the other half is for weights, moments, gradients and the values of a step. Where a card
+    /// does not say how much it has, what it gives away in one piece.
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    fn of(device: &burn::tensor::Device) -> Self {
+        use burn::backend::DispatchDevice;
+        let plain = device.clone().without_autodiff();
+        let DispatchDevice::Cube(card) = plain.as_dispatch() else {
+            unreachable!("only cards are asked");
+        };
+        let client = card.client();
+        let memory = &client.properties().memory;
+        Self {
+            all: memory
+                .max_memory()
+                .map_or(memory.max_page_size, |all| all / 2),
+            one: memory.max_page_size,
+        }
+    }
+
+    #[cfg(not(any(feature = "wgpu", feature = "cuda")))]
+    fn of(_device: &burn::tensor::Device) -> Self {
+        unreachable!("without the features no card can be opened");
     }
 }
 

@@ -1,13 +1,17 @@
-//! The graphics card agrees with the processor; on Vulkan Mesa's lavapipe will do for one. Built with the cargo
-//! features `wgpu` and `cuda` only.
+//! The graphics card agrees with the processor, and with itself wherever the features lie; on Vulkan Mesa's lavapipe
+//! will do for one. Built with the cargo features `wgpu` and `cuda` only.
 
 #![cfg(any(feature = "wgpu", feature = "cuda"))]
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod world;
+
 use burn::tensor::{Device, Tensor, TensorData};
+use mmfnd_features::{Features, Store};
 use mmfnd_train::heads::{Head, Init, Inputs, MmfndConfig, Noise, Sizes, backward};
 use mmfnd_train::weights::{self, Weights};
-use mmfnd_train::{AdamW, Device as Kind};
+use mmfnd_train::{AdamW, Config, Device as Kind, ENCODERS, RunOptions, train};
+use world::{World, posts};
 
 const BATCH: usize = 6;
 
@@ -75,6 +79,66 @@ fn wgpu_agrees_with_flex_on_outputs_gradients_and_statistics() {
 #[test]
 fn cuda_agrees_with_flex_on_outputs_gradients_and_statistics() {
     agrees_with_flex(Kind::Cuda);
+}
+
+#[cfg(feature = "wgpu")]
+#[test]
+fn wgpu_trains_alike_on_features_that_lie_there_and_on_those_it_is_handed() {
+    trains_alike_wherever_features_lie(Kind::Wgpu);
+}
+
+#[cfg(feature = "cuda")]
+#[test]
+fn cuda_trains_alike_on_features_that_lie_there_and_on_those_it_is_handed() {
+    trains_alike_wherever_features_lie(Kind::Cuda);
+}
+
+/// Features that this process has no room for are read from the disk and handed over step by step.
+fn trains_alike_wherever_features_lie(card: Kind) {
+    let mut posts = posts(120);
+    posts[5].images.clear();
+    posts[9].text = " ".into();
+    let world = World::new(posts);
+    let store = Store::open(&world.path("store")).unwrap();
+    let notes = [("there", u64::MAX), ("some", 120 * 50), ("handed", 0)].map(|(name, budget)| {
+        let features = Features::load_within(&store, &world.posts, &ENCODERS, budget).unwrap();
+        let options = RunOptions {
+            out: world.path(name),
+            device: card,
+            ..RunOptions::default()
+        };
+        let run = train(&features, &world.posts, &config(), &options, &|_| ()).unwrap();
+        run.info.notes.last().unwrap().clone()
+    });
+    assert_eq!(notes[0], "all features lie on the card (1 MB)");
+    assert_eq!(
+        notes[1],
+        "the features of clip_text, clip_image, resnet lie on the card (1 MB), each step is handed those of bert"
+    );
+    assert_eq!(
+        notes[2],
+        "no features lie on the card: each step is handed its own"
+    );
+    for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+        let [there, some, handed] = ["there", "some", "handed"]
+            .map(|name| std::fs::read(world.path(name).join(file)).unwrap());
+        assert!(there == some && there == handed, "{file}");
+    }
+}
+
+/// With batches in which posts lack something, and others.
+fn config() -> Config {
+    let settings = [
+        "head.projection_hidden=16",
+        "head.projection=8",
+        "head.fusion_hidden=8",
+        "head.branch=4",
+        "head.experts=2",
+        "train.epochs=1",
+        "train.batch_size=16",
+        "train.missing=mask",
+    ];
+    Config::read(None, &settings.map(str::to_owned)).unwrap()
 }
 
 fn agrees_with_flex(card: Kind) {

@@ -5,9 +5,11 @@ use std::collections::HashMap;
 use mmfnd_features::{Column, Features, Key};
 use mmfnd_posts::Post;
 
+use super::card_features::CardFeatures;
 use super::resnet_layer::ResnetLayer;
 use crate::Error;
 use crate::config::{Config, Missing};
+use crate::device::Device;
 use crate::error::DataProblem;
 use crate::heads::{Modalities, Sizes};
 
@@ -28,6 +30,7 @@ const IMAGENET_CLASSES: usize = 1000;
 pub struct Dataset<'a> {
     posts: &'a [Post],
     columns: [Option<&'a Column>; 4],
+    on_card: CardFeatures,
     modalities: Vec<Modalities>,
     /// The layer that makes ResNet's logits, of a head that reads those.
     layer: Option<ResnetLayer>,
@@ -67,10 +70,48 @@ impl<'a> Dataset<'a> {
         Ok(Self {
             posts,
             columns,
+            on_card: CardFeatures::default(),
             modalities,
             layer: layer(features, config)?,
             problems,
         })
+    }
+
+    /// The same features, some of which lie on a card, too: batches are taken from there.
+    pub(crate) fn with_card(self, on_card: CardFeatures) -> Self {
+        Self { on_card, ..self }
+    }
+
+    /// What lies on a card.
+    pub(crate) fn on_card(&self) -> &CardFeatures {
+        &self.on_card
+    }
+
+    /// Where the features of a training on a card lie.
+    pub(crate) fn card_note(&self, device: Device) -> Option<String> {
+        let is_read = |index: &usize| self.columns[*index].is_some();
+        let (there, elsewhere): (Vec<_>, Vec<_>) = (0..ENCODERS.len())
+            .filter(is_read)
+            .partition(|&index| self.on_card.has(index));
+        let names = |of: Vec<usize>| {
+            of.into_iter()
+                .map(|index| ENCODERS[index])
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let megabytes = self.on_card.bytes().div_ceil(1_000_000);
+        match (there.is_empty(), elsewhere.is_empty()) {
+            _ if device.is_host() => None,
+            (_, true) => Some(format!("all features lie on the card ({megabytes} MB)")),
+            (true, _) => {
+                Some("no features lie on the card: each step is handed its own".to_owned())
+            }
+            (false, false) => Some(format!(
+                "the features of {} lie on the card ({megabytes} MB), each step is handed those of {}",
+                names(there),
+                names(elsewhere)
+            )),
+        }
     }
 
     /// Sizes of the features, 0 of those that are not read, with the classes of ResNet's layer.

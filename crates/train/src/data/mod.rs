@@ -1,6 +1,7 @@
 //! Posts and the features of a store in, batches of features out, in the order in which they are wanted; and which
 //! posts are trained on, selected on and reported.
 
+mod card_features;
 mod dataset;
 mod identity;
 mod numbering;
@@ -8,6 +9,7 @@ mod prefetch;
 mod resnet_layer;
 mod split;
 
+pub(crate) use card_features::CardFeatures;
 pub use dataset::{Dataset, ENCODERS};
 pub(crate) use dataset::{Shared, labels, pictures};
 pub(crate) use identity::{fingerprint, specs};

@@ -1,6 +1,6 @@
 //! Batches of features in the order in which they are wanted. What lies on the disk is read by a thread of its own
 //! while the steps before it are computed, so that training on a store that does not fit into memory takes the same
-//! batches, in the same order, and about the same time.
+//! batches, in the same order, and about the same time. What lies on a card is gathered there.
 
 use std::cell::OnceCell;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use mmfnd_features::{Column, Error};
 use rayon::prelude::*;
 
+use super::card_features::CardRows;
 use super::dataset::Dataset;
 use super::resnet_layer::ResnetLayer;
 use crate::heads::{Inputs, Modalities, ModalityMask};
@@ -57,6 +58,8 @@ impl Wanted {
 pub(crate) struct Prefetch<'a> {
     dataset: &'a Dataset<'a>,
     batches: std::vec::IntoIter<Wanted>,
+    /// Columns that lie on a card.
+    on_card: [Option<CardRows>; 4],
     /// What was read from the disk; none when all features are in memory.
     read: Option<Receiver<Result<Gathered, Unread>>>,
     /// ResNet's own layer on the device, once a batch was asked for.
@@ -77,9 +80,14 @@ impl<'a> Prefetch<'a> {
             std::thread::spawn(move || read_all(&columns, &batches, &sender));
             receiver
         });
+        let on_card = std::array::from_fn(|index| {
+            let rows = batches.iter().flat_map(|batch| batch.rows(index));
+            dataset.on_card().rows(index, columns[index], rows)
+        });
         Self {
             dataset,
             batches: batches.into_iter(),
+            on_card,
             read,
             layer: OnceCell::new(),
         }
@@ -101,41 +109,39 @@ impl<'a> Prefetch<'a> {
             }
             None => Gathered::default(),
         };
+        let mut features = [const { None }; 4];
         for (index, column) in self.dataset.columns().into_iter().enumerate() {
             let rows = wanted.rows(index);
-            if let (None, Some(column), false) = (&values[index], column, rows.is_empty()) {
-                values[index] = Some(gather(column, rows));
-            }
+            let Some(column) = column.filter(|_| !rows.is_empty()) else {
+                continue;
+            };
+            features[index] = Some(match (&mut self.on_card[index], values[index].take()) {
+                (Some(card), _) => on_device(card.next(rows.len()), device),
+                (None, Some(read)) => matrix(read, column, device),
+                (None, None) => matrix(gather(column, rows), column, device),
+            });
         }
-        Ok(self.inputs(values, &wanted.modalities, device))
+        Ok(self.inputs(features, &wanted.modalities, device))
     }
 
-    fn inputs(&self, values: Gathered, modalities: &[Modalities], device: &Device) -> Inputs {
-        let [bert, clip_text, clip_image, resnet] = values;
-        let columns = self.dataset.columns();
-        let matrix = |index: usize, values: Option<Vec<f32>>| {
-            let (width, values) = (columns[index]?.width(), values?);
-            let shape = [values.len() / width, width];
-            Some(Tensor::from_data(TensorData::new(values, shape), device))
+    fn inputs(
+        &self,
+        features: [Option<Tensor<2>>; 4],
+        modalities: &[Modalities],
+        device: &Device,
+    ) -> Inputs {
+        let [bert, clip_text, clip_image, resnet] = features;
+        let stack = |(rows, column): (Tensor<2>, &Column)| {
+            let posts = rows.dims()[0];
+            rows.reshape([posts, column.shape[0], column.shape[1]])
         };
-        let stack = |values: Vec<f32>, column: &Column| {
-            let shape = [
-                values.len() / column.width(),
-                column.shape[0],
-                column.shape[1],
-            ];
-            Tensor::from_data(TensorData::new(values, shape), device)
-        };
-        let resnet = matrix(3, resnet);
         let logits = self.dataset.layer().zip(resnet.clone());
         Inputs {
             resnet_logits: logits.map(|(layer, resnet)| self.logits(layer, resnet)),
-            bert: bert
-                .zip(columns[0])
-                .map(|(values, column)| stack(values, column)),
+            bert: bert.zip(self.dataset.columns()[0]).map(stack),
             resnet,
-            clip_text: matrix(1, clip_text),
-            clip_image: matrix(2, clip_image),
+            clip_text,
+            clip_image,
             mask: ModalityMask::new(modalities, device),
             ..Inputs::default()
         }
@@ -159,6 +165,20 @@ impl<'a> Prefetch<'a> {
         } else {
             logits
         }
+    }
+}
+
+/// Values of posts on the device that asks for them.  `[B, width]`
+fn matrix(values: Vec<f32>, column: &Column, device: &Device) -> Tensor<2> {
+    let shape = [values.len() / column.width(), column.width()];
+    Tensor::from_data(TensorData::new(values, shape), device)
+}
+
+/// Rows that lie on a card, as the device there that asks for them has its tensors.
+fn on_device(rows: Tensor<2>, device: &Device) -> Tensor<2> {
+    match device.is_autodiff() {
+        true => rows.autodiff(),
+        false => rows,
     }
 }
 

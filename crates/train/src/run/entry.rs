@@ -48,13 +48,19 @@ pub fn train(
     options: &RunOptions,
     on_epoch: &dyn Fn(&EpochReport),
 ) -> Result<RunSummary, Error> {
-    (HeadRun::named_by(config).train)(&RunRequest {
+    train_as_asked(&RunRequest {
         features,
         posts,
         config,
         options,
+        on_card: None,
         on_epoch,
     })
+}
+
+/// As [`train`].
+pub(crate) fn train_as_asked(request: &RunRequest) -> Result<RunSummary, Error> {
+    (HeadRun::named_by(request.config).train)(request)
 }
 
 /// The head of the best epoch of a run.

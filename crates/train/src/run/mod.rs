@@ -11,7 +11,9 @@ mod train;
 
 pub use dir::{RunDir, RunLock};
 pub use entry::train;
+pub(crate) use entry::train_as_asked;
 pub use final_metrics::{BestTest, RunMetrics, Selection};
 pub use info::{Counts, RunInfo};
 pub use model::Model;
+pub(crate) use request::RunRequest;
 pub use request::{RunOptions, RunSummary};

@@ -10,6 +10,7 @@ use super::final_metrics::RunMetrics;
 use super::info::RunInfo;
 use crate::Device;
 use crate::config::Config;
+use crate::data::CardFeatures;
 use crate::fitting::EpochReport;
 use crate::scoring::Prediction;
 
@@ -48,10 +49,12 @@ pub struct RunSummary {
 }
 
 /// What a run is asked for.
-pub(super) struct RunRequest<'a> {
+pub(crate) struct RunRequest<'a> {
     pub features: &'a Features,
     pub posts: &'a [Post],
     pub config: &'a Config,
     pub options: &'a RunOptions,
+    /// Features that lie on the card already; none where the run brings its own there.
+    pub on_card: Option<&'a CardFeatures>,
     pub on_epoch: &'a dyn Fn(&EpochReport),
 }

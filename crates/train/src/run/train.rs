@@ -10,7 +10,9 @@ use super::final_metrics::{BestTest, RunMetrics, Selection};
 use super::info::{Counts, RunInfo};
 use super::request::{RunRequest, RunSummary};
 use crate::config::{Config, Select, TrainConfig};
-use crate::data::{Dataset, Numbering, ResnetLayer, Splits, fingerprint, labels, pictures, specs};
+use crate::data::{
+    CardFeatures, Dataset, Numbering, ResnetLayer, Splits, fingerprint, labels, pictures, specs,
+};
 use crate::fitting::{EpochReport, State, Trainer, checkpoint};
 use crate::heads::{Head, Init, Sizes};
 use crate::optim::{AdamW, Loss, Rates};
@@ -38,12 +40,14 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     H::check(&head, &sizes).map_err(DataProblem::Head)?;
     let stages = H::stages(&head);
     let (run, _lock) = RunDir::create(&options.out, options.resume, options.overwrite)?;
-    let info = info(
-        request,
-        &splits,
-        sizes,
-        notes::<H>(config, &splits, layer.is_some()),
-    );
+    let on_card = match request.on_card {
+        Some(on_card) => on_card.clone(),
+        None => CardFeatures::new(dataset.columns(), options.device, &device),
+    };
+    let dataset = dataset.with_card(on_card);
+    let mut notes = notes::<H>(config, &splits, layer.is_some());
+    notes.extend(dataset.card_note(options.device));
+    let info = info(request, &splits, sizes, notes);
     start(&run, config, &info)?;
     write_rejects(&run, posts, &splits)?;
     let trainer = Trainer {

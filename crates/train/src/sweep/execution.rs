@@ -11,15 +11,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use mmfnd_features::Column;
+
 use super::record::{RECORDS, RecordFile, RunRecord, Status};
 use super::setup::{PlannedRun, RUNS, Sweep, run_folder};
 use super::sweep_file::SweepInfo;
 use crate::Error;
 use crate::config::{Config, Missing, TrainConfig};
-use crate::data::{Dataset, Picture, Splits, pictures};
+use crate::data::{CardFeatures, Dataset, Picture, Splits, pictures};
 use crate::error::DataProblem;
 use crate::fitting::EpochReport;
-use crate::run::{RunDir, RunOptions, RunSummary, train};
+use crate::run::{RunDir, RunOptions, RunRequest, RunSummary, train_as_asked};
 
 /// Time from one checkpoint of a run to the next: what an interruption can cost, beside an epoch.
 const CHECKPOINT: Duration = Duration::from_secs(30);
@@ -51,8 +53,8 @@ pub type OnEvent<'a> = &'a (dyn Fn(&Event) + Sync);
 impl Sweep<'_> {
     /// Runs what is not finished; the records of all runs, seed by seed.
     pub fn run(&self, on_event: OnEvent) -> Result<Vec<RunRecord>, Error> {
-        self.options.device.open()?;
-        self.check()?;
+        let device = self.options.device.open()?;
+        let columns = self.check()?;
         SweepInfo::refuse_anything_else(&self.options.out)?;
         let runs = self.options.out.join(RUNS);
         fs::create_dir_all(&runs)
@@ -67,25 +69,32 @@ impl Sweep<'_> {
             runs: planned.len(),
             finished: planned.len() - pending.len(),
         });
+        let on_card = match pending.is_empty() {
+            true => CardFeatures::default(),
+            false => CardFeatures::new(columns, self.options.device, &device),
+        };
         // what stands in the file, so that a sweep that is started again says the same
-        let mut records = self.work(&pending, file, on_event)?.records()?;
+        let mut records = self.work(&pending, file, &on_card, on_event)?.records()?;
         let record = |run: &PlannedRun| records.remove(&run.name);
         Ok(planned.iter().filter_map(record).collect())
     }
 
     /// What every run of a point would fail with is an error before the first one: features that are not there, a split
-    /// without posts or with one class only.
-    fn check(&self) -> Result<(), Error> {
+    /// without posts or with one class only. The columns that any point reads.
+    fn check(&self) -> Result<[Option<&Column>; 4], Error> {
         let mut checked: Vec<&Config> = Vec::new();
+        let mut columns = [None; 4];
         for config in self.grid.points.iter().map(|point| &point.config) {
             if checked.iter().any(|other| use_the_same(other, config)) {
                 continue;
             }
             let dataset = Dataset::new(self.features, self.posts, config)?;
             self.check_splits(&pictures(self.features, &dataset), &config.train)?;
+            let read = columns.iter_mut().zip(dataset.columns());
+            read.for_each(|(column, read)| *column = column.or(read));
             checked.push(config);
         }
-        Ok(())
+        Ok(columns)
     }
 
     /// Where one seed finds no validation split, another may.
@@ -118,6 +127,7 @@ impl Sweep<'_> {
         &self,
         pending: &[&PlannedRun],
         records: RecordFile,
+        on_card: &CardFeatures,
         on_event: OnEvent,
     ) -> Result<RecordFile, Error> {
         let next = AtomicUsize::new(0);
@@ -125,7 +135,7 @@ impl Sweep<'_> {
         let worker = || -> Result<(), Error> {
             let pool = self.pool()?;
             while let Some(run) = pending.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let record = pool.install(|| self.one(run, on_event));
+                let record = pool.install(|| self.one(run, on_card, on_event));
                 let mut records = records.lock().unwrap_or_else(PoisonError::into_inner);
                 records.append(&record)?;
                 on_event(&Event::Ended(&record));
@@ -161,9 +171,9 @@ impl Sweep<'_> {
         })
     }
 
-    fn one(&self, run: &PlannedRun, on_event: OnEvent) -> RunRecord {
+    fn one(&self, run: &PlannedRun, on_card: &CardFeatures, on_event: OnEvent) -> RunRecord {
         let start = Instant::now();
-        let result = catch_unwind(AssertUnwindSafe(|| self.train(run, on_event)));
+        let result = catch_unwind(AssertUnwindSafe(|| self.train(run, on_card, on_event)));
         let result = match result {
             Ok(result) => result.map_err(|error| error.to_string()),
             Err(panic) => Err(format!("the program has a fault: {}", message(&*panic))),
@@ -200,6 +210,7 @@ impl Sweep<'_> {
     fn train(
         &self,
         run: &PlannedRun,
+        on_card: &CardFeatures,
         on_event: OnEvent,
     ) -> Result<(RunSummary, Vec<String>), Error> {
         let mut config = run.point.config.clone();
@@ -218,7 +229,14 @@ impl Sweep<'_> {
             let run = &run.name;
             on_event(&Event::Epoch { run, report });
         };
-        let summary = train(self.features, self.posts, &config, &options, &on_epoch)?;
+        let summary = train_as_asked(&RunRequest {
+            features: self.features,
+            posts: self.posts,
+            config: &config,
+            options: &options,
+            on_card: Some(on_card),
+            on_epoch: &on_epoch,
+        })?;
         let chosen = summary.metrics.selection.epoch;
         let reports = RunDir::open(&options.out)?.epochs()?.into_iter();
         let mut chosen = reports.filter(|report| report.epoch == chosen);
