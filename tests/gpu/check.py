@@ -23,6 +23,8 @@ from place import BIN, DRY, ROOT, WORK
 PARTS = {
     "doctor": 40, "libraries": 60, "golden": 60, "waiting": 60, "training": 120, "export": 150, "parity": 90, "encoding": 100, "store": 40, "sweep": 120,
 }
+# `partly`: something was left out, which says what; what is there is ok.
+STATUSES = ["ok", "partly", "left out", "failed"]
 # Of all parts together: a machine with a card may end a command after ten minutes.
 MOST_SECONDS = 465
 
@@ -69,7 +71,7 @@ def run(name: str, environment: dict, seconds: float) -> dict:
     found = json.loads(shown[-1]) if shown else {"figures": {}, "left_out": [], "problems": []}
     if why or not shown:
         found["problems"].append(why or "ended without a word")
-    status = "failed" if found["problems"] else "ok" if found["figures"] else "left out"
+    status = "failed" if found["problems"] else "left out" if not found["figures"] else "partly" if found["left_out"] else "ok"
     return {"status": status, "seconds": round(time.monotonic() - started, 1), "card_mb": card.most, **found}
 
 
@@ -98,6 +100,15 @@ def table(result: dict) -> str:
         rows = [*found["figures"].items(), *(("left out", why) for why in found["left_out"]), *(("**failed**", why) for why in found["problems"])]
         lines += [f"| {name} | {cell(what)} | {cell(value)} |" for what, value in rows]
     return "\n".join(lines) + "\n"
+
+
+def counts(result: dict) -> str:
+    """How many parts ended how, and the names of what was left out: that is not passed."""
+    parts = result["parts"].items()
+    statuses = [found["status"] for _, found in parts]
+    lines = [", ".join(f"{statuses.count(status)} {status}" for status in STATUSES) + f" of {len(statuses)} parts"]
+    lines += [f"left out of {name}: {why}" for name, found in parts for why in found["left_out"]]
+    return "\n".join(lines)
 
 
 def cell(value) -> str:
@@ -129,6 +140,7 @@ def main():
     result["seconds"] = round(time.monotonic() - started, 1)
     write(folder, result)
     print(table(result))
+    print(counts(result), file=sys.stderr)
     print(f"{result['seconds']} s; wrote {folder / 'gpu.json'} and gpu.md", file=sys.stderr)
     sys.exit(any(found["status"] == "failed" for found in result["parts"].values()))
 

@@ -206,7 +206,7 @@ fn epoch(kind: Kind, posts: &Path, store: &Path, run: &Path) -> Value {
         overwrite: true,
         ..RunOptions::default()
     };
-    let (start, times) = (Instant::now(), Cell::new(None));
+    let (start, times, reads) = (Instant::now(), Cell::new(None), weights::reads());
     let on_epoch = |report: &mmfnd_train::EpochReport| {
         let before = start.elapsed().as_secs_f64() - report.seconds;
         times.set(Some((before, report.seconds, report.evaluation_seconds)));
@@ -216,5 +216,6 @@ fn epoch(kind: Kind, posts: &Path, store: &Path, run: &Path) -> Value {
     json!({
         "load": load, "before_first_step": before, "train": epoch - evaluation, "evaluation": evaluation,
         "posts": summary.info.counts.train, "evaluated": summary.info.counts.validation,
+        "reads": weights::reads() - reads, "notes": summary.info.notes,
     })
 }

@@ -22,7 +22,7 @@ def run(report: Report):
     report.figures["a step"] = sides(step, 1000, "ms")
     report.figures[f"an epoch of {epoch['posts']:.0f} posts"] = sides(epoch, 1, "s")
     steps = epoch["posts"] / BATCH
-    report.figures["a step of the epoch, features given to it"] = f"{1000 * epoch['train'] / steps:.2f} ms, {epoch['train'] / steps / step['ours']:.2f} of a step alone"
+    report.figures["a step of the epoch, with its features"] = f"{1000 * epoch['train'] / steps:.2f} ms, {epoch['train'] / steps / step['ours']:.2f} of a step alone"
     if DRY:
         report.left_out.append("torch.compile: too slow for a dry run")
 
