@@ -120,7 +120,7 @@ pub enum Error {
         lacks: String,
         /// How writing it fails.
         #[source]
-        source: mmfnd_features::Error,
+        source: Box<mmfnd_features::Error>,
     },
     /// A store's features come from pictures or texts that another version of this program prepared.
     #[error(

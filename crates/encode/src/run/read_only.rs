@@ -22,7 +22,7 @@ pub(super) fn look(
     let lacks = |lacks: String| Error::ReadOnly {
         store: path.to_owned(),
         lacks,
-        source: refused,
+        source: Box::new(refused),
     };
     let Ok(store) = Store::open(path) else {
         return Err(lacks("everything: there is no feature store yet".into()));

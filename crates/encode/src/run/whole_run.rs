@@ -71,10 +71,9 @@ impl Run<'_> {
         for (number, writer) in writers.iter_mut().enumerate() {
             let is_named = self.encoders.specs()[number].classifier_sha256.is_some();
             // Also where no row is missing: a deleted or damaged layer has no other remedy.
-            if is_named && (lacking.contains(&number) || !writer.has_classifier()?) {
-                if let Some(bytes) = self.encoders.classifier(number)? {
-                    writer.set_classifier_bytes(&bytes)?;
-                }
+            let is_wanted = is_named && (lacking.contains(&number) || !writer.has_classifier()?);
+            if is_wanted && let Some(bytes) = self.encoders.classifier(number)? {
+                writer.set_classifier_bytes(&bytes)?;
             }
         }
         Ok(())

@@ -300,8 +300,8 @@ impl Row {
                 weighted[k] += e * keeps[k] * y[k];
             }
         }
-        // t − t: not a number stays one
-        (total(sum), total(weighted) + (t - t))
+        // 0 t is 0 unless t is infinite or not a number, which must not be hidden
+        (total(sum), total(weighted) + 0.0 * t)
     }
 
     /// Adds to the gradient of y; what is returned is that of t. `share`: the output's gradient over the sum of the
