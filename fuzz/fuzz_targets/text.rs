@@ -16,7 +16,9 @@ fn read() -> Vec<(Tokens, usize)> {
     let preset = Preset::read(&presets.join("demo.toml")).expect("it is part of the repository");
     let texts = preset.encoders.iter().filter_map(|encoder| {
         let (file, longest) = (encoder.tokenizer.as_ref()?, encoder.max_length?);
-        let tokens = Tokens::read(&encoder.name, file, longest).expect("it can be read");
+        let bytes = std::fs::read(file).expect("it is part of the repository");
+        let given = (file.as_path(), bytes.as_slice());
+        let tokens = Tokens::read(&encoder.name, given, longest).expect("it can be read");
         Some((tokens, longest))
     });
     texts.collect()

@@ -28,3 +28,20 @@ pub(crate) fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Sen
     EXPECTED.set(was_expected);
     done
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_handed_back_and_later_ones_elsewhere_are_told_again() {
+        assert_eq!(caught(|| 7).ok(), Some(7));
+        let panic = caught(|| {
+            assert!(EXPECTED.get());
+            panic!("a decoder's fault")
+        });
+        let panic: Box<dyn Any + Send> = panic.err().expect("it is caught");
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"a decoder's fault"));
+        assert!(!EXPECTED.get());
+    }
+}
