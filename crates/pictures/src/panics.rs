@@ -36,11 +36,11 @@ mod tests {
     #[test]
     fn a_panic_is_handed_back_and_later_ones_elsewhere_are_told_again() {
         assert_eq!(caught(|| 7).ok(), Some(7));
-        let panic = caught(|| {
+        let panic = caught(|| -> () {
             assert!(EXPECTED.get());
             panic!("a decoder's fault")
         });
-        let panic: Box<dyn Any + Send> = panic.err().expect("it is caught");
+        let panic: Box<dyn Any + Send> = panic.expect_err("it is caught");
         assert_eq!(panic.downcast_ref::<&str>(), Some(&"a decoder's fault"));
         assert!(!EXPECTED.get());
     }
