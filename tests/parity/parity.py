@@ -25,7 +25,7 @@ import references
 from references import ROOT, checkpoints
 
 BIN = ROOT / "target" / "release"
-LIMITS = {"fp32": 0.99999, "fp16": 0.999, "int8": None}
+LIMITS = {"fp32": 0.99999, "fp16": 0.999, "bf16": 0.9998, "int8": None}
 RELEASED = "\n## The reference in PyTorch, against the authors'"  # the section that released.py writes
 failures = []
 
@@ -112,19 +112,23 @@ def compare_features(data, name, count):
         expected = {e: references.features(name, e, tokenizer_of(name, e), max_length(name, e), texts) for e in ["bert", "clip_text"]}
         expected |= {e: references.features(name, e, None, None, files) for e in ["clip_image", "resnet"]}
         for precision, limit in LIMITS.items():
-            preset = name if precision == "fp32" else f"{name}-{precision}"
+            if precision == "bf16" and not references.has_bf16():
+                print("bf16 is left out: this processor has no instructions for it", file=sys.stderr)
+                continue
+            preset = name if precision in ["fp32", "bf16"] else f"{name}-{precision}"
             if not (ROOT / "models" / "presets" / f"{preset}.toml").exists():
                 print(f"{preset} was not exported: left out", file=sys.stderr)
                 continue
-            store = folder / preset
-            run("encode", "--posts", posts, "--preset", preset, "--store", store, "--values", "f32")
+            store = folder / precision
+            how = ["--precision", "bf16"] if precision == "bf16" else []
+            run("encode", "--posts", posts, "--preset", preset, "--store", store, "--values", "f32", *how)
             run("features", "export", store, "--posts", posts, "--out", folder / "features.parquet")
             features = parquet.read_table(folder / "features.parquet").to_pydict()
             for encoder, wanted in expected.items():
                 found = np.array(features[encoder], np.float32).reshape(wanted.shape)
                 cosine = cosines(found, wanted)
                 given = lines_of(texts[:20]) if encoder in ["bert", "clip_text"] else "".join(f"{file}\n" for file in files[:20]).encode()
-                alone = np.frombuffer(ours("features", preset, encoder, 1, given=given), np.float32).reshape(-1, *wanted.shape[1:])
+                alone = np.frombuffer(ours("features", preset, encoder, 1, *how[1:], given=given), np.float32).reshape(-1, *wanted.shape[1:])
                 apart = np.abs(alone - found[: len(alone)]).max() / np.abs(found).max()
                 check(limit is None or cosine.min() >= limit, f"features of {preset} {encoder}: cosine {cosine.min()}")
                 check(precision != "fp32" or apart <= 1e-5, f"features of {preset} {encoder}: a batch of one is {apart} apart")

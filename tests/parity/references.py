@@ -21,6 +21,12 @@ import pixels as drawn  # noqa: E402
 IMAGENET_MEAN, IMAGENET_STD = exporter.IMAGENET_MEAN, exporter.IMAGENET_STD
 
 
+def has_bf16():
+    """Whether this processor multiplies bfloat16 by instructions of its own."""
+    flags = Path("/proc/cpuinfo").read_text()
+    return "avx512_bf16" in flags or "amx_bf16" in flags
+
+
 def tweets(root):
     """Every tweet of the Twitter set, in both files; the columns are split at tabs and quotes mean nothing."""
     for name, column in [("devset/posts.txt", 1), ("testset/posts_groundtruth.txt", 1)]:

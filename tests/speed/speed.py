@@ -151,6 +151,37 @@ def int8(work):
     return versus(fast, exact, unit="seconds", other_encoders=others, to_tiles=round(tiles / fast, 3))
 
 
+NAMES = ["bert", "clip_text", "clip_image", "resnet"]
+
+
+def alone(work, how):
+    """Seconds of each encoder on 300 tweets or 60 pictures, batches in memory."""
+    seconds = {}
+    for posts, names in [(work.sample(300), NAMES[:2]), (work.sample(0, 60), NAMES[2:])]:
+        lines = call("/usr/bin/env", LARGE_PAGES, BIN / "examples" / "dump", "bare", "twitter", posts, ",".join(names), how)[1].splitlines()
+        seconds |= {line["encoder"]: line["seconds"] for line in map(json.loads, lines)}
+    return seconds
+
+
+def each(ours, theirs):
+    return {name: round(theirs[name] / ours[name], 3) for name in NAMES}
+
+
+def bf16(work):
+    """Seconds of the four encoders alone: bf16 against ONNX Runtime's sessions in fp32, with the ratio of each; `to_tiles` is that to fp32 with products on tiles."""
+    ours, plain, tiles = alone(work, "bf16"), alone(work, "plain"), alone(work, "tiles")
+    return versus(sum(ours.values()), sum(plain.values()), unit="seconds", encoders=each(ours, plain), to_tiles=round(sum(tiles.values()) / sum(ours.values()), 3))
+
+
+def openvino_bf16(work):
+    """The same against OpenVINO in bf16 (the package openvino), on the batches of `tuned.py`."""
+    ours, theirs = alone(work, "bf16"), {}
+    for posts, names in [(work.sample(300), NAMES[:2]), (work.sample(0, 60), NAMES[2:])]:
+        only = [option for name in names for option in ["--only", name]]
+        theirs |= json.loads(call(sys.executable, HERE / "tuned.py", posts, "twitter", work.folder / "openvino.parquet", "--openvino", "bf16", *only)[1])
+    return versus(sum(ours.values()), sum(theirs.values()), unit="seconds", encoders=each(ours, theirs))
+
+
 def int8_head(work):
     """What int8 does to features and to a trained head: `quantised.py`."""
     with tempfile.TemporaryDirectory(dir=work.folder) as folder:
@@ -181,6 +212,8 @@ PARTS = {
     "bare_session_text": bare_session_text,
     "bare_session_image": bare_session_image,
     "int8": int8,
+    "bf16": bf16,
+    "openvino_bf16": openvino_bf16,
     "int8_head": int8_head,
     "padding_twitter": lambda work: padding(work, "twitter"),
     "padding_weibo": lambda work: padding(work, "weibo"),
@@ -199,7 +232,9 @@ def main():
     found = json.loads(OUT.read_text()) if OUT.exists() else {}
     with tempfile.TemporaryDirectory() as folder:
         work = Work(args.data.resolve(), Path(folder))
-        for name in args.part or PARTS:
+        # What this processor has no instructions for is measured where it is asked for by name.
+        has_bf16 = any(name in Path("/proc/cpuinfo").read_text() for name in ["avx512_bf16", "amx_bf16"])
+        for name in args.part or [name for name in PARTS if has_bf16 or "bf16" not in name]:
             found[name] = PARTS[name](work)
             print(name, found[name], file=sys.stderr, flush=True)
             OUT.parent.mkdir(parents=True, exist_ok=True)

@@ -2,12 +2,18 @@
 
 Distinct texts and pictures once; texts tokenised in one call of the fast tokenizer, sorted by length, padded to the longest of their batch; pictures decoded once with Pillow for both encoders, ahead of
 inference on as many threads as there are cores; all cores for every operator; the batch sizes that were fastest (`--texts`, `--pictures`).
+With `--openvino PRECISION` (f32, bf16) OpenVINO runs the models, in that precision, instead of onnxruntime (needs the package openvino).
 
-    python3 tests/speed/tuned.py POSTS PRESET OUT.parquet
+    python3 tests/speed/tuned.py POSTS PRESET OUT.parquet [--only ENCODER]… [--openvino PRECISION]
+
+Prints the seconds of each encoder's inference as a line of JSON: what its model ran, not preparing its inputs nor opening it.
 """
 
 import argparse
+import json
+import time
 import tomllib
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -21,10 +27,41 @@ from tokenizers import Tokenizer
 ROOT = Path(__file__).resolve().parents[2]
 
 
+OPENVINO = None  # its precision, where it is to run the models
+SECONDS = Counter()
+
+
+class Openvino:
+    """A model as onnxruntime's session has it."""
+
+    def __init__(self, path, threads):
+        import openvino
+
+        settings = {"INFERENCE_NUM_THREADS": threads, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": OPENVINO, "PERFORMANCE_HINT": "LATENCY"}
+        self.model = openvino.Core().compile_model(path, "CPU", settings)
+
+    def get_inputs(self):
+        return [type("Input", (), {"name": given.any_name}) for given in self.model.inputs]
+
+    def run(self, outputs, inputs):
+        found = self.model(inputs)
+        return [np.array(found[name]) for name in outputs]
+
+
 def session(encoder, threads):
+    if OPENVINO:
+        return Openvino(ROOT / "models" / "presets" / encoder["model"], threads)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     return onnxruntime.InferenceSession(ROOT / "models" / "presets" / encoder["model"], options, providers=["CPUExecutionProvider"])
+
+
+def run(encoder, model, inputs):
+    """The output of a batch; its time counts."""
+    started = time.perf_counter()
+    found = model.run([encoder["output"]], inputs)[0]
+    SECONDS[encoder["name"]] += time.perf_counter() - started
+    return found
 
 
 def encode_texts(encoder, texts, threads, size):
@@ -42,7 +79,7 @@ def encode_texts(encoder, texts, threads, size):
         for row, i in enumerate(part):
             values[row, : len(ids[i])], mask[row, : len(ids[i])] = ids[i], 1
         inputs = {"input_ids": values, "attention_mask": mask, "token_type_ids": np.zeros_like(values)}
-        found = model.run([encoder["output"]], {name: inputs[name] for name in names})[0]
+        found = run(encoder, model, {name: inputs[name] for name in names})
         for row, i in enumerate(part):
             rows[i] = found[row].ravel()
     return rows
@@ -81,7 +118,7 @@ def encode_pictures(encoders, paths, threads, size):
                 batch, waiting = [future.result() for future in waiting[:size]], waiting[size:]
                 for number, (encoder, model) in enumerate(zip(encoders, models)):
                     if batch:
-                        rows[number] += list(model.run([encoder["output"]], {"pixel_values": np.stack([one[number] for one in batch])})[0])
+                        rows[number] += list(run(encoder, model, {"pixel_values": np.stack([one[number] for one in batch])}))
     return rows
 
 
@@ -93,9 +130,12 @@ def main():
     parser.add_argument("--threads", type=int, default=len(__import__("os").sched_getaffinity(0)))
     parser.add_argument("--texts", type=int, default=32)
     parser.add_argument("--pictures", type=int, default=16)
+    parser.add_argument("--only", action="append", help="only this encoder; may be given several times")
+    parser.add_argument("--openvino", choices=["f32", "bf16"], help="OpenVINO in this precision instead of onnxruntime")
     args = parser.parse_args()
+    globals()["OPENVINO"] = args.openvino
     with open(ROOT / "models" / "presets" / f"{args.preset}.toml", "rb") as file:
-        encoders = tomllib.load(file)["encoder"]
+        encoders = [encoder for encoder in tomllib.load(file)["encoder"] if not args.only or encoder["name"] in args.only]
     posts = parquet.read_table(args.posts, columns=["post_id", "text", "images"]).to_pydict()
     posts["images"] = [[str(args.posts.parent / image) for image in images] for images in posts["images"]]
     texts = list(dict.fromkeys(posts["text"]))
@@ -116,6 +156,7 @@ def main():
         for encoder, rows in zip(images, encode_pictures(images, paths, args.threads, args.pictures)):
             add(encoder, paths, rows, [images[0] for images in posts["images"]])
     parquet.write_table(pa.table(columns), args.out, compression="none")
+    print(json.dumps(SECONDS))
 
 
 if __name__ == "__main__":

@@ -53,7 +53,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let model = Model::load(&arguments.run, arguments.device)?;
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     if let Some(preset) = &arguments.preset {
-        let preset = Preset::find(preset)?;
+        let preset = encode::as_stored(&Preset::find(preset)?, &arguments.store);
         let posts = encode::choose_ocr(&arguments.posts, arguments.with_ocr)?;
         encode::encode_posts(posts, &preset, &arguments.store, &Options::default())?;
     }

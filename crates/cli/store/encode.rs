@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::bail;
-use mmfnd_encode::{Device, EncoderSummary, Options, Preset, Progress, Summary};
-use mmfnd_features::{Shard, ValueType};
+use mmfnd_encode::{
+    Device, EncoderSummary, Options, Preset, Progress, Summary, bfloat16, in_bfloat16,
+};
+use mmfnd_features::{Shard, Store, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
 
 use crate::outputs::Folder;
@@ -37,6 +39,10 @@ pub struct Arguments {
     /// Leave all products to ONNX Runtime, also where the processor has matrix tiles (Intel AMX)
     #[arg(long)]
     no_tiles: bool,
+    /// Arithmetic of encoders whose files are float32: bf16 rounds the operands of large products to bfloat16 (a store
+    /// of its own; see docs/speed.md), auto takes it where it is faster and says why; without this float32
+    #[arg(long, value_enum, conflicts_with = "no_tiles")]
+    precision: Option<PrecisionName>,
     /// Most tokens of a batch of texts, padding included; less where the device's memory is short [default: 512 on the
     /// CPU, 16384 on a GPU]
     #[arg(long, value_name = "N", value_parser = batch)]
@@ -69,6 +75,13 @@ pub struct Arguments {
 enum DeviceName {
     Cpu,
     Cuda,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum PrecisionName {
+    F32,
+    Bf16,
+    Auto,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
@@ -117,6 +130,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         write_every: Duration::from_secs_f64(arguments.write_every),
         ..Options::default()
     };
+    let preset = match arguments.precision {
+        None | Some(PrecisionName::F32) => preset,
+        Some(PrecisionName::Bf16) => in_bfloat16(&preset, options.device)?,
+        Some(PrecisionName::Auto) => choose_precision(preset, options.device)?,
+    };
     // A file that is no posts file is refused before the store is made.
     let posts = choose_ocr(&arguments.posts, arguments.with_ocr)?;
     let summary = encode_posts(posts, &preset, &arguments.store, &options)?;
@@ -125,6 +143,26 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     print(&summary, &arguments.store);
     Ok(())
+}
+
+/// A preset in the precision of a store's encoders; as it is where there is no store that can be read, of which whoever
+/// opens it will say what is wrong.
+pub(crate) fn as_stored(preset: &Preset, store: &Path) -> Preset {
+    match Store::open(store) {
+        Ok(store) => preset.in_precision_of(store.encoders()),
+        Err(_) => preset.clone(),
+    }
+}
+
+/// Float32 or bfloat16, whichever is faster here; says which, and why.
+fn choose_precision(preset: Preset, device: Device) -> anyhow::Result<Preset> {
+    let (is_faster, why) = bfloat16(device);
+    let name = if is_faster { "bf16" } else { "f32" };
+    eprintln!("precision {name} for float32 files: {why}");
+    match is_faster {
+        true => Ok(in_bfloat16(&preset, device)?),
+        false => Ok(preset),
+    }
 }
 
 /// The posts of a file, with the text in their pictures or without; says so when it is there and not used.

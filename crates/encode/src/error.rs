@@ -79,6 +79,12 @@ pub enum Error {
         #[source]
         source: Source,
     },
+    /// Bfloat16 was asked for where it cannot be had; there is no silent fall to another precision.
+    #[error("precision `bf16` cannot be used: {problem}")]
+    Bfloat16 {
+        /// Why, and what can be used instead.
+        problem: &'static str,
+    },
     /// `--replace` or `--only` names an encoder that is not there.
     #[error("no encoder `{name}` in the preset; it has `{known}`")]
     UnknownEncoder {

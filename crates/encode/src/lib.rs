@@ -44,7 +44,7 @@ pub use ocr::fuzzing;
 pub use ocr::{
     OcrError, OcrOptions, OcrReject, OcrSummary, check_ocr, ocr_install_line, read_pictures,
 };
-pub use onnx::{FromPreset, Origin, Runtime, has_tiles, nvidia};
+pub use onnx::{FromPreset, Origin, Runtime, bfloat16, has_tiles, in_bfloat16, nvidia};
 pub use options::{Device, Options};
 pub use plan::Budget;
 pub use preset::{EXPORTED, EncoderPreset, Preset, available};

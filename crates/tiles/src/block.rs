@@ -16,6 +16,8 @@ pub(crate) const BLOCK: usize = 32;
 /// Lines of a step, on either side. Left: 32 rows of 32 numbers, first their high halves, then the low ones. Right: 16
 /// rows of pairs, each of 32 columns, that follow one another in a sum; first high halves, then low ones.
 pub(crate) const STEP: usize = 64;
+/// Those of the high halves: all of a step where numbers are not split.
+pub(crate) const HALF: usize = STEP / 2;
 
 /// What a tile takes as a row: 16 pairs of bfloat16. Loads that are not aligned to it take six times as long.
 #[derive(Clone, Copy)]
@@ -44,13 +46,17 @@ pub fn available() -> bool {
         const TILE_AND_BF16: u32 = 1 << 24 | 1 << 22;
         let has_tiles = __cpuid_count(0, 0).eax >= 7
             && __cpuid_count(7, 0).edx & TILE_AND_BF16 == TILE_AND_BF16;
-        let has_vectors = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("avx512dq");
-        has_tiles && has_vectors && permitted()
+        has_tiles && has_vectors() && permitted()
     });
     *AVAILABLE
+}
+
+/// Whether this processor has the vectors that lay numbers out for a block.
+pub(crate) fn has_vectors() -> bool {
+    is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512dq")
 }
 
 /// Asks Linux for the tiles' state, once for all threads of the process (`arch_prctl`, since Linux 5.16).
@@ -192,6 +198,73 @@ impl Tiles {
                 "add {left}, 4096",
                 "add {right}, 4096",
                 "add {ahead}, 512",
+                "dec {count}",
+                "jnz 2b",
+                "tilestored [{out} + {row}*1], tmm0",
+                "tilestored [{out} + {row}*1 + 64], tmm1",
+                "tilestored [{half} + {row}*1], tmm2",
+                "tilestored [{half} + {row}*1 + 64], tmm3",
+                left = inout(reg) left.as_ptr() => _,
+                right = inout(reg) right.as_ptr() => _,
+                ahead = inout(reg) ahead => _,
+                count = inout(reg) steps => _,
+                tile = in(reg) 64usize,
+                pair = in(reg) 128usize,
+                out = in(reg) out,
+                half = in(reg) half,
+                row = in(reg) 4 * out_row,
+                adds = in(reg) u32::from(adds),
+                out("tmm0") _, out("tmm1") _, out("tmm2") _, out("tmm3") _,
+                out("tmm4") _, out("tmm5") _, out("tmm6") _, out("tmm7") _,
+                options(nostack)
+            );
+        }
+    }
+
+    /// As [`Tiles::block`], of numbers that are not split: one product for each two of them.
+    #[inline]
+    pub(crate) fn rounded_block(
+        &self,
+        (left, right): (&[Line], &[Line]),
+        (out, out_row): (&mut [f32], usize),
+        (adds, ahead): (bool, *const Line),
+    ) {
+        let steps = left.len() / HALF;
+        assert!(steps > 0 && left.len() == right.len() && left.len().is_multiple_of(HALF));
+        assert!(out.len() >= (BLOCK - 1) * out_row + BLOCK && out_row >= BLOCK);
+        let out = out.as_mut_ptr();
+        // SAFETY: as in `block`.
+        unsafe {
+            let half = out.add(16 * out_row);
+            asm!(
+                "test {adds:e}, {adds:e}",
+                "jnz 3f",
+                "tilezero tmm0",
+                "tilezero tmm1",
+                "tilezero tmm2",
+                "tilezero tmm3",
+                "jmp 2f",
+                "3:",
+                "tileloadd tmm0, [{out} + {row}*1]",
+                "tileloadd tmm1, [{out} + {row}*1 + 64]",
+                "tileloadd tmm2, [{half} + {row}*1]",
+                "tileloadd tmm3, [{half} + {row}*1 + 64]",
+                "2:",
+                "tileloadd tmm4, [{left} + {tile}*1]",
+                "tileloadd tmm6, [{right} + {pair}*1]",
+                "tdpbf16ps tmm0, tmm4, tmm6",
+                "prefetcht1 [{ahead} + 0]",
+                "tileloadd tmm7, [{right} + {pair}*1 + 64]",
+                "tdpbf16ps tmm1, tmm4, tmm7",
+                "prefetcht1 [{ahead} + 64]",
+                "tileloadd tmm5, [{left} + {tile}*1 + 1024]",
+                "tdpbf16ps tmm2, tmm5, tmm6",
+                "prefetcht1 [{ahead} + 128]",
+                "tdpbf16ps tmm3, tmm5, tmm7",
+                "prefetcht1 [{ahead} + 192]",
+                "add {left}, 2048",
+                "add {right}, 2048",
+                "add {ahead}, 256",
                 "dec {count}",
                 "jnz 2b",
                 "tilestored [{out} + {row}*1], tmm0",

@@ -8,7 +8,8 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::block::{BLOCK, Line, STEP, Sums, Tiles};
+use crate::arithmetic::{Arithmetic, Unit};
+use crate::block::{BLOCK, Line, Sums};
 use crate::linear::{pack_row, parts};
 use crate::planes::{Block, Planes, Shape};
 
@@ -44,8 +45,9 @@ impl Space {
     }
 }
 
-/// A convolution, ready for the tiles.
+/// A convolution, ready for the blocks.
 pub(crate) struct Convolution {
+    arithmetic: Arithmetic,
     shape: Shape,
     parts: Vec<Range<usize>>,
     /// For each part of the steps, for each 32 outputs, all steps: 32 channels after 32, of each tap by tap.
@@ -68,14 +70,20 @@ struct Work<'a> {
 
 impl Convolution {
     /// `weights` [outputs, inputs, kernel, kernel], little-endian, of a shape that fits; `bias` [outputs].
-    pub(crate) fn new(shape: Shape, weights: &[[u8; 4]], bias: Vec<f32>, relu: bool) -> Self {
+    pub(crate) fn new(
+        arithmetic: Arithmetic,
+        (shape, weights): (Shape, &[[u8; 4]]),
+        bias: Vec<f32>,
+        relu: bool,
+    ) -> Self {
         let taps = shape.kernel * shape.kernel;
         let width = taps * shape.inputs;
         assert!(shape.fits() && weights.len() == shape.outputs * width);
         assert_eq!(bias.len(), shape.outputs);
         let parts = parts(width / BLOCK, STEPS);
-        let panels = shape.outputs.div_ceil(BLOCK);
-        let mut lines = vec![Line::ZERO; panels * width / BLOCK * STEP];
+        let step = arithmetic.step();
+        let panel_lines = shape.outputs.div_ceil(BLOCK) * step;
+        let mut lines = vec![Line::ZERO; panel_lines * width / BLOCK];
         let mut row = vec![0.0; width];
         for (output, weights) in weights.chunks_exact(width).enumerate() {
             for (channel, weights) in weights.chunks_exact(taps).enumerate() {
@@ -85,14 +93,15 @@ impl Convolution {
                 }
             }
             for part in &parts {
-                let lines = &mut lines[part.start * panels * STEP..part.end * panels * STEP];
-                let panel = &mut lines[output / BLOCK * part.len() * STEP..][..part.len() * STEP];
+                let lines = &mut lines[part.start * panel_lines..part.end * panel_lines];
+                let panel = &mut lines[output / BLOCK * part.len() * step..][..part.len() * step];
                 let row = &row[part.start * BLOCK..part.end * BLOCK];
-                // SAFETY: whoever can multiply by tiles has these vectors.
-                unsafe { pack_row(row, output % BLOCK, panel) };
+                // SAFETY: whoever can multiply blocks has these vectors.
+                unsafe { pack_row(arithmetic, row, output % BLOCK, panel) };
             }
         }
         Self {
+            arithmetic,
             shape,
             parts,
             weights: lines,
@@ -114,14 +123,14 @@ impl Convolution {
         out: &mut [f32],
     ) {
         let [pictures, _, height, width] = sizes;
-        let planes = Planes::new(self.shape, height, width);
+        let planes = Planes::new(self.arithmetic, self.shape, height, width);
         let room = (MAPS / (8 * planes.picture())).clamp(1, pictures);
         let (map, result) = (
             self.shape.inputs * height * width,
             self.shape.outputs * planes.area(),
         );
         SPACE.with_borrow_mut(|space| {
-            let tiles = Tiles::new();
+            let unit = Unit::new(self.arithmetic);
             for (number, maps) in maps.chunks(room * map).enumerate() {
                 let range = number * room * result..(number * room + maps.len() / map) * result;
                 let work = Work {
@@ -130,13 +139,13 @@ impl Convolution {
                     maps,
                     other: other.map(|other| &other[range.clone()]),
                 };
-                self.some(&tiles, &work, space, &mut out[range]);
+                self.some(&unit, &work, space, &mut out[range]);
             }
         });
     }
 
     /// The result of some pictures.
-    fn some(&self, tiles: &Tiles, work: &Work, space: &mut Space, out: &mut [f32]) {
+    fn some(&self, unit: &Unit, work: &Work, space: &mut Space, out: &mut [f32]) {
         let Work { planes, room, .. } = *work;
         if !planes.is_direct() {
             space
@@ -144,7 +153,8 @@ impl Convolution {
                 .resize(planes.length(room).max(space.maps.len()), 0);
             planes.fill(work.maps, room, &mut space.maps[..planes.length(room)]);
         }
-        let longest = self.parts.iter().map(Range::len).max().unwrap_or(1) * STEP;
+        let longest = self.parts.iter().map(Range::len).max().unwrap_or(1);
+        let longest = longest * self.arithmetic.step();
         let at_once = (LINES / longest).max(1);
         let (count, zero) = (self.places() * at_once, Sums([0.0; BLOCK * BLOCK]));
         space.sums.resize(count.max(space.sums.len()), zero);
@@ -154,10 +164,10 @@ impl Convolution {
         let blocks = planes.blocks(out.len() / (self.shape.outputs * planes.area()));
         for blocks in blocks.chunks(at_once) {
             for part in &self.parts {
-                let lines = part.len() * STEP;
+                let lines = part.len() * self.arithmetic.step();
                 for (block, right) in blocks.iter().zip(space.right.chunks_exact_mut(lines)) {
                     let steps = &steps[part.clone()];
-                    // SAFETY: whoever can multiply by tiles has these vectors.
+                    // SAFETY: whoever can multiply blocks has these vectors.
                     unsafe {
                         match planes.is_direct() {
                             true => planes.take_directly(work.maps, block, part, right),
@@ -166,7 +176,7 @@ impl Convolution {
                     }
                 }
                 let right = (&space.right[..blocks.len() * lines], blocks);
-                self.multiply(tiles, (work, part), right, (&mut space.sums, out));
+                self.multiply(unit, (work, part), right, (&mut space.sums, out));
             }
         }
     }
@@ -182,21 +192,21 @@ impl Convolution {
     /// A part of all sums at the positions of some blocks, and after the last part what follows.
     fn multiply(
         &self,
-        tiles: &Tiles,
+        unit: &Unit,
         (work, part): (&Work, &Range<usize>),
         (right, blocks): (&[Line], &[Block]),
         (sums, out): (&mut [Sums], &mut [f32]),
     ) {
-        let lines = part.len() * STEP;
-        let panels = self.shape.outputs.div_ceil(BLOCK);
-        let left = &self.weights[part.start * panels * STEP..part.end * panels * STEP];
+        let lines = part.len() * self.arithmetic.step();
+        let panel_lines = self.shape.outputs.div_ceil(BLOCK) * self.arithmetic.step();
+        let left = &self.weights[part.start * panel_lines..part.end * panel_lines];
         let is_last = self.parts.last() == Some(part);
         for (panel, left) in left.chunks_exact(lines).enumerate() {
             let sums = &mut sums[panel % self.places() * blocks.len()..][..blocks.len()];
             let mut ahead = left.as_ptr_range().end;
             for (right, sums) in right.chunks_exact(lines).zip(&mut *sums) {
                 let how = (part.start > 0, ahead);
-                tiles.block((left, right), (&mut sums.0, BLOCK), how);
+                unit.block((left, right), (&mut sums.0, BLOCK), how);
                 ahead = ahead.wrapping_add(lines / 8);
             }
             let outputs = panel * BLOCK..self.shape.outputs.min((panel + 1) * BLOCK);

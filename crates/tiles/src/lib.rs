@@ -1,9 +1,10 @@
-//! ONNX models whose large float32 products with fixed weights run on the processor's matrix tiles (Intel AMX), two to
-//! three times as fast as ordinary float32 arithmetic: a model's bytes come in, a model without its linear maps and
-//! convolutions and the operators that compute them go out. ONNX Runtime runs it; `block` has the arithmetic.
+//! ONNX models whose large products with fixed weights run on the processor's matrix tiles (Intel AMX), or in bfloat16
+//! by its vector instructions (AVX512_BF16), instead of ordinary float32 arithmetic: a model's bytes come in, a model
+//! without its linear maps and convolutions and the operators that compute them go out. ONNX Runtime runs it; `block`
+//! has the arithmetic.
 //!
 //! Nothing here knows this program: what comes in are the bytes of any ONNX model. On other processors than x86-64 the
-//! crate is empty, on those without tiles [`available`] says so.
+//! crate is empty, on those without the means for it [`Arithmetic::means`] says so.
 //!
 //! ```
 //! # #[cfg(target_arch = "x86_64")]
@@ -11,6 +12,7 @@
 //! ```
 #![cfg(target_arch = "x86_64")]
 
+mod arithmetic;
 mod block;
 mod convolution;
 mod linear;
@@ -20,11 +22,13 @@ mod planes;
 mod product;
 mod protobuf;
 mod split;
+mod vectors;
 
 use ort::operator::OperatorDomain;
 
-pub use block::available;
+pub use arithmetic::{Arithmetic, Means};
 pub use model::has_products;
+pub use vectors::rate as bfloat16_rate;
 
 /// An ONNX model whose products were taken out, and from which as many sessions as wanted can be made.
 pub struct Rewritten(model::Rewritten);
@@ -34,9 +38,10 @@ impl Rewritten {
     /// opens it then says what is wrong with it).
     ///
     /// # Panics
-    /// Where tiles are not [`available`].
-    pub fn of(model: &[u8]) -> Option<Self> {
-        model::rewrite(model).map(Self)
+    /// Where this processor has no [means](Arithmetic::means) for that arithmetic.
+    pub fn of(model: &[u8], arithmetic: Arithmetic) -> Option<Self> {
+        assert!(arithmetic.means().is_some(), "the caller has asked");
+        model::rewrite(model, arithmetic).map(Self)
     }
 
     /// The model without its products.

@@ -3,7 +3,8 @@
 use std::cell::RefCell;
 use std::ops::Range;
 
-use crate::block::{BLOCK, Line, STEP, Sums, Tiles, pairs};
+use crate::arithmetic::{Arithmetic, Unit};
+use crate::block::{BLOCK, HALF, Line, Sums, pairs};
 use crate::split::{split, split_pairs};
 
 /// Rows that are multiplied by all weights before the next ones, and most steps of a sum at once: so many rows stay in
@@ -25,8 +26,9 @@ pub(crate) fn parts(steps: usize, most: usize) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// Weights of a linear map, laid out for the tiles: 4 bytes each, as before.
+/// Weights of a linear map, laid out for the blocks: 4 bytes each in float32, as before, 2 in bfloat16.
 pub(crate) struct Linear {
+    arithmetic: Arithmetic,
     inputs: usize,
     outputs: usize,
     parts: Vec<Range<usize>>,
@@ -41,20 +43,29 @@ impl Linear {
     }
 
     /// `weights` [inputs, outputs] as they stand in a file, little-endian, where `fits(inputs)`.
-    pub(crate) fn new(weights: &[[u8; 4]], inputs: usize, outputs: usize) -> Self {
+    pub(crate) fn new(
+        arithmetic: Arithmetic,
+        weights: &[[u8; 4]],
+        (inputs, outputs): (usize, usize),
+    ) -> Self {
         assert!(Self::fits(inputs) && weights.len() == inputs * outputs);
         let parts = parts(inputs / BLOCK, STEPS);
-        let mut lines = Vec::with_capacity(outputs.div_ceil(BLOCK) * inputs / BLOCK * STEP);
+        let step_lines = arithmetic.step();
+        let count = outputs.div_ceil(BLOCK) * inputs / BLOCK * step_lines;
+        let mut lines = vec![Line::ZERO; count];
+        let mut targets = lines.chunks_exact_mut(step_lines);
         for part in &parts {
             for columns in (0..outputs).step_by(BLOCK) {
                 let columns = columns..outputs.min(columns + BLOCK);
                 for step in part.clone() {
                     let rows = &weights[step * BLOCK * outputs..][..BLOCK * outputs];
-                    lines.extend_from_slice(&lay_out(rows, outputs, &columns));
+                    let target = targets.next().expect("as many as steps of all panels");
+                    lay_out(rows, outputs, &columns, target);
                 }
             }
         }
         Self {
+            arithmetic,
             inputs,
             outputs,
             parts,
@@ -73,14 +84,14 @@ impl Linear {
     /// `rows` [B, inputs] by the weights: `out` [B, outputs].
     pub(crate) fn apply(&self, rows: &[f32], out: &mut [f32]) {
         let chunks = rows.chunks(ROWS * self.inputs);
-        let panels = self.outputs.div_ceil(BLOCK);
+        let panel_lines = self.outputs.div_ceil(BLOCK) * self.arithmetic.step();
         LEFT.with_borrow_mut(|left| {
-            let tiles = Tiles::new();
+            let unit = Unit::new(self.arithmetic);
             for (rows, out) in chunks.zip(out.chunks_mut(ROWS * self.outputs)) {
                 for part in &self.parts {
-                    let left = pack(rows, self.inputs, part, left);
-                    let right = &self.weights[part.start * panels * STEP..part.end * panels * STEP];
-                    self.multiply(&tiles, (left, right, part), out);
+                    let left = self.pack(rows, part, left);
+                    let right = &self.weights[part.start * panel_lines..part.end * panel_lines];
+                    self.multiply(&unit, (left, right, part), out);
                 }
             }
         });
@@ -89,11 +100,11 @@ impl Linear {
     /// A part of all sums, of the rows that are packed.
     fn multiply(
         &self,
-        tiles: &Tiles,
+        unit: &Unit,
         (left, right, part): (&[Line], &[Line], &Range<usize>),
         out: &mut [f32],
     ) {
-        let (lines, adds) = (part.len() * STEP, part.start > 0);
+        let (lines, adds) = (part.len() * self.arithmetic.step(), part.start > 0);
         let mut edge = Sums([0.0; BLOCK * BLOCK]);
         for (panel, right) in right.chunks_exact(lines).enumerate() {
             let mut ahead = right.as_ptr_range().end;
@@ -103,7 +114,7 @@ impl Linear {
                 let how = (adds, ahead);
                 ahead = ahead.wrapping_add(lines / 8);
                 if out.len() == BLOCK * self.outputs && columns.len() == BLOCK {
-                    tiles.block(
+                    unit.block(
                         (left, right),
                         (&mut out[columns.start..], self.outputs),
                         how,
@@ -114,7 +125,7 @@ impl Linear {
                 for (sums, row) in edge.0.chunks_exact_mut(BLOCK).zip(rows) {
                     sums[..columns.len()].copy_from_slice(&row[columns.clone()]);
                 }
-                tiles.block((left, right), (&mut edge.0, BLOCK), how);
+                unit.block((left, right), (&mut edge.0, BLOCK), how);
                 let rows = out.chunks_exact_mut(self.outputs);
                 for (sums, row) in edge.0.chunks_exact(BLOCK).zip(rows) {
                     row[columns.clone()].copy_from_slice(&sums[..columns.len()]);
@@ -122,13 +133,29 @@ impl Linear {
             }
         }
     }
+
+    /// A part of rows [B, inputs] as the left side of a product. What fills up the last block is whatever was there: no
+    /// row has a part in another one's sums.
+    fn pack<'a>(&self, rows: &[f32], part: &Range<usize>, left: &'a mut Vec<Line>) -> &'a [Line] {
+        let block = part.len() * self.arithmetic.step();
+        let length = (rows.len() / self.inputs).div_ceil(BLOCK) * block;
+        if left.len() < length {
+            left.resize(length, Line::ZERO);
+        }
+        for (index, row) in rows.chunks_exact(self.inputs).enumerate() {
+            let row = &row[part.start * BLOCK..part.end * BLOCK];
+            let block = &mut left[index / BLOCK * block..][..block];
+            // SAFETY: as above.
+            unsafe { pack_row(self.arithmetic, row, index % BLOCK, block) };
+        }
+        &left[..length]
+    }
 }
 
 /// A step of 32 rows of weights [32, outputs], at most 32 columns of them.
-fn lay_out(weights: &[[u8; 4]], outputs: usize, columns: &Range<usize>) -> [Line; STEP] {
-    let mut lines = [Line::ZERO; STEP];
-    let (high, low) = lines.split_at_mut(STEP / 2);
-    let (high, low) = (pairs(high).chunks_mut(BLOCK), pairs(low).chunks_mut(BLOCK));
+fn lay_out(weights: &[[u8; 4]], outputs: usize, columns: &Range<usize>, lines: &mut [Line]) {
+    let (high, low) = lines.split_at_mut(HALF);
+    let (high, low) = (pairs(high).chunks_mut(BLOCK), pairs(low));
     let read = |row: &[[u8; 4]]| {
         let mut values = [0.0; BLOCK];
         for (value, bytes) in values.iter_mut().zip(&row[columns.clone()]) {
@@ -136,47 +163,23 @@ fn lay_out(weights: &[[u8; 4]], outputs: usize, columns: &Range<usize>) -> [Line
         }
         values
     };
-    for (rows, (high, low)) in weights.chunks_exact(2 * outputs).zip(high.zip(low)) {
+    let rows = weights.chunks_exact(2 * outputs).zip(high);
+    for (pair, (rows, high)) in rows.enumerate() {
         let (first, second) = rows.split_at(outputs);
-        // SAFETY: whoever can multiply by tiles has these vectors.
+        let low = low
+            .get_mut(pair * BLOCK..(pair + 1) * BLOCK)
+            .unwrap_or_default();
+        // SAFETY: whoever can multiply blocks has these vectors.
         unsafe { split_pairs((&read(first), &read(second)), high, low) };
     }
-    lines
-}
-
-/// A part of rows [B, width] as the left side of a product. What fills up the last block is whatever was there: no row
-/// has a part in another one's sums.
-fn pack<'a>(
-    rows: &[f32],
-    width: usize,
-    part: &Range<usize>,
-    left: &'a mut Vec<Line>,
-) -> &'a [Line] {
-    let block = part.len() * STEP;
-    let length = (rows.len() / width).div_ceil(BLOCK) * block;
-    if left.len() < length {
-        left.resize(length, Line::ZERO);
-    }
-    for (index, row) in rows.chunks_exact(width).enumerate() {
-        let row = &row[part.start * BLOCK..part.end * BLOCK];
-        // SAFETY: as above.
-        unsafe {
-            pack_row(
-                row,
-                index % BLOCK,
-                &mut left[index / BLOCK * block..][..block],
-            )
-        };
-    }
-    &left[..length]
 }
 
 /// One row of a block of the left side.
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(crate) fn pack_row(row: &[f32], index: usize, block: &mut [Line]) {
-    let steps = block.as_chunks_mut::<STEP>().0.iter_mut();
+pub(crate) fn pack_row(arithmetic: Arithmetic, row: &[f32], index: usize, block: &mut [Line]) {
+    let steps = block.chunks_exact_mut(arithmetic.step());
     for (values, step) in row.as_chunks::<BLOCK>().0.iter().zip(steps) {
-        let (high, low) = step.split_at_mut(STEP / 2);
-        split(values, &mut high[index], &mut low[index]);
+        let (high, low) = step.split_at_mut(HALF);
+        split(values, &mut high[index], low.get_mut(index));
     }
 }

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use crate::arithmetic::Arithmetic;
 use crate::convolution::Convolution;
 use crate::linear::Linear;
 use crate::planes::Shape;
@@ -26,10 +27,10 @@ pub(crate) struct Rewritten {
 
 /// Takes the products out of a model; `None` where there is nothing to take, or the file is no such model (whoever
 /// opens it then says what is wrong with it).
-pub(crate) fn rewrite(model: &[u8]) -> Option<Rewritten> {
+pub(crate) fn rewrite(model: &[u8], arithmetic: Arithmetic) -> Option<Rewritten> {
     let parts = fields(model)?;
     let graph = parts.iter().find(|field| field.number == 7)?.bytes();
-    let (graph, products) = Graph::read(graph)?.rewrite()?;
+    let (graph, products) = Graph::read(graph)?.rewrite(arithmetic)?;
     let length = graph.iter().map(|field| field.len()).sum::<usize>();
     let mut out = Vec::with_capacity(length + 1024);
     for field in &parts {
@@ -127,23 +128,31 @@ impl<'a> Graph<'a> {
     }
 
     /// The graph without its products; `None` where it has none.
-    fn rewrite(mut self) -> Option<(Pieces<'a>, Vec<Product>)> {
+    fn rewrite(mut self, arithmetic: Arithmetic) -> Option<(Pieces<'a>, Vec<Product>)> {
         let mut products = Vec::new();
         for index in 0..self.nodes.len() {
             if self.nodes[index].instead.is_some() {
                 continue;
             }
-            self.linear(index, &mut products);
-            self.convolution(index, &mut products);
+            self.linear(index, arithmetic, &mut products);
+            self.convolution(index, arithmetic, &mut products);
         }
         (!products.is_empty()).then(|| (self.write(), products))
     }
 
-    fn linear(&mut self, index: usize, products: &mut Vec<Product>) -> Option<()> {
+    fn linear(
+        &mut self,
+        index: usize,
+        arithmetic: Arithmetic,
+        products: &mut Vec<Product>,
+    ) -> Option<()> {
         let ([input, output], weights) = self.linear_parts(index)?;
-        let (inputs, outputs) = (weights.shape[0], weights.shape[1]);
         let instead = node_of("Linear", &[input], output, products.len());
-        let linear = Linear::new(weights.values, inputs, outputs);
+        let linear = Linear::new(
+            arithmetic,
+            weights.values,
+            (weights.shape[0], weights.shape[1]),
+        );
         products.push(Product::Linear(linear));
         self.nodes[index].instead = Some(instead);
         Some(())
@@ -163,7 +172,12 @@ impl<'a> Graph<'a> {
         (node.kind == "MatMul" && is_large).then_some(([*input, *output], weights))
     }
 
-    fn convolution(&mut self, index: usize, products: &mut Vec<Product>) -> Option<()> {
+    fn convolution(
+        &mut self,
+        index: usize,
+        arithmetic: Arithmetic,
+        products: &mut Vec<Product>,
+    ) -> Option<()> {
         let (shape, weights, bias) = self.convolution_parts(index)?;
         let sum = self.sum_after(index);
         let last = sum.map_or(index, |(sum, _)| sum);
@@ -175,7 +189,7 @@ impl<'a> Graph<'a> {
             return None;
         };
         let instead = node_of("Convolution", &inputs, output, products.len());
-        let convolution = Convolution::new(shape, weights, bias, relu.is_some());
+        let convolution = Convolution::new(arithmetic, (shape, weights), bias, relu.is_some());
         products.push(Product::Convolution(convolution));
         for node in [Some(index), sum.map(|(sum, _)| sum), relu] {
             node.into_iter()

@@ -2,7 +2,8 @@
 
 use std::ops::Range;
 
-use crate::block::{BLOCK, Line, STEP, pairs};
+use crate::arithmetic::Arithmetic;
+use crate::block::{BLOCK, HALF, Line, pairs};
 use crate::split::{split_pairs, split_pairs_by_two};
 
 /// Shape of a convolution: square, as many steps down as to the right.
@@ -49,6 +50,7 @@ pub(crate) struct Run {
 /// How padded maps lie: for each phase of the stride and each two channels a plane of pairs, in it one picture after
 /// the other; high halves first, then low ones.
 pub(crate) struct Planes {
+    arithmetic: Arithmetic,
     shape: Shape,
     input: (usize, usize),
     output: (usize, usize),
@@ -58,10 +60,11 @@ pub(crate) struct Planes {
 }
 
 impl Planes {
-    pub(crate) fn new(shape: Shape, height: usize, width: usize) -> Self {
+    pub(crate) fn new(arithmetic: Arithmetic, shape: Shape, height: usize, width: usize) -> Self {
         let output = (shape.output(height), shape.output(width));
         let more = (shape.kernel - 1) / shape.stride;
         Self {
+            arithmetic,
             shape,
             input: (height, width),
             output,
@@ -95,14 +98,14 @@ impl Planes {
         pictures * self.rows * self.columns + BLOCK
     }
 
-    /// From high to low halves.
+    /// Length of all high halves, after which the low ones come, where there are some.
     fn low(&self, pictures: usize) -> usize {
         self.phases().pow(2) * self.shape.inputs / 2 * self.plane(pictures)
     }
 
     /// All of it, with room for the last position's last tap.
     pub(crate) fn length(&self, pictures: usize) -> usize {
-        2 * self.low(pictures) + self.shape.kernel * (self.columns + 1)
+        self.arithmetic.step() / HALF * self.low(pictures) + self.shape.kernel * (self.columns + 1)
     }
 
     /// Where the steps of a block begin: 16 pairs of channels after 16, of each tap by tap.
@@ -136,13 +139,17 @@ impl Planes {
         right: &mut [Line],
     ) {
         let (plane, low) = (self.plane(room), self.low(room));
-        for (step, lines) in steps.iter().zip(right.as_chunks_mut::<STEP>().0) {
-            let rows = pairs(lines).as_chunks_mut::<BLOCK>().0;
-            let (high_rows, low_rows) = rows.split_at_mut(16);
-            for (pair, (high_row, low_row)) in high_rows.iter_mut().zip(low_rows).enumerate() {
-                let from = step + at + pair * plane;
-                high_row.copy_from_slice(&maps[from..][..BLOCK]);
-                low_row.copy_from_slice(&maps[from + low..][..BLOCK]);
+        let lines = right.chunks_exact_mut(self.arithmetic.step());
+        for (step, lines) in steps.iter().zip(lines) {
+            for (row, target) in pairs(lines)
+                .as_chunks_mut::<BLOCK>()
+                .0
+                .iter_mut()
+                .enumerate()
+            {
+                // 16 rows of high halves, then as many of low ones
+                let from = step + at + row % 16 * plane + row / 16 * low;
+                target.copy_from_slice(&maps[from..][..BLOCK]);
             }
         }
     }
@@ -157,16 +164,20 @@ impl Planes {
         right: &mut [Line],
     ) {
         let area = self.area();
-        for (step, lines) in part.clone().zip(right.as_chunks_mut::<STEP>().0) {
-            let rows = pairs(lines).as_chunks_mut::<BLOCK>().0;
-            let (high_rows, low_rows) = rows.split_at_mut(16);
-            for (pair, (high, low)) in high_rows.iter_mut().zip(low_rows).enumerate() {
+        let lines = right.chunks_exact_mut(self.arithmetic.step());
+        for (step, lines) in part.clone().zip(lines) {
+            let (high, low) = lines.split_at_mut(HALF);
+            let (high_rows, low) = (pairs(high).as_chunks_mut::<BLOCK>().0, pairs(low));
+            for (pair, high) in high_rows.iter_mut().enumerate() {
+                let low = low.get_mut(pair * BLOCK..(pair + 1) * BLOCK);
+                let low = low.unwrap_or_default();
                 for run in &block.runs {
                     let map = run.picture * self.shape.inputs + step * BLOCK + 2 * pair;
                     let from = map * area + run.to;
                     let from = (&maps[from..], &maps[from + area..]);
                     let to = run.from..run.from + run.count;
-                    split_pairs(from, &mut high[to.clone()], &mut low[to]);
+                    let low = low.get_mut(to.clone()).unwrap_or_default();
+                    split_pairs(from, &mut high[to], low);
                 }
             }
         }
@@ -176,8 +187,12 @@ impl Planes {
     /// of other maps.
     pub(crate) fn fill(&self, maps: &[f32], pictures: usize, values: &mut [u32]) {
         let (height, width) = self.input;
-        let (plane, low) = (self.plane(pictures), self.low(pictures));
-        let (high, low) = values.split_at_mut(low);
+        let plane = self.plane(pictures);
+        let (high, low) = values.split_at_mut(self.low(pictures));
+        let low = match self.arithmetic {
+            Arithmetic::Float32 => low,
+            Arithmetic::Bfloat16 => &mut [],
+        };
         let picture = self.rows * self.columns;
         let of_picture = maps.chunks_exact(self.shape.inputs * height * width);
         for (number, maps) in of_picture.enumerate() {
@@ -185,7 +200,8 @@ impl Planes {
                 let maps = maps.split_at(height * width);
                 for phase in 0..self.phases().pow(2) {
                     let at = (phase * self.shape.inputs / 2 + pair) * plane + number * picture;
-                    let target = (&mut high[at..][..picture], &mut low[at..][..picture]);
+                    let low = low.get_mut(at..at + picture).unwrap_or_default();
+                    let target = (&mut high[at..][..picture], low);
                     self.fill_plane(maps, phase, target);
                 }
             }
@@ -200,20 +216,27 @@ impl Planes {
         let (down, right) = (phase / self.phases(), phase % self.phases());
         let (height, width) = self.input;
         let rows = target.0.chunks_exact_mut(self.columns);
-        let rows = rows.zip(target.1.chunks_exact_mut(self.columns));
         let columns = inside(self.columns, right, (stride, padding), width);
-        for (row, (high, low)) in rows.enumerate() {
+        for (row, high) in rows.enumerate() {
+            let low = target
+                .1
+                .get_mut(row * self.columns..(row + 1) * self.columns);
+            let low = low.unwrap_or_default();
             let y = (row * stride + down).checked_sub(padding);
             let y = y.filter(|y| *y < height && !columns.is_empty());
             let columns = if y.is_some() { columns.clone() } else { 0..0 };
-            for row in [&mut *high, &mut *low] {
+            for row in [&mut *high, &mut *low]
+                .into_iter()
+                .filter(|row| !row.is_empty())
+            {
                 row[..columns.start].fill(0);
                 row[columns.end..].fill(0);
             }
             let Some(y) = y else { continue };
             let x = columns.start * stride + right - padding;
             let from = (&maps.0[y * width + x..], &maps.1[y * width + x..]);
-            let (high, low) = (&mut high[columns.clone()], &mut low[columns.clone()]);
+            let low = low.get_mut(columns.clone()).unwrap_or_default();
+            let high = &mut high[columns.clone()];
             // SAFETY: as above.
             match stride {
                 1 => unsafe { split_pairs(from, high, low) },

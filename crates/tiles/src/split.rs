@@ -1,4 +1,5 @@
-//! Numbers as sums of two bfloat16.
+//! Numbers as sums of two bfloat16, or as the one next to each: then there are no low halves, and where these would go
+//! is empty.
 
 use crate::block::Line;
 
@@ -23,7 +24,13 @@ fn halves(value: f32) -> (u32, u32) {
 /// High and low halves of 32 numbers that follow one another in a sum.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
-pub(crate) fn split(values: &[f32; 32], high: &mut Line, low: &mut Line) {
+pub(crate) fn split(values: &[f32; 32], high: &mut Line, low: Option<&mut Line>) {
+    let Some(low) = low else {
+        for (i, [first, second]) in values.as_chunks::<2>().0.iter().enumerate() {
+            high.0[i] = rounded(*first) >> 16 | rounded(*second);
+        }
+        return;
+    };
     for (i, [first, second]) in values.as_chunks::<2>().0.iter().enumerate() {
         let ((h0, l0), (h1, l1)) = (halves(*first), halves(*second));
         high.0[i] = h0 >> 16 | h1;
@@ -36,7 +43,14 @@ pub(crate) fn split(values: &[f32; 32], high: &mut Line, low: &mut Line) {
 #[target_feature(enable = "avx512f,avx512bw,avx512vl,avx512dq")]
 pub(crate) fn split_pairs(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u32]) {
     let count = high.len();
-    let (first, second, low) = (&rows.0[..count], &rows.1[..count], &mut low[..count]);
+    let (first, second) = (&rows.0[..count], &rows.1[..count]);
+    if low.is_empty() {
+        for i in 0..count {
+            high[i] = rounded(first[i]) >> 16 | rounded(second[i]);
+        }
+        return;
+    }
+    let low = &mut low[..count];
     for i in 0..count {
         let ((h0, l0), (h1, l1)) = (halves(first[i]), halves(second[i]));
         high[i] = h0 >> 16 | h1;
@@ -50,7 +64,14 @@ pub(crate) fn split_pairs(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u
 pub(crate) fn split_pairs_by_two(rows: (&[f32], &[f32]), high: &mut [u32], low: &mut [u32]) {
     let count = high.len();
     let last = 2 * count - 1;
-    let (first, second, low) = (&rows.0[..last], &rows.1[..last], &mut low[..count]);
+    let (first, second) = (&rows.0[..last], &rows.1[..last]);
+    if low.is_empty() {
+        for i in 0..count {
+            high[i] = rounded(first[2 * i]) >> 16 | rounded(second[2 * i]);
+        }
+        return;
+    }
+    let low = &mut low[..count];
     for i in 0..count {
         let ((h0, l0), (h1, l1)) = (halves(first[2 * i]), halves(second[2 * i]));
         high[i] = h0 >> 16 | h1;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::arithmetic::Arithmetic;
 use crate::convolution::Convolution;
 use crate::linear::Linear;
 use crate::model::{has_products, rewrite};
@@ -42,9 +43,39 @@ fn assert_near(found: &[f32], expected: &[f64], what: &str) {
     assert!(largest > 0.0);
 }
 
+/// The bfloat16 next to each number.
+fn rounded(numbers: &[f32]) -> Vec<f32> {
+    let nearest = |bits: u32| f32::from_bits((bits + 0x7fff + (bits >> 16 & 1)) & 0xffff_0000);
+    numbers
+        .iter()
+        .map(|number| nearest(number.to_bits()))
+        .collect()
+}
+
+/// What is multiplied: such numbers, or those that they are rounded to.
+fn operands(arithmetic: Arithmetic, numbers: Vec<f32>) -> Vec<f32> {
+    match arithmetic {
+        Arithmetic::Float32 => numbers,
+        Arithmetic::Bfloat16 => rounded(&numbers),
+    }
+}
+
 #[test]
 #[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
 fn a_linear_map_is_that_of_float32() {
+    compare_linear_maps(Arithmetic::Float32);
+}
+
+#[test]
+#[cfg_attr(
+    not(has_bfloat16),
+    ignore = "this processor has no instructions for bfloat16"
+)]
+fn a_linear_map_in_bfloat16_rounds_its_operands_and_nothing_else() {
+    compare_linear_maps(Arithmetic::Bfloat16);
+}
+
+fn compare_linear_maps(arithmetic: Arithmetic) {
     for (rows, inputs, outputs) in [
         (1, 32, 1),
         (33, 96, 70),
@@ -54,7 +85,8 @@ fn a_linear_map_is_that_of_float32() {
     ] {
         let (x, weights) = (numbers(1, rows * inputs), numbers(2, inputs * outputs));
         let mut found = vec![f32::NAN; rows * outputs];
-        Linear::new(&stored(&weights), inputs, outputs).apply(&x, &mut found);
+        Linear::new(arithmetic, &stored(&weights), (inputs, outputs)).apply(&x, &mut found);
+        let (x, weights) = (operands(arithmetic, x), operands(arithmetic, weights));
         let sum = |row: usize, column: usize| -> f64 {
             (0..inputs)
                 .map(|i| f64::from(x[row * inputs + i]) * f64::from(weights[i * outputs + column]))
@@ -70,7 +102,20 @@ fn a_linear_map_is_that_of_float32() {
 #[test]
 #[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
 fn what_is_no_number_stays_none_and_infinity_is_not_hidden() {
-    let linear = Linear::new(&stored(&numbers(3, 32 * 32)), 32, 32);
+    try_what_is_no_number(Arithmetic::Float32);
+}
+
+#[test]
+#[cfg_attr(
+    not(has_bfloat16),
+    ignore = "this processor has no instructions for bfloat16"
+)]
+fn what_is_no_number_stays_none_in_bfloat16_too() {
+    try_what_is_no_number(Arithmetic::Bfloat16);
+}
+
+fn try_what_is_no_number(arithmetic: Arithmetic) {
+    let linear = Linear::new(arithmetic, &stored(&numbers(3, 32 * 32)), (32, 32));
     let special = [
         0x7fff_ffff,
         0xffff_ffff,
@@ -142,6 +187,19 @@ fn convolved(
 #[test]
 #[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
 fn a_convolution_is_that_of_float32() {
+    compare_convolutions(Arithmetic::Float32);
+}
+
+#[test]
+#[cfg_attr(
+    not(has_bfloat16),
+    ignore = "this processor has no instructions for bfloat16"
+)]
+fn a_convolution_in_bfloat16_rounds_its_operands_and_nothing_else() {
+    compare_convolutions(Arithmetic::Bfloat16);
+}
+
+fn compare_convolutions(arithmetic: Arithmetic) {
     let mut seed = 1;
     for (kernel, stride, padding) in [
         (1, 1, 0),
@@ -173,10 +231,18 @@ fn a_convolution_is_that_of_float32() {
             let bias = numbers(seed + 200, outputs);
             let area = shape.output(height) * shape.output(width);
             let other = numbers(seed + 300, pictures * outputs * area);
-            let sums = convolved(shape, &x, &weights, [pictures, height, width]);
+            let operands = |numbers: &[f32]| operands(arithmetic, numbers.to_vec());
+            let sums = convolved(
+                shape,
+                &operands(&x),
+                &operands(&weights),
+                [pictures, height, width],
+            );
             for (relu, is_added) in [(false, false), (true, true), (true, false)] {
                 let mut found = vec![f32::NAN; sums.len()];
-                let convolution = Convolution::new(shape, &stored(&weights), bias.clone(), relu);
+                let weights = stored(&weights);
+                let convolution =
+                    Convolution::new(arithmetic, (shape, &weights), bias.clone(), relu);
                 convolution.apply(
                     (&x, [pictures, inputs, height, width]),
                     is_added.then_some(&other),
@@ -205,10 +271,13 @@ fn golden(name: &str) -> PathBuf {
 }
 
 #[test]
-#[cfg_attr(not(has_tiles), ignore = "this processor has no matrix tiles")]
+#[cfg_attr(
+    not(has_bfloat16),
+    ignore = "this processor has no instructions for bfloat16"
+)]
 fn products_are_taken_out_with_what_follows_them() {
     let model = std::fs::read(golden("products.onnx")).unwrap();
-    let rewritten = rewrite(&model).unwrap();
+    let rewritten = rewrite(&model, Arithmetic::Bfloat16).unwrap();
     let is_linear = |product: &&Product| matches!(product, Product::Linear(_));
     assert_eq!(rewritten.products.iter().filter(is_linear).count(), 1);
     assert_eq!(rewritten.products.len(), 7);
@@ -219,11 +288,11 @@ fn products_are_taken_out_with_what_follows_them() {
         rewritten.model.len()
     );
     assert!(
-        rewrite(&rewritten.model).is_none(),
+        rewrite(&rewritten.model, Arithmetic::Bfloat16).is_none(),
         "nothing is left to take out"
     );
     assert!(
-        rewrite(&model[..model.len() / 2]).is_none(),
+        rewrite(&model[..model.len() / 2], Arithmetic::Bfloat16).is_none(),
         "half a file is no model"
     );
 }
@@ -245,5 +314,5 @@ fn a_model_with_weights_in_a_file_beside_it_is_left_alone() {
         protobuf::put_bytes(&mut graph, 5, &outside);
         protobuf::put_bytes(&mut found, 7, &graph);
     }
-    assert!(!has_products(&found) && rewrite(&found).is_none());
+    assert!(!has_products(&found) && rewrite(&found, Arithmetic::Bfloat16).is_none());
 }

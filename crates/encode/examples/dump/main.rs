@@ -5,10 +5,10 @@
 //! dump pixels   PRESET ENCODER < PATHS       a path a line in; out a byte (0 refused, 1 decoded) and, before
 //!                                            normalisation, [H, W, 3] bytes
 //! dump features PRESET ENCODER ROWS < …      texts or paths in, float32 rows out, ROWS contents in a batch; DEVICE
-//!                                            (`cpu` or `cuda`) may follow ROWS
+//!                                            (`cpu`, `bf16` for bfloat16 there, or `cuda`) may follow ROWS
 //! dump bare     PRESET POSTS ENCODERS HOW    the encoders alone (names with commas), a JSON object each; HOW is
 //!                                            `tiles`: as `mmfnd encode` runs them, `plain`: as ONNX Runtime does by
-//!                                            itself, `cuda`: on the card
+//!                                            itself, `bf16`: in bfloat16, `cuda`: on the card
 //! dump padding  PRESET POSTS                 tokens of the batches, a JSON object for each text encoder
 //! ```
 
@@ -19,7 +19,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use mmfnd_encode::{Device, Encoders, FromPreset, Handles, Options, Preset};
+use mmfnd_encode::{Device, Encoders, FromPreset, Handles, Options, Preset, in_bfloat16};
 use mmfnd_pictures::{Picture, read};
 
 type Failure = Box<dyn std::error::Error>;
@@ -34,6 +34,11 @@ fn main() -> Result<(), Failure> {
             let preset = Preset::find(preset)?.only(&[name.into()])?;
             features(&preset, rows.parse()?, Device::Cpu)
         }
+        ["features", preset, name, rows, "bf16"] => {
+            let preset = Preset::find(preset)?.only(&[name.into()])?;
+            let preset = in_bfloat16(&preset, Device::Cpu)?;
+            features(&preset, rows.parse()?, Device::Cpu)
+        }
         ["features", preset, name, rows, "cuda"] => {
             let preset = Preset::find(preset)?.only(&[name.into()])?;
             features(&preset, rows.parse()?, Device::Cuda)
@@ -43,7 +48,7 @@ fn main() -> Result<(), Failure> {
             preset,
             posts,
             names,
-            how @ ("tiles" | "plain" | "cuda"),
+            how @ ("tiles" | "plain" | "bf16" | "cuda"),
         ] => {
             let names: Vec<String> = names.split(',').map(str::to_owned).collect();
             let preset = Preset::find(preset)?.only(&names)?;
@@ -51,6 +56,10 @@ fn main() -> Result<(), Failure> {
                 Device::Cuda
             } else {
                 Device::Cpu
+            };
+            let preset = match how {
+                "bf16" => in_bfloat16(&preset, device)?,
+                _ => preset,
             };
             run_bare(&preset, posts, how == "tiles", device)
         }

@@ -6,6 +6,7 @@ use mmfnd_features::{EncoderSpec, Input, Machine, Store, ValueType};
 use mmfnd_pictures::Preprocessing;
 
 use super::model_file::check_weights;
+use super::precision::check_encoder;
 use super::session::{Engine, ImageEncoder, TextEncoder};
 use crate::encoder::{Encoders, Handles, Tokens};
 use crate::error::Error;
@@ -47,6 +48,7 @@ impl Encoders for FromPreset<'_> {
     fn check(&self, number: usize) -> Result<(), Error> {
         let encoder = &self.preset.encoders[number];
         encoder.verify(&self.preset.name)?;
+        check_encoder(encoder, self.engine.device)?;
         check_weights(encoder)?;
         match encoder.input {
             Input::Image => Ok(()),

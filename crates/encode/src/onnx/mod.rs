@@ -6,6 +6,7 @@ mod fetch;
 mod from_preset;
 mod model_file;
 pub mod nvidia;
+mod precision;
 mod processor;
 mod python;
 mod runtime;
@@ -16,6 +17,7 @@ mod tiles;
 #[cfg(test)]
 pub(crate) use external::tests::model_with;
 pub use from_preset::FromPreset;
+pub use precision::{bfloat16, in_bfloat16};
 pub use runtime::{Origin, Runtime};
 pub(crate) use session::check_cuda;
 #[cfg(test)]

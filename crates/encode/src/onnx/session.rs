@@ -11,9 +11,10 @@ use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{DynValue, Tensor, TensorElementType};
 
-use super::model_file::{ModelFile, mapped};
+use super::model_file::ModelFile;
+use super::precision::has_products;
 use super::runtime::Runtime;
-use super::tiles::{self, Rewritten};
+use super::tiles::{Arithmetic, Means, Rewritten};
 use super::{processor, shared_session};
 use crate::encoder::{Encoder, Handles};
 use crate::error::Error;
@@ -42,14 +43,19 @@ impl Engine {
     /// Name of the execution provider, as the store records it, with what runs the products of this model, where it has
     /// some.
     pub(crate) fn provider(self, preset: &EncoderPreset) -> &'static str {
-        // A model that cannot be read has none.
-        let has_products = || mapped(&preset.model).is_ok_and(|model| tiles::has_products(&model));
-        match self.device {
-            Device::Cpu if self.has_tiles(preset.precision) && has_products() => {
-                "CPUExecutionProvider+AMX"
+        let arithmetic = self.arithmetic(preset.precision);
+        let arithmetic = arithmetic.filter(|_| has_products(preset));
+        let means = arithmetic.and_then(Arithmetic::means);
+        match (self.device, arithmetic.zip(means)) {
+            (Device::Cuda, _) => "CUDAExecutionProvider",
+            (Device::Cpu, None) => "CPUExecutionProvider",
+            (Device::Cpu, Some((Arithmetic::Float32, _))) => "CPUExecutionProvider+AMX",
+            (Device::Cpu, Some((Arithmetic::Bfloat16, Means::Tiles))) => {
+                "CPUExecutionProvider+AMX_BF16"
             }
-            Device::Cpu => "CPUExecutionProvider",
-            Device::Cuda => "CUDAExecutionProvider",
+            (Device::Cpu, Some((Arithmetic::Bfloat16, Means::Vectors))) => {
+                "CPUExecutionProvider+AVX512_BF16"
+            }
         }
     }
 
@@ -73,9 +79,14 @@ impl Engine {
         }
     }
 
-    fn has_tiles(self, precision: Precision) -> bool {
-        let is_wanted = self.tiles && self.device == Device::Cpu && precision == Precision::F32;
-        is_wanted && tiles::available()
+    /// How the products are computed that are taken out of a model; none where all are left to ONNX Runtime.
+    fn arithmetic(self, precision: Precision) -> Option<Arithmetic> {
+        let arithmetic = match (self.device, precision) {
+            (Device::Cpu, Precision::F32) if self.tiles => Arithmetic::Float32,
+            (Device::Cpu, Precision::Bf16) => Arithmetic::Bfloat16,
+            _ => return None,
+        };
+        arithmetic.means().map(|_| arithmetic)
     }
 }
 
@@ -130,10 +141,8 @@ impl Graph {
         let runtime = engine.runtime()?;
         let division = Division::new(engine.device, engine.threads);
         let mut file = ModelFile::read(preset, &spec.preset)?;
-        let rewritten = match engine.has_tiles(spec.precision) {
-            true => Rewritten::of(&file.model),
-            false => None,
-        };
+        let arithmetic = engine.arithmetic(spec.precision);
+        let rewritten = arithmetic.and_then(|arithmetic| Rewritten::of(&file.model, arithmetic));
         if rewritten.is_some() {
             file.model = Vec::new();
         }

@@ -1,19 +1,42 @@
 //! The crate `tiles`, where it is built in (feature `tiles`) and the processor is of the kind that may have them; else
-//! nothing runs on them.
+//! nothing is computed by it.
 
 #[cfg(all(feature = "tiles", target_arch = "x86_64"))]
 mod products {
-    pub use mmfnd_tiles::available;
-    pub(crate) use mmfnd_tiles::{Rewritten, has_products};
+    pub(crate) use mmfnd_tiles::{Arithmetic, Means, Rewritten, bfloat16_rate, has_products};
 }
 
 #[cfg(not(all(feature = "tiles", target_arch = "x86_64")))]
 mod products {
     use ort::operator::OperatorDomain;
 
-    /// Whether float32 products can run on this processor's matrix tiles: this program cannot do it.
-    pub fn available() -> bool {
-        false
+    /// How products would be computed.
+    #[derive(Clone, Copy)]
+    pub(crate) enum Arithmetic {
+        Float32,
+        Bfloat16,
+    }
+
+    /// What would compute them.
+    #[derive(Clone, Copy)]
+    #[expect(dead_code, reason = "this program has none")]
+    pub(crate) enum Means {
+        Tiles,
+        Vectors,
+    }
+
+    impl Arithmetic {
+        /// There are none.
+        pub(crate) fn means(self) -> Option<Means> {
+            match self {
+                Self::Float32 | Self::Bfloat16 => None,
+            }
+        }
+    }
+
+    /// Nothing computes them.
+    pub(crate) fn bfloat16_rate() -> f64 {
+        0.0
     }
 
     pub(crate) fn has_products(_: &[u8]) -> bool {
@@ -24,7 +47,7 @@ mod products {
     pub(crate) enum Rewritten {}
 
     impl Rewritten {
-        pub(crate) fn of(_: &[u8]) -> Option<Self> {
+        pub(crate) fn of(_: &[u8], _: Arithmetic) -> Option<Self> {
             None
         }
 
@@ -38,5 +61,9 @@ mod products {
     }
 }
 
-pub use products::available;
-pub(super) use products::{Rewritten, has_products};
+pub(super) use products::{Arithmetic, Means, Rewritten, bfloat16_rate, has_products};
+
+/// Whether float32 products can run on this processor's matrix tiles (Intel AMX).
+pub fn available() -> bool {
+    Arithmetic::Float32.means().is_some()
+}

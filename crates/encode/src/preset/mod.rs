@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use mmfnd_features::{EncoderSpec, Precision};
 use serde::Deserialize;
 
 mod encoder;
@@ -49,6 +50,19 @@ enum Problem {
 }
 
 impl Preset {
+    /// The same encoders, in bfloat16 where those of these names are: the files do not say so, `--precision` did.
+    pub fn in_precision_of(&self, stored: &[EncoderSpec]) -> Self {
+        let mut preset = self.clone();
+        for encoder in &mut preset.encoders {
+            let is_bf16 =
+                |spec: &EncoderSpec| spec.name == encoder.name && spec.precision == Precision::Bf16;
+            if encoder.precision == Precision::F32 && stored.iter().any(is_bf16) {
+                encoder.precision = Precision::Bf16;
+            }
+        }
+        preset
+    }
+
     /// Reads a preset by name (from `$MMFND_MODELS/presets`, `./models/presets` or the sources' own) or by file.
     pub fn find(name: &str) -> Result<Self, Error> {
         if name.ends_with(".toml") {

@@ -42,6 +42,7 @@ impl Limit {
         let (cosine, arithmetic) = match spec.precision {
             Precision::F32 => (0.99999, 1e-3),
             Precision::F16 => (0.999, 2e-2),
+            Precision::Bf16 => (0.9995, 5e-2),
             Precision::Int8 => (0.98, 0.25),
         };
         let rounding = match spec.value_type {
@@ -107,8 +108,10 @@ pub fn check_sample(
     options: &Options,
     sample: Sample,
 ) -> Result<Vec<Sampled>, Error> {
-    let encoders = FromPreset::new(preset, store, options);
-    check_sample_with(posts, &encoders, &Store::open(store)?, sample)
+    let opened = Store::open(store)?;
+    let preset = preset.in_precision_of(opened.encoders());
+    let encoders = FromPreset::new(&preset, store, options);
+    check_sample_with(posts, &encoders, &opened, sample)
 }
 
 /// As [`check_sample`], with encoders from anywhere. A stored encoder that is not the one offered is an error, and so

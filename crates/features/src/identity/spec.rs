@@ -56,6 +56,8 @@ pub enum Precision {
     F32,
     /// 16-bit floats.
     F16,
+    /// Products of bfloat16, summed in 32-bit floats; all else in 32-bit floats.
+    Bf16,
     /// Quantised to 8 bits.
     Int8,
 }
@@ -65,6 +67,7 @@ impl fmt::Display for Precision {
         f.write_str(match self {
             Self::F32 => "f32",
             Self::F16 => "f16",
+            Self::Bf16 => "bf16",
             Self::Int8 => "int8",
         })
     }
