@@ -1,7 +1,6 @@
 //! ONNX models whose large products with fixed weights run on the processor's matrix tiles (Intel AMX), or in bfloat16
-//! by its vector instructions (AVX512_BF16), instead of ordinary float32 arithmetic: a model's bytes come in, a model
-//! without its linear maps and convolutions and the operators that compute them go out. ONNX Runtime runs it; `block`
-//! has the arithmetic.
+//! by its vectors (AVX512_BF16): a model's bytes come in, a model without its linear maps and convolutions and the
+//! operators that compute them go out. ONNX Runtime runs it; `block` has the arithmetic.
 //!
 //! Nothing here knows this program: what comes in are the bytes of any ONNX model. On other processors than x86-64 the
 //! crate is empty, on those without the means for it [`Arithmetic::means`] says so.
