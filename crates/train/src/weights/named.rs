@@ -91,15 +91,30 @@ impl Place {
         self.containers.pop();
     }
 
-    /// Whether it is a weight of the experts of a group.
-    fn is_of_experts(&self) -> bool {
-        let container = self.containers.last();
-        container.is_some_and(|name| name.ends_with(EXPERTS))
+    /// The type of the layer that holds it.
+    fn layer(&self) -> &str {
+        let container = self.containers.last().map_or("", String::as_str);
+        container.rsplit(':').next().unwrap_or(container)
     }
 }
 
-/// The type of the layer that holds one weight of all experts of a group.
-const EXPERTS: &str = "ExpertLinear";
+/// How the axes of a layer's weights lie in the file.
+#[derive(Clone, Copy)]
+enum Axes {
+    /// The other way round.
+    Reversed,
+    /// A matrix or a vector for each expert, named as its own.
+    OfExperts,
+}
+
+/// Every layer that has weights of two axes or more, with how they lie in the file. It is a fact of the layer: of the
+/// weight of an embedding, say, the axes stand in the file as they do here.
+const LAYOUTS: [(&str, Axes); 4] = [
+    ("Linear", Axes::Reversed),
+    ("Gate", Axes::Reversed),
+    ("Conv", Axes::Reversed),
+    ("ExpertLinear", Axes::OfExperts),
+];
 
 /// How one tensor of ours lies in the file: names, and the shape of each.
 #[derive(Debug)]
@@ -111,11 +126,16 @@ struct Layout {
 }
 
 impl Layout {
-    /// By the place in the module tree and our shape.
+    /// By the place in the module tree, what its layer declares, and our shape.
+    ///
+    /// # Panics
+    /// For a layer that declares nothing and has a weight of two axes or more.
     fn of(place: &Place, shape: &[usize]) -> Self {
         let name = place.path.join(".");
-        match *shape {
-            [experts, d_input, d_output] if place.is_of_experts() => {
+        let layer = place.layer();
+        let declared = LAYOUTS.iter().find(|(name, _)| *name == layer);
+        match (shape, declared) {
+            (&[experts, d_input, d_output], Some((_, Axes::OfExperts))) => {
                 let [group @ .., linear, leaf] = place.path.as_slice() else {
                     unreachable!("an expert's weight lies in a group")
                 };
@@ -134,16 +154,17 @@ impl Layout {
                     reversed: (!is_bias).then_some(vec![d_input, d_output]),
                 }
             }
-            [_, _, ..] => Self {
-                names: vec![name],
-                shape: shape.iter().rev().copied().collect(),
-                reversed: Some(shape.to_vec()),
-            },
-            _ => Self {
+            ([] | [_], _) => Self {
                 names: vec![name],
                 shape: shape.to_vec(),
                 reversed: None,
             },
+            (_, Some((_, Axes::Reversed))) => Self {
+                names: vec![name],
+                shape: shape.iter().rev().copied().collect(),
+                reversed: Some(shape.to_vec()),
+            },
+            _ => panic!("`{name}` {shape:?}: its layer `{layer}` declares no such layout"),
         }
     }
 
@@ -312,4 +333,26 @@ pub(crate) fn replace<const D: usize>(
         let data = TensorData::new(values, old.dims());
         Tensor::from_data(data, &old.device()).set_require_grad(old.is_require_grad())
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+
+    use super::*;
+
+    /// As wide as an embedding's, of a layer that says nothing of it.
+    #[derive(Module, Debug)]
+    struct Undeclared {
+        weight: Param<Tensor<2>>,
+    }
+
+    #[test]
+    #[should_panic(expected = "its layer `Undeclared` declares no such layout")]
+    fn a_matrix_of_a_layer_that_declares_no_layout_is_not_guessed() {
+        let weight = Tensor::<2>::zeros([3, 2], &Device::flex());
+        named(&Undeclared {
+            weight: Param::from_tensor(weight),
+        });
+    }
 }
