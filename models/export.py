@@ -144,7 +144,7 @@ def write_preset(name, description, entries, precision):
     print(f"wrote {path}")
 
 
-def entries(name, preset, shapes, out, precision):
+def entries(name, preset, shapes, out, precision, token_states):
     """The preset's encoder tables."""
     clip_resize = {"width": 224, "height": 224} if preset.chinese else {"shortest": 224}
 
@@ -166,7 +166,7 @@ def entries(name, preset, shapes, out, precision):
     classifier = out / "resnet.classifier.safetensors"
     clip_image = {"alpha": "white", "resize": clip_resize, **({} if preset.chinese else {"crop": 224}), "filter": "bicubic", "mean": CLIP_MEAN, "std": CLIP_STD}
     return [
-        entry("bert", "text+ocr", "cls_layers", **words("bert", 300)),
+        entry("bert", "text+ocr", "cls_layers", **words("bert", 300), **({"token_states": "token_states"} if token_states else {})),
         entry("clip_text", "text", "text_embeds", **words("clip_text", preset.clip_tokens)),
         entry("clip_image", "image", "image_embeds", image=clip_image),
         entry("resnet", "image", "pooled", classifier=f"../{name}/{classifier.name}", classifier_sha256=sha256(classifier),
@@ -182,7 +182,7 @@ def arguments():
     parser.add_argument("--vocab", type=Path, metavar="DIR", help=f"folder with the vocabularies, for --random-init: {', '.join(VOCABULARIES)}")
     parser.add_argument("--precision", default="fp32,fp16,int8", help="comma-separated; fp32 is always made (default: %(default)s)")
     parser.add_argument("--calibrate", type=Path, metavar="DIR", help=f"folder with at least {CALIBRATED + HELD_OUT} pictures, for ResNet in int8")
-    parser.add_argument("--token-states", action="store_true", help="BERT also gives the last layer's states of all tokens, output `token_states`")
+    parser.add_argument("--token-states", action="store_true", help="BERT also gives the last layer's states of all tokens, which `mmfnd encode --with-tokens` keeps")
     args = parser.parse_args()
     if args.random_init and args.vocab is None:
         parser.error(f"--random-init needs --vocab DIR, a folder with {', '.join(VOCABULARIES)}")
@@ -217,7 +217,7 @@ def main():
     for precision in args.precisions:
         if precision == "int8" and photos is None:
             print(f"{args.preset}-int8 has ResNet in fp32: without --calibrate DIR its int8 form cannot be made")
-        write_preset(args.preset, f"{preset.description} ({weights})", entries(args.preset, preset, shapes, final, precision), precision)
+        write_preset(args.preset, f"{preset.description} ({weights})", entries(args.preset, preset, shapes, final, precision, args.token_states), precision)
     print(f"done: every file of {final} was compared with PyTorch")
 
 

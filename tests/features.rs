@@ -71,6 +71,7 @@ fn spec(name: &str, input: Input, shape: &[usize]) -> EncoderSpec {
         name: name.into(),
         input,
         shape: shape.into(),
+        ragged: false,
         value_type: ValueType::F16,
         fingerprint: "0123456789abcdef".into(),
         model: format!("{name}.onnx"),

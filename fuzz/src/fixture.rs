@@ -61,6 +61,7 @@ fn spec(name: &str, input: Input, shape: &[usize]) -> EncoderSpec {
         name: name.to_owned(),
         input,
         shape: shape.to_vec(),
+        ragged: false,
         value_type: ValueType::F16,
         fingerprint: "1f2e".to_owned(),
         model: format!("{name}.onnx"),

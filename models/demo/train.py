@@ -24,6 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
+import onnx
 import onnxruntime
 import torch
 from PIL import Image
@@ -288,6 +289,15 @@ def toml_value(value):
     return json.dumps(value)
 
 
+def last_states(path):
+    """The value in a BERT's graph that `[CLS]` of its last layer is taken from: the states of all tokens."""
+    nodes = {output: node for node in onnx.load(path).graph.node for output in node.output}
+    value = nodes["cls_layers"].input[-1]
+    while nodes[value].op_type != "Gather":
+        value = nodes[value].input[0]
+    return nodes[value].input[0]
+
+
 def write_preset(bert, resnet):
     """models/presets/demo.toml with the checksums of what was exported."""
 
@@ -301,7 +311,7 @@ def write_preset(bert, resnet):
     classifier = HERE / "resnet.classifier.safetensors"
     image = {"resize": {"width": SIDE, "height": SIDE}, "filter": "bilinear", "mean": MEAN, "std": STD}
     entries = [
-        entry("bert", "text+ocr", "cls_layers", [bert.layers + 1, bert.width], **words("bert", BERT_LENGTH)),
+        entry("bert", "text+ocr", "cls_layers", [bert.layers + 1, bert.width], token_states=last_states(HERE / "bert.onnx"), **words("bert", BERT_LENGTH)),
         entry("clip_text", "text", "text_embeds", [D_CLIP], **words("clip_text", CLIP_LENGTH)),
         entry("clip_image", "image", "image_embeds", [D_CLIP], image=image),
         entry("resnet", "image", "pooled", [resnet.width], classifier=f"../demo/{classifier.name}", classifier_sha256=sha256(classifier), image=image),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::bail;
 use mmfnd_encode::{
-    Device, EncoderSummary, Options, Preset, Progress, Summary, bfloat16, in_bfloat16,
+    Device, EncoderSummary, Options, Preset, Progress, Summary, TokenStates, bfloat16, in_bfloat16,
 };
 use mmfnd_features::{Shard, Store, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
@@ -66,6 +66,12 @@ pub struct Arguments {
     /// it is not used
     #[arg(long)]
     with_ocr: bool,
+    /// Also keep the last states of BERT's tokens, for heads that read sequences; how much they take is said before
+    #[arg(long)]
+    with_tokens: bool,
+    /// With --with-tokens: most tokens of a text that are kept [default: as the store has them, 128 in a new one]
+    #[arg(long, value_name = "N", requires = "with_tokens", value_parser = clap::value_parser!(u16).range(1..=8192))]
+    max_tokens: Option<u16>,
     /// Write finished features at least this often; it is what a kill can lose
     #[arg(long, value_name = "SECONDS", default_value_t = 15.0, value_parser = seconds)]
     write_every: f64,
@@ -112,7 +118,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if !arguments.only.is_empty() {
         preset = preset.only(&arguments.only)?;
     }
+    let tokens = arguments.with_tokens.then(|| match arguments.max_tokens {
+        Some(most) => most.into(),
+        None => stored_tokens(&arguments.store).unwrap_or(MAX_TOKENS),
+    });
     let options = Options {
+        tokens,
         device: match arguments.device {
             DeviceName::Cpu => Device::Cpu,
             DeviceName::Cuda => Device::Cuda,
@@ -163,6 +174,17 @@ fn choose_precision(preset: Preset, device: Device) -> anyhow::Result<Preset> {
         true => Ok(in_bfloat16(&preset, device)?),
         false => Ok(preset),
     }
+}
+
+/// Tokens of a text that are kept where nobody says how many; tweets have fewer.
+const MAX_TOKENS: usize = 128;
+
+/// How many tokens of a text a store keeps at most, where it keeps some.
+fn stored_tokens(store: &Path) -> Option<usize> {
+    let store = Store::open(store).ok()?;
+    let mut specs = store.encoders().iter();
+    let tokens = specs.find(|spec| spec.name == mmfnd_encode::TOKENS)?;
+    tokens.shape.first().copied()
 }
 
 /// The posts of a file, with the text in their pictures or without; says so when it is there and not used.
@@ -259,6 +281,17 @@ fn show(shown: &mut Option<(String, Shown)>, progress: &Progress<'_>) {
         .is_none_or(|(name, _)| name != progress.stage)
     {
         finish(shown.take());
+        if let Some(TokenStates {
+            texts,
+            tokens,
+            bytes,
+        }) = progress.token_states
+        {
+            note(format_args!(
+                "the states of {tokens} tokens of {texts} texts will take {:.1} MB of the store",
+                bytes as f64 / 1e6
+            ));
+        }
         let stage = Stage::start(progress.stage, progress.total);
         let last = String::new();
         *shown = Some((progress.stage.to_owned(), Shown { stage, last }));

@@ -85,7 +85,7 @@ pub enum Error {
         /// Why, and what can be used instead.
         problem: &'static str,
     },
-    /// `--replace` or `--only` names an encoder that is not there.
+    /// `--replace`, `--only` or `--with-tokens` asks for what is not there.
     #[error("no encoder `{name}` in the preset; it has `{known}`")]
     UnknownEncoder {
         /// What was asked for.

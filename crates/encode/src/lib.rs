@@ -37,7 +37,7 @@ pub mod doctor;
 mod ocr;
 
 pub use cache_dir::cache_dir;
-pub use encoder::{Encoder, Encoders, Handle, Handles, Length, Tokens};
+pub use encoder::{Encoded, Encoder, Encoders, Handle, Handles, Length, Tokens};
 pub use error::Error;
 #[doc(hidden)]
 pub use ocr::fuzzing;
@@ -47,8 +47,8 @@ pub use ocr::{
 pub use onnx::{FromPreset, Origin, Runtime, bfloat16, has_tiles, in_bfloat16, nvidia};
 pub use options::{Device, Options};
 pub use plan::Budget;
-pub use preset::{EXPORTED, EncoderPreset, Preset, available};
-pub use progress::{Progress, Times};
+pub use preset::{EXPORTED, EncoderPreset, Preset, TOKENS, available};
+pub use progress::{Progress, Times, TokenStates};
 pub use run::{Limit, Sample, Sampled, check_sample, check_sample_with, encode, encode_with};
 pub use stage::{EncoderSummary, Summary};
 

@@ -34,6 +34,9 @@ pub struct Options {
     pub batch_tokens: Option<usize>,
     /// Most pictures of a batch; by the device where there is none.
     pub batch_images: Option<usize>,
+    /// Whether the last states of BERT's tokens are kept, and of how many a text at most; as the store has them where
+    /// this does not say.
+    pub tokens: Option<usize>,
     /// Which part of the work; all of it when there is none.
     pub shard: Option<Shard>,
     /// Most bytes of finished features of one encoder that wait in memory.
@@ -51,6 +54,7 @@ impl Default for Options {
             write_every: Duration::from_secs(15),
             batch_tokens: None,
             batch_images: None,
+            tokens: None,
             shard: None,
             part_bytes: 32 << 20,
         }

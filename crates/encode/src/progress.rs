@@ -18,6 +18,17 @@ pub struct Times {
     pub write: Duration,
 }
 
+/// States of tokens that are going to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenStates {
+    /// Distinct texts whose tokens they are.
+    pub texts: u64,
+    /// Their tokens, as many of each text as are kept.
+    pub tokens: u64,
+    /// Bytes that they take in the store.
+    pub bytes: u64,
+}
+
 /// State of one stage, given to the callback after every batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
@@ -37,6 +48,8 @@ pub struct Progress<'a> {
     pub elapsed: Duration,
     /// Where the time went.
     pub times: Times,
+    /// The states of tokens that the stage will keep, where it keeps some; known before its first batch.
+    pub token_states: Option<TokenStates>,
     /// Time to go at the speed so far, by the tokens, pixels or bytes that are left; none before anything is done.
     pub eta: Option<Duration>,
 }
@@ -231,6 +244,7 @@ mod tests {
             images: 0,
             elapsed: Duration::from_secs(1),
             times: Times::default(),
+            token_states: None,
             eta: None,
         };
         assert!((progress.padding() - 0.25).abs() < 1e-9);

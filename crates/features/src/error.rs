@@ -93,7 +93,8 @@ pub enum Error {
     },
     /// No such encoder in the store.
     #[error(
-        "no features of encoder `{name}` in the store `{store}` ({found}); add them with `mmfnd encode --posts … --preset … --store {store}`"
+        "no features of encoder `{name}` in the store `{store}` ({found}); add them with `mmfnd encode --posts … --preset … --store {store}{option}`",
+        option = option_for(name)
     )]
     NoEncoder {
         /// The store.
@@ -140,6 +141,14 @@ pub struct PostRow {
     pub id: String,
     /// Its row, counted from 1.
     pub row: usize,
+}
+
+/// What `mmfnd encode` has to be told beside the preset.
+fn option_for(name: &str) -> &'static str {
+    match name {
+        "tokens" => " --with-tokens",
+        _ => "",
+    }
 }
 
 fn of_post(post: Option<&PostRow>) -> String {

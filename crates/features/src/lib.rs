@@ -12,7 +12,7 @@
 //! # let folder = tempfile::tempdir()?;
 //! # let path = &folder.path().join("store");
 //! let spec = EncoderSpec {
-//!     name: "bert".into(), input: Input::Text, shape: vec![2, 3], value_type: ValueType::F16,
+//!     name: "bert".into(), input: Input::Text, shape: vec![2, 3], ragged: false, value_type: ValueType::F16,
 //!     fingerprint: "1f2e".into(), model: "tiny.onnx".into(), preset: "demo".into(), precision: Precision::F32,
 //!     provider: "cpu".into(), classifier_sha256: None,
 //! };

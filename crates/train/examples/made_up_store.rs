@@ -110,6 +110,7 @@ fn spec(name: &str, shape: &[usize]) -> EncoderSpec {
             _ => Input::Image,
         },
         shape: shape.to_vec(),
+        ragged: false,
         value_type: ValueType::F16,
         fingerprint: "made up".to_owned(),
         model: format!("{name}.onnx"),

@@ -198,6 +198,7 @@ impl Contents {
                 images: done,
                 elapsed,
                 times: clocks.times(),
+                token_states: None,
                 eta: Some(elapsed.mul_f64(costs.left())),
             });
         }

@@ -5,6 +5,15 @@ use ndarray::Array2;
 
 use crate::error::Error;
 
+/// What an encoder makes of a batch.
+#[derive(Debug)]
+pub struct Encoded {
+    /// A row each.  `[B, product(spec.shape)]`
+    pub rows: Array2<f32>,
+    /// Of each content the states of its tokens, one after the other; empty of an encoder that gives none.
+    pub tokens: Vec<Vec<f32>>,
+}
+
 /// A frozen encoder: prepared inputs in, one row of features for each.
 pub trait Encoder {
     /// One prepared input: token ids `[T]` of a text, or pixels `[3 * H * W]` of a picture.
@@ -18,6 +27,13 @@ pub trait Encoder {
     /// # Shapes
     /// - output: `[B, product(spec.shape)]`
     fn encode(&mut self, batch: &[&Self::Input]) -> Result<Array2<f32>, Error>;
+
+    /// Encodes a batch, with the states of its tokens where the encoder was opened to give them.
+    fn encode_with_tokens(&mut self, batch: &[&Self::Input]) -> Result<Encoded, Error> {
+        let rows = self.encode(batch)?;
+        let tokens = Vec::new();
+        Ok(Encoded { rows, tokens })
+    }
 }
 
 /// What runs the batches of one encoder.

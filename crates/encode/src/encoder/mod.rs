@@ -6,7 +6,7 @@ mod prefix;
 mod source;
 mod tokens;
 
-pub use handle::{Encoder, Handle, Handles};
+pub use handle::{Encoded, Encoder, Handle, Handles};
 pub use source::Encoders;
 pub(crate) use tokens::REVISION as TOKENS_REVISION;
 pub use tokens::{Length, Tokens};

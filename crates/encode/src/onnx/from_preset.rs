@@ -5,18 +5,20 @@ use std::path::Path;
 use mmfnd_features::{EncoderSpec, Input, Machine, Store, ValueType};
 use mmfnd_pictures::Preprocessing;
 
+use super::engine::Engine;
 use super::model_file::check_weights;
 use super::precision::check_encoder;
-use super::session::{Engine, ImageEncoder, TextEncoder};
+use super::session::{ImageEncoder, TextEncoder};
 use crate::encoder::{Encoders, Handles, Tokens};
 use crate::error::Error;
 use crate::options::Options;
-use crate::preset::Preset;
+use crate::preset::{Preset, TOKENS};
 
 /// The encoders of a preset; their files are read when they are asked for.
 pub struct FromPreset<'a> {
     preset: &'a Preset,
     specs: Vec<EncoderSpec>,
+    token_states: Vec<Option<EncoderSpec>>,
     engine: Engine,
 }
 
@@ -32,9 +34,26 @@ impl<'a> FromPreset<'a> {
             let provider = engine.provider(encoder);
             encoder.spec(&preset.name, options.value_type.unwrap_or(stored), provider)
         };
+        let specs: Vec<EncoderSpec> = preset.encoders.iter().map(spec).collect();
+        let kept = stored.iter().find(|spec| spec.name == TOKENS);
+        let most = options.tokens.or(kept.map(|spec| spec.shape[0]));
+        let token_states = |(encoder, spec): (&crate::EncoderPreset, &EncoderSpec)| {
+            let states = encoder.token_states(spec, most?)?;
+            let kept = kept.map_or(ValueType::F16, |spec| spec.value_type);
+            Some(EncoderSpec {
+                value_type: options.value_type.unwrap_or(kept),
+                ..states
+            })
+        };
         Self {
             preset,
-            specs: preset.encoders.iter().map(spec).collect(),
+            token_states: preset
+                .encoders
+                .iter()
+                .zip(&specs)
+                .map(token_states)
+                .collect(),
+            specs,
             engine,
         }
     }
@@ -43,6 +62,10 @@ impl<'a> FromPreset<'a> {
 impl Encoders for FromPreset<'_> {
     fn specs(&self) -> &[EncoderSpec] {
         &self.specs
+    }
+
+    fn token_states(&self, number: usize) -> Option<&EncoderSpec> {
+        self.token_states[number].as_ref()
     }
 
     fn check(&self, number: usize) -> Result<(), Error> {
@@ -92,7 +115,8 @@ impl Encoders for FromPreset<'_> {
 
     fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error> {
         let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
-        TextEncoder::open(preset, spec, pad_id, self.engine)
+        let states = self.token_states(number);
+        TextEncoder::open(preset, (spec, states), pad_id, self.engine)
     }
 
     fn open_image(&self, number: usize) -> Result<Handles<f32>, Error> {

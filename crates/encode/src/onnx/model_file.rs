@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use memmap2::Mmap;
 
-use super::external;
+use super::graph::external;
 use crate::error::Error;
 use crate::preset::{EncoderPreset, tidy};
 

@@ -1,124 +1,24 @@
 //! ONNX Runtime sessions as [`Encoder`]s: one for token ids, one for pixels.
 
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
-use mmfnd_features::{EncoderSpec, Input, Machine, Precision};
-use ndarray::Array2;
+use mmfnd_features::{EncoderSpec, Input};
+use ndarray::{Array2, Axis};
 use ort::session::Session;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::value::{DynValue, Tensor, TensorElementType};
 
+use super::engine::{Division, Engine};
+use super::graph::exposed;
 use super::model_file::ModelFile;
-use super::precision::has_products;
 use super::runtime::Runtime;
-use super::tiles::{Arithmetic, Means, Rewritten};
-use super::{processor, shared_session};
-use crate::encoder::{Encoder, Handles};
+use super::shared_session;
+use super::tiles::Rewritten;
+use crate::encoder::{Encoded, Encoder, Handles};
 use crate::error::Error;
-use crate::options::{Device, Options};
-use crate::preset::EncoderPreset;
-
-/// How encoders are run.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Engine {
-    pub(crate) device: Device,
-    /// 0 for all cores.
-    pub(crate) threads: usize,
-    /// Whether float32 products may run on the processor's matrix tiles, where it has some.
-    pub(crate) tiles: bool,
-}
-
-impl Engine {
-    pub(crate) fn new(options: &Options) -> Self {
-        Self {
-            device: options.device,
-            threads: options.threads,
-            tiles: options.tiles,
-        }
-    }
-
-    /// Name of the execution provider, as the store records it, with what runs the products of this model, where it has
-    /// some.
-    pub(crate) fn provider(self, preset: &EncoderPreset) -> &'static str {
-        let arithmetic = self.arithmetic(preset.precision);
-        let arithmetic = arithmetic.filter(|_| has_products(preset));
-        let means = arithmetic.and_then(Arithmetic::means);
-        match (self.device, arithmetic.zip(means)) {
-            (Device::Cuda, _) => "CUDAExecutionProvider",
-            (Device::Cpu, None) => "CPUExecutionProvider",
-            (Device::Cpu, Some((Arithmetic::Float32, _))) => "CPUExecutionProvider+AMX",
-            (Device::Cpu, Some((Arithmetic::Bfloat16, Means::Tiles))) => {
-                "CPUExecutionProvider+AMX_BF16"
-            }
-            (Device::Cpu, Some((Arithmetic::Bfloat16, Means::Vectors))) => {
-                "CPUExecutionProvider+AVX512_BF16"
-            }
-        }
-    }
-
-    /// What the encoders run on.
-    pub(crate) fn machine(self) -> Result<Machine, Error> {
-        let runtime = self.runtime()?;
-        let card = match self.device {
-            Device::Cpu => None,
-            Device::Cuda => processor::card(),
-        };
-        Ok(Machine {
-            runtime: format!("ONNX Runtime {}", runtime.version),
-            processor: card.unwrap_or_else(processor::processor),
-        })
-    }
-
-    fn runtime(self) -> Result<&'static Runtime, Error> {
-        match self.device {
-            Device::Cpu => Runtime::load(),
-            Device::Cuda => Runtime::load_cuda(),
-        }
-    }
-
-    /// How the products are computed that are taken out of a model; none where all are left to ONNX Runtime.
-    fn arithmetic(self, precision: Precision) -> Option<Arithmetic> {
-        let arithmetic = match (self.device, precision) {
-            (Device::Cpu, Precision::F32) if self.tiles => Arithmetic::Float32,
-            (Device::Cpu, Precision::Bf16) => Arithmetic::Bfloat16,
-            _ => return None,
-        };
-        arithmetic.means().map(|_| arithmetic)
-    }
-}
-
-/// Batches that run at once on a CPU of many cores: each needs memory of its own.
-const MOST_AT_ONCE: usize = 16;
-
-/// How the cores are divided.
-///
-/// On the CPU several batches run at once, each on one core: nothing waits for the slowest part of an operator, and a
-/// batch's sums are always formed by one thread.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Division {
-    /// Batches that run at once.
-    at_once: usize,
-    /// Threads of each.
-    threads: usize,
-}
-
-impl Division {
-    fn new(device: Device, threads: usize) -> Self {
-        let cores = || thread::available_parallelism().map_or(1, NonZero::get);
-        let threads = if threads == 0 { cores() } else { threads };
-        let at_once = match device {
-            Device::Cpu => threads.min(MOST_AT_ONCE),
-            Device::Cuda => 1,
-        };
-        Self {
-            at_once,
-            threads: threads / at_once,
-        }
-    }
-}
+use crate::options::Device;
+use crate::preset::{EncoderPreset, TOKENS};
 
 /// What an opened session needs to know to run a batch.
 struct Graph {
@@ -126,6 +26,8 @@ struct Graph {
     model: PathBuf,
     session: Session,
     output: String,
+    /// The states of the tokens, where they are wanted: their name, how many of a text at most, and their width.
+    token_states: Option<(String, [usize; 2])>,
 }
 
 impl Graph {
@@ -135,9 +37,11 @@ impl Graph {
     /// own; their weights are common to all.
     fn open(
         preset: &EncoderPreset,
-        spec: &EncoderSpec,
+        (spec, token_states): (&EncoderSpec, Option<&EncoderSpec>),
         engine: Engine,
     ) -> Result<Vec<Arc<Self>>, Error> {
+        let token_states = (preset.token_states.as_ref()).zip(token_states);
+        let states_name = token_states.map(|(name, _)| name.as_str());
         let runtime = engine.runtime()?;
         let division = Division::new(engine.device, engine.threads);
         let mut file = ModelFile::read(preset, &spec.preset)?;
@@ -158,14 +62,18 @@ impl Graph {
                 Device::Cuda => with_cuda(builder)?,
             };
             let session = match &rewritten {
-                Some(rewritten) => commit_rewritten(builder, rewritten, division.threads),
-                None => commit(builder, &file),
+                Some(rewritten) => {
+                    commit_rewritten(builder, (rewritten, states_name), division.threads)
+                }
+                None => commit(builder, &file, states_name),
             };
             let graph = Self {
                 spec: spec.clone(),
                 model: preset.model.clone(),
                 session: session.map_err(failed)?,
                 output: preset.output.clone(),
+                token_states: token_states
+                    .map(|(name, spec)| (name.clone(), [spec.shape[0], spec.token_width()])),
             };
             graph.check(&preset.output)?;
             Ok(Arc::new(graph))
@@ -228,14 +136,19 @@ impl Graph {
         }
     }
 
-    fn run(&self, rows: usize, inputs: &[(&str, DynValue)]) -> Result<Array2<f32>, Error> {
+    fn run(&self, rows: usize, inputs: &[(&str, DynValue)]) -> Result<Ran, Error> {
         let failed = |problem: String| Error::Output {
             encoder: self.spec.name.clone(),
             content: format!("a batch of {rows}"),
             problem,
         };
-        let output = shared_session::run(&self.session, inputs, &self.output)
-            .map_err(|error| failed(error.to_string()))?;
+        let mut outputs = vec![self.output.as_str()];
+        outputs.extend(self.token_states.as_ref().map(|(name, _)| name.as_str()));
+        let mut found = shared_session::run(&self.session, inputs, &outputs)
+            .map_err(|error| failed(error.to_string()))?
+            .into_iter();
+        let (output, states) = (found.next(), found.next());
+        let output = output.ok_or_else(|| failed("no output came back".into()))?;
         let array = output
             .try_extract_array::<f32>()
             .map_err(|error| failed(error.to_string()))?;
@@ -248,34 +161,79 @@ impl Graph {
             )));
         }
         let width: usize = expected[1..].iter().product();
-        array
-            .to_shape((rows, width))
-            .map(|rows| rows.to_owned())
-            .map_err(|error| failed(error.to_string()))
+        let array = array.to_shape((rows, width));
+        let array = array.map_err(|error| failed(error.to_string()))?;
+        Ok(Ran {
+            rows: array.to_owned(),
+            states,
+        })
+    }
+
+    /// Of each text the states of its tokens, as many as are kept.
+    fn tokens(&self, states: &DynValue, batch: &[&[u32]]) -> Result<Vec<Vec<f32>>, Error> {
+        let Some((name, [most, width])) = &self.token_states else {
+            return Ok(Vec::new());
+        };
+        let failed = |problem: String| Error::Output {
+            encoder: TOKENS.into(),
+            content: format!("a batch of {}", batch.len()),
+            problem,
+        };
+        let states = states.try_extract_array::<f32>();
+        let states = states.map_err(|error| failed(error.to_string()))?;
+        let expected = [batch.len(), longest(batch), *width];
+        if states.shape() != expected {
+            return Err(failed(format!(
+                "`{name}` has shape {:?}, expected {expected:?}; correct `token_states` in the preset",
+                states.shape()
+            )));
+        }
+        let own = |(row, ids): (usize, &&[u32])| {
+            let states = states.index_axis(Axis(0), row);
+            let kept = ids.len().clamp(1, *most).min(expected[1]);
+            states
+                .slice_axis(Axis(0), (..kept).into())
+                .iter()
+                .copied()
+                .collect()
+        };
+        Ok(batch.iter().enumerate().map(own).collect())
     }
 }
 
-/// Opens a model as it stands in its file.
-fn commit(mut builder: SessionBuilder, file: &ModelFile) -> ort::Result<Session> {
+/// What a session gave for a batch.
+struct Ran {
+    rows: Array2<f32>,
+    states: Option<DynValue>,
+}
+
+/// Opens a model as it stands in its file, with a value within it as one more output, where one is named.
+fn commit(
+    mut builder: SessionBuilder,
+    file: &ModelFile,
+    value: Option<&str>,
+) -> ort::Result<Session> {
     for (name, weights) in &file.weights {
         builder = builder.with_external_initializer_file_in_memory(name, Arc::clone(weights))?;
     }
-    builder.commit_from_memory(&file.model)
+    let more = value.and_then(|name| exposed(&file.model, name));
+    builder.commit_from_memory(more.as_deref().unwrap_or(&file.model))
 }
 
 /// Opens a model without the products that were taken out of it.
 fn commit_rewritten(
     builder: SessionBuilder,
-    rewritten: &Rewritten,
+    (rewritten, value): (&Rewritten, Option<&str>),
     threads: usize,
 ) -> ort::Result<Session> {
     // One at a time: ONNX Runtime looks whether the process knows our operators' domain, then adds it, and fails where
     // another session did so in between.
     static ADDING: Mutex<()> = Mutex::new(());
     let _adding = ADDING.lock().unwrap_or_else(PoisonError::into_inner);
+    let more = value.and_then(|name| exposed(rewritten.model(), name));
     builder
         .with_operators(rewritten.operators(threads)?)?
-        .commit_from_memory(rewritten.model())
+        .commit_from_memory(more.as_deref().unwrap_or(rewritten.model()))
 }
 
 fn start(runtime: &Runtime, threads: usize) -> ort::Result<SessionBuilder> {
@@ -317,14 +275,15 @@ pub struct TextEncoder {
 }
 
 impl TextEncoder {
-    /// Opens the model that a preset names; `pad_id` fills up shorter texts.
+    /// Opens the model that a preset names, with the states of its tokens where they are wanted; `pad_id` fills up
+    /// shorter texts.
     pub(crate) fn open(
         preset: &EncoderPreset,
-        spec: EncoderSpec,
+        (spec, token_states): (EncoderSpec, Option<&EncoderSpec>),
         pad_id: u32,
         engine: Engine,
     ) -> Result<Handles<u32>, Error> {
-        let graphs = Graph::open(preset, &spec, engine)?.into_iter();
+        let graphs = Graph::open(preset, (&spec, token_states), engine)?.into_iter();
         Ok(graphs
             .map(|graph| Box::new(Self { graph, pad_id }) as _)
             .collect())
@@ -339,6 +298,19 @@ impl Encoder for TextEncoder {
     }
 
     fn encode(&mut self, batch: &[&[u32]]) -> Result<Array2<f32>, Error> {
+        Ok(self.run(batch)?.rows)
+    }
+
+    fn encode_with_tokens(&mut self, batch: &[&[u32]]) -> Result<Encoded, Error> {
+        let Ran { rows, states } = self.run(batch)?;
+        let tokens = states.map(|states| self.graph.tokens(&states, batch));
+        let tokens = tokens.transpose()?.unwrap_or_default();
+        Ok(Encoded { rows, tokens })
+    }
+}
+
+impl TextEncoder {
+    fn run(&self, batch: &[&[u32]]) -> Result<Ran, Error> {
         let (rows, tokens) = (batch.len(), longest(batch));
         let mut inputs = Vec::new();
         for name in self.graph.inputs() {
@@ -370,7 +342,7 @@ impl ImageEncoder {
         size: (u32, u32),
         engine: Engine,
     ) -> Result<Handles<f32>, Error> {
-        let graphs = Graph::open(preset, &spec, engine)?.into_iter();
+        let graphs = Graph::open(preset, (&spec, None), engine)?.into_iter();
         let pixels = [3, size.1 as usize, size.0 as usize];
         Ok(graphs
             .map(|graph| Box::new(Self { graph, pixels }) as _)
@@ -390,21 +362,24 @@ impl Encoder for ImageEncoder {
         let shape = [batch.len(), channels, height, width];
         let tensor = Tensor::from_array((shape, batch.concat()))
             .map_err(|error| self.graph.unfit(error.to_string()))?;
-        self.graph
-            .run(batch.len(), &[("pixel_values", tensor.into_dyn())])
+        let inputs = [("pixel_values", tensor.into_dyn())];
+        Ok(self.graph.run(batch.len(), &inputs)?.rows)
     }
 }
 
 /// How many threads run a model, and how many sessions of it there are.
 #[cfg(test)]
-pub(crate) fn sessions(preset: &EncoderPreset, options: &Options) -> Result<(usize, usize), Error> {
+pub(crate) fn sessions(
+    preset: &EncoderPreset,
+    options: &crate::Options,
+) -> Result<(usize, usize), Error> {
     let engine = Engine::new(options);
     let spec = preset.spec(
         "demo",
         mmfnd_features::ValueType::F16,
         engine.provider(preset),
     );
-    let graphs = Graph::open(preset, &spec, engine)?;
+    let graphs = Graph::open(preset, (&spec, None), engine)?;
     let distinct: std::collections::HashSet<_> = graphs.iter().map(Arc::as_ptr).collect();
     Ok((graphs.len(), distinct.len()))
 }
@@ -428,17 +403,6 @@ fn padded(batch: &[&[u32]], tokens: usize, fill: i64, value: fn(u32) -> i64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn cores_are_divided_among_batches_and_threads() {
-        let division = |device, threads| {
-            let Division { at_once, threads } = Division::new(device, threads);
-            (at_once, threads)
-        };
-        assert_eq!(division(Device::Cpu, 2), (2, 1));
-        assert_eq!(division(Device::Cpu, 64), (16, 4));
-        assert_eq!(division(Device::Cuda, 8), (1, 8));
-    }
 
     #[test]
     fn shorter_texts_are_filled_up_and_masked() {

@@ -14,6 +14,9 @@ use super::exported::exported;
 use crate::encoder::TOKENS_REVISION;
 use crate::error::Error;
 
+/// Name of the feature that the states of an encoder's tokens are.
+pub const TOKENS: &str = "tokens";
+
 /// One encoder: a model, how its input is prepared, which output is kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -38,6 +41,8 @@ pub struct EncoderPreset {
     pub max_length: Option<usize>,
     /// The ONNX output that is kept.
     pub output: String,
+    /// The last layer's states of all tokens, `[B, T, D]`: an ONNX output, or a value within the graph; of texts.
+    pub token_states: Option<String>,
     /// Its shape without the batch axis.
     pub shape: Vec<usize>,
     /// Precision of the model's arithmetic.
@@ -107,6 +112,10 @@ impl EncoderPreset {
             (
                 self.classifier.is_some() != self.classifier_sha256.is_some(),
                 "`classifier` and `classifier_sha256` go together",
+            ),
+            (
+                is_image && self.token_states.is_some(),
+                "only a text encoder has `token_states`",
             ),
             (
                 self.image
@@ -205,12 +214,28 @@ impl EncoderPreset {
         }
     }
 
+    /// What the store records of the states of the tokens, at most so many a text, where the encoder gives them.
+    pub fn token_states(&self, encoder: &EncoderSpec, most: usize) -> Option<EncoderSpec> {
+        let name = self.token_states.as_ref()?;
+        let most = most.min(self.max_length.unwrap_or(most));
+        let described = format!("{} {name} {most}", encoder.fingerprint);
+        Some(EncoderSpec {
+            name: TOKENS.to_owned(),
+            shape: vec![most, encoder.token_width()],
+            ragged: true,
+            fingerprint: sha256_hex(described.as_bytes()),
+            classifier_sha256: None,
+            ..encoder.clone()
+        })
+    }
+
     /// What the store records; the fingerprint covers everything that can change a value.
     pub fn spec(&self, preset: &str, value_type: ValueType, provider: &str) -> EncoderSpec {
         EncoderSpec {
             name: self.name.clone(),
             input: self.input,
             shape: self.shape.clone(),
+            ragged: false,
             value_type,
             fingerprint: self.fingerprint(value_type, self.revision()),
             model: short_name(&self.model),

@@ -10,7 +10,7 @@ use serde::Deserialize;
 mod encoder;
 mod exported;
 
-pub use encoder::EncoderPreset;
+pub use encoder::{EncoderPreset, TOKENS};
 pub(crate) use encoder::{remedy, tidy};
 pub use exported::EXPORTED;
 
@@ -123,7 +123,14 @@ impl Preset {
         let mut names = BTreeSet::new();
         for encoder in &self.encoders {
             let rule = encoder.broken_rule().or_else(|| {
-                (!names.insert(&encoder.name)).then_some("two encoders have this name")
+                (!names.insert(encoder.name.as_str())).then_some("two encoders have this name")
+            });
+            let own = encoder.token_states.as_ref().map(|_| TOKENS);
+            let rule = rule.or_else(|| {
+                let is_new = own.is_none_or(|name| names.insert(name));
+                (!is_new).then_some(
+                    "`token_states` are the feature `tokens`, and another encoder has that name",
+                )
             });
             if let Some(rule) = rule {
                 let encoder = encoder.name.clone();

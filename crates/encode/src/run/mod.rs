@@ -7,10 +7,11 @@ mod read_only;
 mod sample;
 mod whole_run;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
 
-use mmfnd_features::StoreWriter;
+use mmfnd_features::{EncoderSpec, StoreWriter};
 use mmfnd_posts::PostSource;
 
 use crate::contents::Contents;
@@ -18,7 +19,7 @@ use crate::encoder::Encoders;
 use crate::error::Error;
 use crate::onnx::{FromPreset, check_cuda};
 use crate::options::{Device, Options};
-use crate::preset::Preset;
+use crate::preset::{Preset, TOKENS};
 use crate::progress::Progress;
 use crate::stage::{StageOptions, Summary, WriteWhen};
 use crate::workers::Workers;
@@ -72,9 +73,22 @@ pub fn encode_with<'a>(
     };
     store.set_shard(options.shard)?;
     let mut writers = Vec::new();
+    let mut token_writers = BTreeMap::new();
     for (number, spec) in encoders.specs().iter().enumerate() {
-        let writer = store.encoder(spec, options.replace.contains(&spec.name));
-        writers.push(writer.map_err(|error| explained(error, (encoders, number), store.path()))?);
+        let mut open = |spec: &EncoderSpec| {
+            let writer = store.encoder(spec, options.replace.contains(&spec.name));
+            writer.map_err(|error| explained(error, (encoders, number), store.path()))
+        };
+        writers.push(open(spec)?);
+        if let Some(spec) = encoders.token_states(number) {
+            token_writers.insert(number, open(spec)?);
+        }
+    }
+    if options.tokens.is_some() && token_writers.is_empty() {
+        return Err(Error::UnknownEncoder {
+            name: TOKENS.to_owned(),
+            known: names(encoders).join("`, `"),
+        });
     }
     let contents = Contents::read(
         posts,
@@ -87,17 +101,19 @@ pub fn encode_with<'a>(
         contents: &contents,
         options: &options_of_stages,
     };
-    let mut summary = run.encode(&mut store, writers)?;
+    let mut summary = run.encode(&mut store, (writers, token_writers))?;
     summary.time = started.elapsed();
     Ok(summary)
 }
 
+/// Names of the features that encoders make.
+fn names(encoders: &dyn Encoders) -> Vec<&str> {
+    let features = encoders.features().into_iter();
+    features.map(|(_, spec)| spec.name.as_str()).collect()
+}
+
 fn check_replace(encoders: &dyn Encoders, names: &[String]) -> Result<(), Error> {
-    let known: Vec<&str> = encoders
-        .specs()
-        .iter()
-        .map(|spec| spec.name.as_str())
-        .collect();
+    let known = self::names(encoders);
     match names.iter().find(|name| !known.contains(&name.as_str())) {
         None => Ok(()),
         Some(name) => Err(Error::UnknownEncoder {

@@ -30,7 +30,7 @@ pub(super) fn look(
     if store.shard() != shard {
         return Err(lacks("what this shard of the work needs".into()));
     }
-    for (number, spec) in encoders.specs().iter().enumerate() {
+    for (number, spec) in encoders.features() {
         if !store.encoders().iter().any(|one| one.name == spec.name) {
             return Err(lacks(format!("the encoder `{}`", spec.name)));
         }
@@ -64,11 +64,11 @@ struct Looked<'a> {
 
 impl<'a> Looked<'a> {
     fn new(run: &'a Run<'a>, store: &'a Store) -> Result<Self, Error> {
-        let specs = run.encoders.specs();
-        let present = specs.iter().map(|spec| store.keys(&spec.name));
+        let specs = run.encoders.features();
+        let present = specs.iter().map(|(_, spec)| store.keys(&spec.name));
         let present = present.collect::<Result<Vec<_>, _>>()?;
         let mut known = store.linked_pictures()?;
-        for (spec, present) in specs.iter().zip(&present) {
+        for ((_, spec), present) in specs.iter().zip(&present) {
             if spec.input == Input::Image {
                 known.extend(present.iter());
             }
@@ -86,7 +86,7 @@ impl<'a> Looked<'a> {
 
     /// What the store lacks, if anything.
     fn missing(&mut self) -> Result<Option<String>, Error> {
-        for (spec, present) in self.run.encoders.specs().iter().zip(&self.present) {
+        for ((_, spec), present) in self.run.encoders.features().iter().zip(&self.present) {
             let wanted = self.wanted(spec.input);
             let missing = wanted.iter().filter(|key| !present.contains(key)).count();
             let name = &spec.name;
@@ -125,9 +125,9 @@ impl<'a> Looked<'a> {
 
     fn summary(&self) -> Summary {
         let mut summary = self.run.count(&self.choices);
-        let specs = self.run.encoders.specs().iter();
+        let specs = self.run.encoders.features().into_iter();
         summary.encoders = specs
-            .map(|spec| EncoderSummary::new(spec, self.wanted(spec.input).len(), 0))
+            .map(|(_, spec)| EncoderSummary::new(spec, self.wanted(spec.input).len(), 0))
             .collect();
         summary
     }

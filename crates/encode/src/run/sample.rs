@@ -124,15 +124,13 @@ pub fn check_sample_with(
 ) -> Result<Vec<Sampled>, Error> {
     let mut pairs = Vec::new();
     for stored in store.encoders() {
-        let offered = encoders
-            .specs()
-            .iter()
-            .position(|spec| spec.name == stored.name);
-        let number = offered.ok_or_else(|| Error::UnknownEncoder {
+        let mut offered = encoders.features().into_iter();
+        let offered = offered.find(|(_, spec)| spec.name == stored.name);
+        let (number, spec) = offered.ok_or_else(|| Error::UnknownEncoder {
             name: stored.name.clone(),
             known: names(encoders.specs()),
         })?;
-        let same = store.require_same(&encoders.specs()[number]);
+        let same = store.require_same(spec);
         same.map_err(|error| explained(error, (encoders, number), store.path()))?;
         pairs.push((TableReader::open(store, &stored.name)?, number));
     }
@@ -279,11 +277,12 @@ impl<'a> Comparison<'a> {
             let ids = tokens
                 .ids(text)
                 .map_err(|problem| self.failed(&content, problem.to_string()))?;
-            self.compare(
-                row,
-                content,
-                encoder.encode(&[&ids])?.iter().copied().collect(),
-            )?;
+            let mut encoded = encoder.encode_with_tokens(&[&ids])?;
+            let new = match self.table.spec().ragged {
+                true => encoded.tokens.pop().unwrap_or_default(),
+                false => encoded.rows.iter().copied().collect(),
+            };
+            self.compare(row, content, new)?;
         }
         Ok(())
     }

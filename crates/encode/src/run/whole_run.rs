@@ -21,24 +21,27 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// `writers` are in the order of the encoders' numbers. What a writer knows of its store goes with it as soon as
-    /// its encoder is done.
+    /// `writers` are in the order of the encoders' numbers, those of the states of tokens have the number of their
+    /// encoder. What a writer knows of its store goes with it as soon as its encoder is done.
     pub(crate) fn encode(
         &self,
         store: &mut StoreWriter,
-        mut writers: Vec<EncoderWriter>,
+        (mut writers, mut token_writers): (Vec<EncoderWriter>, BTreeMap<usize, EncoderWriter>),
     ) -> Result<Summary, Error> {
         let known = decoded_before(store.linked_pictures()?, &writers);
         let mut choices = Choices::new(self.contents, known);
-        self.check(&mut writers, &choices)?;
+        self.check((&mut writers, &token_writers), &choices)?;
         let numbered = writers.into_iter().enumerate();
         let (pictures, texts): (Vec<_>, Vec<_>) =
             numbered.partition(|(_, writer)| writer.spec().input == Input::Image);
         let mut summaries = Vec::new();
-        for (number, mut writer) in texts {
+        for (number, writer) in texts {
             let given = (self.posts, self.contents);
-            let summary = encode_texts(given, (self.encoders, number), &mut writer, self.options)?;
-            summaries.push((number, summary));
+            let mut writers = vec![writer];
+            writers.extend(token_writers.remove(&number));
+            let encoder = (self.encoders, number);
+            let of_encoder = encode_texts(given, encoder, &mut writers, self.options)?;
+            summaries.extend(of_encoder.into_iter().map(|summary| (number, summary)));
         }
         summaries.extend(self.encode_pictures(&mut choices, pictures)?);
         summaries.sort_by_key(|(number, _)| *number);
@@ -56,10 +59,20 @@ impl Run<'_> {
     }
 
     /// A missing or wrong file is found before the hours of work that come first.
-    fn check(&self, writers: &mut [EncoderWriter], choices: &Choices<'_>) -> Result<(), Error> {
+    fn check(
+        &self,
+        (writers, token_writers): (&mut [EncoderWriter], &BTreeMap<usize, EncoderWriter>),
+        choices: &Choices<'_>,
+    ) -> Result<(), Error> {
+        let lacks = |number: usize, writer: &EncoderWriter| {
+            let mut writers = [Some(writer), token_writers.get(&number)]
+                .into_iter()
+                .flatten();
+            writers.any(|writer| self.is_lacking(writer, choices))
+        };
         let numbered = writers.iter().enumerate();
         let lacking: Vec<usize> = numbered
-            .filter(|(_, writer)| self.is_lacking(writer, choices))
+            .filter(|(number, writer)| lacks(*number, writer))
             .map(|(number, _)| number)
             .collect();
         // Checksums of a gigabyte: each encoder's on a thread.

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use mmfnd_features::{EncoderSpec, ValueType};
+use mmfnd_features::{EncoderSpec, Key, ValueType};
 use mmfnd_pictures::Refusal;
 use ndarray::Array2;
 
 use super::stage_progress::StageProgress;
 use super::work::{Prepared, PreparedBatch, Stage, StageEncoder, StageResult, area};
 use super::writing::Rows;
-use crate::encoder::Handle;
+use crate::encoder::{Encoded, Handle};
 use crate::error::Error;
 use crate::fault::caught;
 use crate::plan::MissingContent;
@@ -31,6 +31,13 @@ struct Done {
     refusals: Result<Vec<Option<Refusal>>, Error>,
 }
 
+/// What an encoder's rows are, and the number of their writer; the same of the states of its tokens.
+struct Specs {
+    number: usize,
+    spec: EncoderSpec,
+    token_states: Option<(usize, EncoderSpec)>,
+}
+
 /// One worker's handles, by encoder; none of an encoder that no batch lacks.
 type WorkerHandles<'a, E> = Vec<Option<&'a mut Handle<E>>>;
 
@@ -42,15 +49,23 @@ pub(crate) fn run<E: Send, P: Sync>(
     on_progress: &dyn Fn(&Progress<'_>),
 ) -> Result<StageResult, Error> {
     let result = StageResult {
-        rows: vec![0; encoders.len()],
+        rows: vec![0; encoders.len() + 1],
         ..StageResult::default()
     };
     let progress = StageProgress::new(&stage.batches);
     progress.report(stage, &result, on_progress);
     open(&stage.batches, encoders)?;
-    let specs: Vec<EncoderSpec> = encoders
+    let specs: Vec<Specs> = encoders
         .iter()
-        .map(|encoder| encoder.spec.clone())
+        .enumerate()
+        .map(|(number, encoder)| Specs {
+            number,
+            spec: encoder.spec.clone(),
+            token_states: encoder
+                .token_states
+                .clone()
+                .map(|spec| (encoders.len(), spec)),
+        })
         .collect();
     let workers = handles_of_workers(encoders);
     let (done, results) = bounded(workers.len());
@@ -75,10 +90,13 @@ fn open<E: Send>(
         .iter()
         .flatten()
         .fold(0, |all, item| all | item.lacking);
+    let behind_all = 1 << encoders.len();
     thread::scope(|scope| {
         let mut opening = Vec::new();
         for (number, encoder) in encoders.iter_mut().enumerate() {
-            if lacking & (1 << number) != 0 && encoder.opened.is_empty() {
+            let of_states = encoder.token_states.as_ref().map_or(0, |_| behind_all);
+            let own = (1 << number) | of_states;
+            if lacking & own != 0 && encoder.opened.is_empty() {
                 opening.push(scope.spawn(move || {
                     let what = || format!("opening the encoder `{}`", encoder.spec.name);
                     encoder.opened = caught(what, || (encoder.open)())?;
@@ -114,7 +132,7 @@ fn handles_of_workers<'a, E>(encoders: &'a mut [StageEncoder<'_, E>]) -> Vec<Wor
 /// Batches are handed out in their order, so all those before the one that fails are being run.
 fn take_turns<E, P>(
     stage: &Stage<'_, P>,
-    (specs, mut handles, has_failed): (&[EncoderSpec], WorkerHandles<'_, E>, &AtomicBool),
+    (specs, mut handles, has_failed): (&[Specs], WorkerHandles<'_, E>, &AtomicBool),
     to_run: &Receiver<PreparedBatch<E>>,
     done: &Sender<(usize, Done)>,
 ) {
@@ -139,17 +157,18 @@ fn take_turns<E, P>(
 
 fn run_batch<E, P>(
     stage: &Stage<'_, P>,
-    (specs, handles): (&[EncoderSpec], &mut WorkerHandles<'_, E>),
+    (specs, handles): (&[Specs], &mut WorkerHandles<'_, E>),
     items: &[MissingContent],
     prepared: Result<Vec<Prepared<E>>, Error>,
 ) -> Done {
     let mut rows = Vec::new();
     let run = |prepared: Vec<Prepared<E>>| {
-        for (number, (spec, encoder)) in specs.iter().zip(handles).enumerate() {
+        for (specs, encoder) in specs.iter().zip(handles) {
             if let Some(encoder) = encoder {
-                let encode = |batch: &[&[E]]| stage.clocks.run.time(|| encoder.encode(batch));
+                let encode =
+                    |batch: &[&[E]]| stage.clocks.run.time(|| encoder.encode_with_tokens(batch));
                 let given = (items, prepared.as_slice());
-                rows.extend(run_encoder((number, spec), given, stage.name_of, encode)?);
+                rows.extend(run_encoder(specs, given, stage.name_of, encode)?);
             }
         }
         Ok(prepared.into_iter().map(Result::err).collect())
@@ -160,28 +179,75 @@ fn run_batch<E, P>(
 
 /// One batch through one encoder: only what that encoder lacks and what could be made ready.
 fn run_encoder<E>(
-    (number, spec): (usize, &EncoderSpec),
+    specs: &Specs,
     (items, prepared): (&[MissingContent], &[Prepared<E>]),
     name_of: &dyn Fn(&MissingContent) -> String,
-    encode: impl FnOnce(&[&[E]]) -> Result<Array2<f32>, Error>,
-) -> Result<Option<Rows>, Error> {
-    let lacks = |item: &MissingContent| item.lacking & (1 << number) != 0;
-    let given = items.iter().zip(prepared).filter(|(item, _)| lacks(item));
+    encode: impl FnOnce(&[&[E]]) -> Result<Encoded, Error>,
+) -> Result<Vec<Rows>, Error> {
+    let lacks = |item: &MissingContent, number: usize| item.lacking & (1 << number) != 0;
+    let lacks_any = |item: &MissingContent| {
+        let states = specs.token_states.as_ref();
+        lacks(item, specs.number) || states.is_some_and(|(number, _)| lacks(item, *number))
+    };
+    let given = items.iter().zip(prepared);
+    let given = given.filter(|(item, _)| lacks_any(item));
     let (wanted, inputs): (Vec<&MissingContent>, Vec<&[E]>) = given
         .filter_map(|(item, prepared)| {
             let inputs = prepared.as_ref().ok()?;
-            Some((item, inputs[number].as_slice()))
+            Some((item, inputs[specs.number].as_slice()))
         })
         .unzip();
     if wanted.is_empty() {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let values = checked(spec, &wanted, encode(&inputs)?, name_of)?;
-    let keys = wanted.iter().map(|item| item.key).collect();
-    Ok(Some(Rows {
+    let encoded = encode(&inputs)?;
+    let mut all = Vec::new();
+    let values = checked(&specs.spec, &wanted, encoded.rows, name_of)?;
+    let width = specs.spec.width();
+    let rows = wanted.iter().zip(values.chunks_exact(width));
+    let rows = rows.filter(|(item, _)| lacks(item, specs.number));
+    let (keys, values): (Vec<Key>, Vec<&[f32]>) = rows.map(|(item, row)| (item.key, row)).unzip();
+    if !keys.is_empty() {
+        all.push(Rows {
+            encoder: specs.number,
+            keys,
+            tokens: Vec::new(),
+            values: values.concat(),
+        });
+    }
+    if let Some((number, spec)) = &specs.token_states {
+        let rows = wanted.iter().copied().zip(&encoded.tokens);
+        let rows: Vec<_> = rows.filter(|(item, _)| lacks(item, *number)).collect();
+        all.extend(token_rows((*number, spec), &rows, name_of)?);
+    }
+    Ok(all)
+}
+
+/// The states of tokens as rows, if the store may hold them.
+fn token_rows(
+    (number, spec): (usize, &EncoderSpec),
+    rows: &[(&MissingContent, &Vec<f32>)],
+    name_of: &dyn Fn(&MissingContent) -> String,
+) -> Result<Option<Rows>, Error> {
+    for (item, row) in rows {
+        if let Some(problem) = unfit_value(row, spec.value_type) {
+            return Err(Error::Output {
+                encoder: spec.name.clone(),
+                content: name_of(item),
+                problem,
+            });
+        }
+    }
+    let width = spec.token_width();
+    let tokens = rows.iter().map(|(_, row)| (row.len() / width) as u32);
+    Ok((!rows.is_empty()).then(|| Rows {
         encoder: number,
-        keys,
-        values,
+        keys: rows.iter().map(|(item, _)| item.key).collect(),
+        tokens: tokens.collect(),
+        values: rows
+            .iter()
+            .flat_map(|(_, row)| row.iter().copied())
+            .collect(),
     }))
 }
 

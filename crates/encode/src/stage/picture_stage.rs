@@ -64,6 +64,7 @@ pub(crate) fn encode_pictures(
             name: &name,
             counts_tokens: false,
             batches: write_plan(wanted, budget, writers)?,
+            token_states: None,
             prepare: |item: &MissingContent| Ok(prepare(contents, item, &preprocessings, &clocks)),
             name_of: &|item| format!("`{}`", contents.files[item.source as usize].display()),
             clocks: &clocks,
@@ -110,6 +111,7 @@ fn stage_encoders<'a>(
     pairs
         .map(|(&number, writer)| StageEncoder {
             spec: writer.spec().clone(),
+            token_states: None,
             open: Box::new(move || encoders.open_image(number)),
             opened: Vec::new(),
         })

@@ -96,6 +96,7 @@ mod tests {
                 vec![content(2), content(3)],
                 vec![content(4)],
             ],
+            token_states: None,
             prepare: |item: &MissingContent| {
                 assert!(item.source != 3, "not this one");
                 Ok(Ok(vec![vec![item.source]]))

@@ -52,6 +52,7 @@ impl StageProgress {
             images: if stage.counts_tokens { 0 } else { done },
             elapsed,
             times,
+            token_states: stage.token_states,
             eta: weighted_time_to_go(elapsed, &times, to_run, to_prepare),
         });
     }

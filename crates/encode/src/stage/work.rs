@@ -10,7 +10,7 @@ use crate::encoder::Handles;
 use crate::error::Error;
 use crate::options::Device;
 use crate::plan::{Budget, MissingContent};
-use crate::progress::Clocks;
+use crate::progress::{Clocks, TokenStates};
 use crate::workers::Workers;
 
 /// What every stage uses.
@@ -35,6 +35,8 @@ impl StageOptions<'_> {
 /// One encoder of a stage; its model is opened when a batch lacks it.
 pub(crate) struct StageEncoder<'a, E> {
     pub(crate) spec: EncoderSpec,
+    /// Of the states of its tokens, where they are wanted; their writer is the one behind those of all encoders.
+    pub(crate) token_states: Option<EncoderSpec>,
     pub(crate) open: Box<dyn Fn() -> Result<Handles<E>, Error> + Send + 'a>,
     pub(crate) opened: Handles<E>,
 }
@@ -53,6 +55,8 @@ pub(crate) struct Stage<'a, P> {
     /// Whether lengths are tokens of a text (else every length is one picture).
     pub(crate) counts_tokens: bool,
     pub(crate) batches: Vec<Vec<MissingContent>>,
+    /// The states of tokens that will be kept, where some are.
+    pub(crate) token_states: Option<TokenStates>,
     /// Makes a content ready; runs on worker threads.
     pub(crate) prepare: P,
     /// Names a content in messages.
@@ -67,7 +71,7 @@ pub(crate) struct StageResult {
     pub(crate) used: Vec<Key>,
     /// Contents that cannot.
     pub(crate) refused: Vec<(Key, Refusal)>,
-    /// Rows that each encoder got.
+    /// Rows that each writer got.
     pub(crate) rows: Vec<usize>,
     pub(crate) tokens: u64,
     pub(crate) computed_tokens: u64,

@@ -19,9 +19,11 @@ pub(crate) struct WriteWhen {
 
 /// One batch of one encoder.
 pub(crate) struct Rows {
-    /// Number of the encoder within its stage.
+    /// Number of the writer within its stage.
     pub(crate) encoder: usize,
     pub(crate) keys: Vec<Key>,
+    /// How many tokens each has, where rows are ragged.
+    pub(crate) tokens: Vec<u32>,
     /// Row by row.
     pub(crate) values: Vec<f32>,
 }
@@ -30,6 +32,7 @@ pub(crate) struct Rows {
 #[derive(Default)]
 struct Waiting {
     keys: Vec<Key>,
+    tokens: Vec<u32>,
     values: Vec<f32>,
     since: Option<Instant>,
 }
@@ -37,6 +40,7 @@ struct Waiting {
 impl Waiting {
     fn add(&mut self, rows: Rows) {
         self.keys.extend(rows.keys);
+        self.tokens.extend(rows.tokens);
         self.values.extend(rows.values);
         self.since.get_or_insert_with(Instant::now);
     }
@@ -51,9 +55,10 @@ impl Waiting {
 
     fn write(&mut self, writer: &mut EncoderWriter, clock: &Clock) -> Result<(), Error> {
         if !self.keys.is_empty() {
-            clock.time(|| writer.append(&self.keys, &self.values))?;
+            clock.time(|| writer.append_ragged(&self.keys, &self.tokens, &self.values))?;
         }
         self.keys.clear();
+        self.tokens.clear();
         self.values.clear();
         self.since = None;
         Ok(())

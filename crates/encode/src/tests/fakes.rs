@@ -15,7 +15,7 @@ use safetensors::SafeTensors;
 use tokenizers::Tokenizer;
 
 use super::fake_encoder::FakeEncoder;
-use crate::{Encoder, Encoders, Error, Handles, Options, Summary, Tokens, encode_with};
+use crate::{Encoded, Encoder, Encoders, Error, Handles, Options, Summary, Tokens, encode_with};
 
 /// What an encoder of [`Fakes`] does instead of encoding.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,6 +36,8 @@ pub const CLASSIFIER: &[u8] = b"weight and bias";
 /// Two text encoders and two image encoders; rows depend a little on their batch, as in real runtimes.
 pub struct Fakes {
     specs: Vec<EncoderSpec>,
+    /// Of `bert`'s tokens, where they are wanted.
+    token_states: Option<EncoderSpec>,
     /// How many batches may run before an error that stands for a kill.
     pub lives: Option<usize>,
     /// Name of an encoder and what goes wrong with it.
@@ -60,6 +62,7 @@ impl Fakes {
         let spec = |name: &&str| spec(name, fingerprint);
         Self {
             specs: names.iter().map(spec).collect(),
+            token_states: None,
             lives: None,
             fault: None,
             handles: 1,
@@ -67,6 +70,17 @@ impl Fakes {
             processor: None,
             batches: Arc::default(),
         }
+    }
+
+    /// `bert` also gives the states of its tokens, `[id, 0, 0]`, of at most so many of a text.
+    pub fn with_token_states(mut self, most: usize) -> Self {
+        self.token_states = Some(EncoderSpec {
+            name: "tokens".into(),
+            shape: vec![most, 3],
+            ragged: true,
+            ..self.specs[0].clone()
+        });
+        self
     }
 
     pub fn values(mut self, value_type: ValueType) -> Self {
@@ -98,12 +112,14 @@ impl Fakes {
     where
         E: 'static,
         FakeEncoder<E>: Encoder<Input = [E]>,
+        E: States,
     {
         let spec = &self.specs[number];
         let fault = self.fault.filter(|(name, _)| *name == spec.name);
         let handle = |dawdles: usize| Counting {
             fault: fault.map(|(_, fault)| fault),
             inner: FakeEncoder::new(spec.clone()).feeling_its_batch(),
+            most_tokens: self.token_states(number).map(|states| states.shape[0]),
             lives: self.lives,
             batches: self.batches.clone(),
             dawdles: Duration::from_millis(3 * dawdles as u64),
@@ -125,6 +141,7 @@ fn spec(name: &str, fingerprint: &str) -> EncoderSpec {
         name: name.to_owned(),
         input,
         shape,
+        ragged: false,
         value_type: ValueType::F32,
         fingerprint: fingerprint.to_owned(),
         model: "fake".to_owned(),
@@ -138,6 +155,11 @@ fn spec(name: &str, fingerprint: &str) -> EncoderSpec {
 impl Encoders for Fakes {
     fn specs(&self) -> &[EncoderSpec] {
         &self.specs
+    }
+
+    fn token_states(&self, number: usize) -> Option<&EncoderSpec> {
+        let is_bert = self.specs[number].name == "bert";
+        self.token_states.as_ref().filter(|_| is_bert)
     }
 
     fn check(&self, _number: usize) -> Result<(), Error> {
@@ -210,8 +232,15 @@ pub fn tokenizer() -> Tokenizer {
     json.to_string().parse().unwrap()
 }
 
+/// Token ids of a text, as these encoders get them.
+pub fn ids(text: &str) -> Vec<u32> {
+    Tokens::new(tokenizer(), 32).unwrap().ids(text).unwrap()
+}
+
 struct Counting<E> {
     inner: FakeEncoder<E>,
+    /// Tokens of a text whose states are given, where they are.
+    most_tokens: Option<usize>,
     fault: Option<Fault>,
     lives: Option<usize>,
     batches: Arc<Mutex<Vec<(String, usize)>>>,
@@ -222,6 +251,7 @@ struct Counting<E> {
 impl<E> Encoder for Counting<E>
 where
     FakeEncoder<E>: Encoder<Input = [E]>,
+    E: States,
 {
     type Input = [E];
 
@@ -252,6 +282,39 @@ where
             }
         }
         Ok(values)
+    }
+
+    fn encode_with_tokens(&mut self, batch: &[&[E]]) -> Result<Encoded, Error> {
+        let rows = self.encode(batch)?;
+        let nudge = rows[[0, 0]] / 8.0; // of the batch, as in real runtimes
+        let states = |most: usize| {
+            let of = |inputs: &&[E]| {
+                let inputs = inputs.iter().take(most);
+                inputs
+                    .flat_map(|id| [id.state() + nudge, 0.0, 0.0])
+                    .collect()
+            };
+            batch.iter().map(of).collect()
+        };
+        let tokens = self.most_tokens.map(states).unwrap_or_default();
+        Ok(Encoded { rows, tokens })
+    }
+}
+
+/// What inputs have states: token ids, not pixels.
+trait States {
+    fn state(&self) -> f32;
+}
+
+impl States for u32 {
+    fn state(&self) -> f32 {
+        *self as f32
+    }
+}
+
+impl States for f32 {
+    fn state(&self) -> f32 {
+        unreachable!("pictures have no tokens")
     }
 }
 

@@ -12,4 +12,5 @@ mod rejects;
 mod resume;
 #[cfg(all(feature = "tiles", target_arch = "x86_64"))]
 mod tiles;
+mod token_states;
 mod words;

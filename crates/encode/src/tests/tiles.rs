@@ -45,8 +45,8 @@ fn run(arithmetic: Arithmetic, threads: Option<usize>) -> Vec<f32> {
         }
     };
     let maps = Tensor::from_array(tensor("maps")).unwrap().into_dyn();
-    let result = shared_session::run(&session.unwrap(), &[("maps", maps)], "result").unwrap();
-    result.try_extract_tensor::<f32>().unwrap().1.to_vec()
+    let result = shared_session::run(&session.unwrap(), &[("maps", maps)], &["result"]).unwrap();
+    result[0].try_extract_tensor::<f32>().unwrap().1.to_vec()
 }
 
 fn assert_near(found: &[f32], expected: &[f32]) {

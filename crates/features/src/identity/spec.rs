@@ -113,6 +113,9 @@ pub struct EncoderSpec {
     pub input: Input,
     /// Shape of one row, such as `[13, 768]`.
     pub shape: Vec<usize>,
+    /// Whether a content has as many rows of the last axis as it has tokens, of which `shape` says the most.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ragged: bool,
     /// How values are stored.
     pub value_type: ValueType,
     /// Hash over model bytes, preprocessing, output and precision.
@@ -139,12 +142,32 @@ impl EncoderSpec {
         }
     }
 
-    /// Values in a row.
+    /// Values in a row; of a ragged one the most.
     pub fn width(&self) -> usize {
         self.shape.iter().product()
     }
 
-    /// Bytes of a stored row.
+    /// Values of one token of a ragged row.
+    pub fn token_width(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
+    }
+
+    /// Where the values of each row begin, and where the last one's end: of `count` rows, or of ragged ones of so many
+    /// tokens each.
+    pub(crate) fn starts(&self, count: usize, tokens: &[u32]) -> Vec<usize> {
+        if !self.ragged {
+            return (0..=count).map(|row| row * self.width()).collect();
+        }
+        assert_eq!(tokens.len(), count, "a number of tokens for each row");
+        let mut starts = vec![0];
+        starts.extend(tokens.iter().scan(0, |end, &tokens| {
+            *end += tokens as usize * self.token_width();
+            Some(*end)
+        }));
+        starts
+    }
+
+    /// Bytes of a stored row; of a ragged one the most.
     pub(crate) fn row_bytes(&self) -> usize {
         self.width() * self.value_type.bytes()
     }
@@ -154,6 +177,7 @@ impl EncoderSpec {
         self.fingerprint == other.fingerprint
             && self.input == other.input
             && self.shape == other.shape
+            && self.ragged == other.ragged
             && self.value_type == other.value_type
     }
 
@@ -187,6 +211,9 @@ impl EncoderSpec {
             width.checked_mul(size).filter(|&width| width > 0)
         });
         match width.map(i32::try_from) {
+            _ if self.ragged && self.shape.len() != 2 => {
+                Some("a ragged one has the shape [tokens, width]")
+            }
             Some(Ok(_)) if !self.shape.is_empty() => None,
             _ => Some("its shape has to hold at least one value, and fewer than 2^31"),
         }

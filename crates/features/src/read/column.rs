@@ -50,20 +50,34 @@ pub struct Column {
     pub values: ColumnValues,
     /// Each post's row among them; [`Column::NONE`] where the post has no usable picture.
     pub row: Vec<u32>,
+    /// Of a ragged encoder where the values of each distinct row begin, and the last one's end; else empty.
+    pub starts: Vec<usize>,
 }
 
 impl Column {
     /// Stands for "no row".
     pub const NONE: u32 = u32::MAX;
 
-    /// Values in a row.
+    /// Values in a row; of a ragged one the most.
     pub fn width(&self) -> usize {
         self.shape.iter().product()
     }
 
+    /// Values in a post's row; of a fixed width also where it has none.
+    pub fn width_of(&self, post: usize) -> usize {
+        match (self.starts.as_slice(), self.row_of(post)) {
+            ([], _) => self.width(),
+            (starts, Some(row)) => starts[row + 1] - starts[row],
+            (_, None) => 0,
+        }
+    }
+
     /// How many distinct rows there are.
     pub fn rows(&self) -> usize {
-        self.values.len() / self.width()
+        match self.starts.len() {
+            0 => self.values.len() / self.width(),
+            starts => starts - 1,
+        }
     }
 
     /// Whether its rows are read from the disk when they are asked for.
@@ -80,12 +94,15 @@ impl Column {
     /// Copies a post's values, or zeros where it has none; says whether it has. Only reading from the disk can fail.
     ///
     /// # Panics
-    /// When `out` is not [`Column::width`] long.
+    /// When `out` is not [`Column::width_of`] the post long.
     pub fn read_row(&self, post: usize, out: &mut [f32]) -> Result<bool, Error> {
-        assert_eq!(out.len(), self.width(), "a row has another width");
+        assert_eq!(out.len(), self.width_of(post), "a row has another width");
         match (self.row_of(post), &self.values) {
             (Some(row), ColumnValues::Disk(rows)) => rows.read(row, out)?,
-            (Some(row), ColumnValues::Memory(values)) => values.copy_to(row * out.len(), out),
+            (Some(row), ColumnValues::Memory(values)) => {
+                let start = self.starts.get(row).copied();
+                values.copy_to(start.unwrap_or(row * out.len()), out);
+            }
             (None, _) => out.fill(0.0),
         }
         Ok(self.row[post] != Self::NONE)
@@ -94,7 +111,7 @@ impl Column {
     /// As [`Column::read_row`], of values in memory.
     ///
     /// # Panics
-    /// When `out` is not [`Column::width`] long, or the values are on the disk and cannot be read.
+    /// When `out` is not [`Column::width_of`] the post long, or the values are on the disk and cannot be read.
     pub fn copy_row(&self, post: usize, out: &mut [f32]) -> bool {
         self.read_row(post, out)
             .expect("values in memory can be read")

@@ -60,8 +60,11 @@ impl DiskRows {
 
     /// How many values there are.
     pub(crate) fn len(&self) -> usize {
-        let rows: usize = self.parts.iter().map(|part| part.rows.len()).sum();
-        rows * self.spec.width()
+        let bytes = self.parts.iter().flat_map(|part| {
+            let rows = part.rows.iter();
+            rows.map(|&row| part.layout.row_bytes(row as usize))
+        });
+        bytes.sum::<usize>() / self.spec.value_type.bytes()
     }
 
     /// Reads the values of a row.

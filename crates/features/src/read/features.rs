@@ -97,14 +97,40 @@ struct Source<'a> {
     rows: Vec<u32>,
 }
 
+impl Source<'_> {
+    /// Bytes of each of its rows.
+    fn bytes(&self) -> impl Iterator<Item = usize> {
+        let rows = self.rows.iter();
+        rows.map(|&row| self.layout.row_bytes(row as usize))
+    }
+}
+
 impl Found<'_> {
     /// Bytes of its values.
     fn bytes(&self) -> u64 {
-        let rows: usize = self.sources.iter().map(|source| source.rows.len()).sum();
-        rows as u64 * self.table.file.encoder.row_bytes() as u64
+        let bytes = self
+            .sources
+            .iter()
+            .map(|source| source.bytes().sum::<usize>());
+        bytes.sum::<usize>() as u64
+    }
+
+    /// Where the values of each row begin, and the last one's end, of a ragged encoder.
+    fn starts(&self) -> Vec<usize> {
+        let spec = &self.table.file.encoder;
+        if !spec.ragged {
+            return Vec::new();
+        }
+        let bytes = self.sources.iter().flat_map(Source::bytes);
+        let ends = bytes.scan(0, |end, bytes| {
+            *end += bytes / spec.value_type.bytes();
+            Some(*end)
+        });
+        [0].into_iter().chain(ends).collect()
     }
 
     fn column(self, is_in_memory: bool) -> Result<Column, Error> {
+        let starts = self.starts();
         let values = match is_in_memory {
             true => ColumnValues::Memory(read(self.table, &self.sources)?),
             false => {
@@ -120,6 +146,7 @@ impl Found<'_> {
             shape: self.table.file.encoder.shape.clone(),
             values,
             row: self.row,
+            starts,
         })
     }
 }
@@ -211,8 +238,10 @@ fn assign<'a>(
 
 fn read(table: &EncoderTable, sources: &[Source]) -> Result<Values, Error> {
     let spec = &table.file.encoder;
-    let width = spec.width();
-    let lengths = sources.iter().map(|source| source.rows.len() * width);
+    let bytes = spec.value_type.bytes();
+    let lengths = sources
+        .iter()
+        .map(|source| source.bytes().sum::<usize>() / bytes);
     let lengths: Vec<_> = lengths.collect();
     let mut values = Values::zeros(spec.value_type, lengths.iter().sum());
     let targets = values.split_mut(&lengths).into_par_iter().zip(sources);
@@ -230,11 +259,10 @@ fn fill(
     target: &mut ValuesMut,
 ) -> Result<(), Error> {
     let spec = &table.file.encoder;
-    for (number, &row) in source.rows.iter().enumerate() {
-        let filled = target.fill(
-            number * spec.width(),
-            &bytes[source.layout.row(row as usize)],
-        );
+    let mut start = 0;
+    for &row in &source.rows {
+        let filled = target.fill(start, &bytes[source.layout.row(row as usize)]);
+        start += source.layout.row_bytes(row as usize) / spec.value_type.bytes();
         let Err((index, value)) = filled else {
             continue;
         };

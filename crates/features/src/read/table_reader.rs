@@ -88,8 +88,9 @@ impl<'a> TableReader<'a> {
             .read((part as usize, path), range.start as u64, &mut bytes);
         read.map_err(|source| Error::read(path, source))?;
         let spec = self.spec();
-        let mut values = Values::zeros(spec.value_type, spec.width());
-        let filled = values.split_mut(&[spec.width()])[0].fill(0, &bytes);
+        let width = bytes.len() / spec.value_type.bytes();
+        let mut values = Values::zeros(spec.value_type, width);
+        let filled = values.split_mut(&[width])[0].fill(0, &bytes);
         filled.map_err(|(index, value)| {
             let problem = format!(
                 "is no number, in `{}`; {}",
@@ -98,7 +99,7 @@ impl<'a> TableReader<'a> {
             );
             wrong_value(spec, self.keys[number], index, value, &problem)
         })?;
-        let mut floats = vec![0.0; spec.width()];
+        let mut floats = vec![0.0; width];
         values.copy_to(0, &mut floats);
         Ok(floats)
     }

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, FixedSizeListArray, Float32Array, Int8Array, RecordBatch, StringArray,
+    ArrayRef, FixedSizeListArray, Float32Array, Int8Array, ListArray, RecordBatch, StringArray,
 };
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Schema};
 use mmfnd_posts::{Post, atomic, io_error};
 use parquet::arrow::ArrowWriter;
@@ -127,10 +127,17 @@ impl<'a> Index<'a> {
 
     fn column(&self, keys: &[PostKeys]) -> Result<ArrayRef, Error> {
         let spec = &self.table.file.encoder;
-        let width = spec.width();
-        let mut values = Values::zeros(spec.value_type, keys.len() * width);
-        let mut target = values.split_mut(&[keys.len() * width]);
         let found: Vec<_> = keys.iter().map(|keys| self.find(keys)).collect();
+        let lengths = found.iter().map(|found| match found {
+            Some((_, part, row)) => self.layouts[*part].row_bytes(*row) / spec.value_type.bytes(),
+            None if spec.ragged => 0,
+            None => spec.width(),
+        });
+        let offsets = OffsetBuffer::<i32>::from_lengths(lengths);
+        let starts: &[i32] = &offsets;
+        let length = starts[keys.len()] as usize;
+        let mut values = Values::zeros(spec.value_type, length);
+        let mut target = values.split_mut(&[length]);
         let wanted = found.iter().enumerate();
         let mut wanted: Vec<_> = wanted
             .filter_map(|(post, found)| Some((post, (*found)?)))
@@ -145,7 +152,7 @@ impl<'a> Index<'a> {
                 let bytes = file.get_bytes(range.start as u64, range.len());
                 let bytes = bytes.map_err(|source| Error::read(path, io::Error::other(source)))?;
                 target[0]
-                    .fill(post * width, &bytes)
+                    .fill(starts[post] as usize, &bytes)
                     .map_err(|(index, value)| {
                         let problem = format!(
                             "is no number, in `{}`; {}",
@@ -157,21 +164,31 @@ impl<'a> Index<'a> {
             }
         }
         let present = found.iter().map(Option::is_some).collect();
-        Ok(self.list(&values, present))
+        Ok(self.list(&values, offsets.clone(), present))
     }
 
-    fn list(&self, values: &Values, present: NullBuffer) -> ArrayRef {
+    fn list(&self, values: &Values, offsets: OffsetBuffer<i32>, present: NullBuffer) -> ArrayRef {
         let mut floats = vec![0.0; values.len()];
         values.copy_to(0, &mut floats);
-        let DataType::FixedSizeList(item, size) = self.data_type() else {
-            unreachable!("the type of a column is a list")
-        };
         let floats = Arc::new(Float32Array::from(floats));
-        let list = FixedSizeListArray::try_new(item, size, floats, Some(present));
-        Arc::new(list.expect("the lengths fit"))
+        let fits = "the lengths fit";
+        match self.data_type() {
+            DataType::FixedSizeList(item, size) => {
+                let list = FixedSizeListArray::try_new(item, size, floats, Some(present));
+                Arc::new(list.expect(fits))
+            }
+            DataType::List(item) => {
+                let list = ListArray::try_new(item, offsets, floats, Some(present));
+                Arc::new(list.expect(fits))
+            }
+            _ => unreachable!("the type of a column is a list"),
+        }
     }
 
     fn data_type(&self) -> DataType {
+        if self.table.file.encoder.ragged {
+            return DataType::new_list(DataType::Float32, false);
+        }
         let width = i32::try_from(self.table.file.encoder.width());
         let width = width.expect("checked when the encoder was added");
         DataType::new_fixed_size_list(DataType::Float32, width, false)

@@ -32,6 +32,8 @@ pub(crate) struct Layout {
     keys: Vec<Stretch>,
     values: Vec<Stretch>,
     row_bytes: usize,
+    /// Of a ragged encoder where the bytes of each row begin, were all rows one after the other, and their end.
+    starts: Vec<usize>,
     /// Who made the part.
     maker: Maker,
 }
@@ -49,11 +51,24 @@ impl Layout {
         }
         let file_bytes = usize::try_from(file.len());
         let file_bytes = file_bytes.map_err(|error| Fault::Damage(error.to_string()))?;
-        let keys = stretches(&metadata, 0, Key::BYTES, file_bytes)?;
-        let values = stretches(&metadata, 1, spec.row_bytes(), file_bytes)?;
+        let fixed = |column, row_bytes: usize| {
+            let bytes = |first: usize, next: usize| (next - first).checked_mul(row_bytes);
+            stretches(&metadata, column, &bytes, file_bytes)
+        };
         let rows =
             |stretches: &[Stretch]| -> usize { stretches.iter().map(|stretch| stretch.rows).sum() };
-        if rows(&keys) != rows(&values) {
+        let keys = fixed(0, Key::BYTES)?;
+        let (values, starts) = match spec.ragged {
+            false => (fixed(1, spec.row_bytes())?, Vec::new()),
+            true => {
+                let lengths = fixed(1, size_of::<i32>())?;
+                let starts = starts(file, &lengths, spec)?;
+                let bytes =
+                    |first: usize, next: usize| starts.get(next)?.checked_sub(starts[first]);
+                (stretches(&metadata, 2, &bytes, file_bytes)?, starts)
+            }
+        };
+        if rows(&keys) != rows(&values) || (spec.ragged && starts.len() != rows(&keys) + 1) {
             let problem = format!("{} keys for {} rows of values", rows(&keys), rows(&values));
             return Err(Fault::Damage(problem));
         }
@@ -62,6 +77,7 @@ impl Layout {
             keys,
             values,
             row_bytes: spec.row_bytes(),
+            starts,
             maker: made_by(&metadata).unwrap_or_else(|| spec.maker()),
         })
     }
@@ -79,8 +95,19 @@ impl Layout {
     pub(crate) fn row(&self, row: usize) -> std::ops::Range<usize> {
         let after = self.values.partition_point(|stretch| stretch.first <= row);
         let Stretch { first, offset, .. } = self.values[after - 1];
-        let start = offset + (row - first) * self.row_bytes;
-        start..start + self.row_bytes
+        let start = |row: usize| match self.starts.as_slice() {
+            [] => offset + (row - first) * self.row_bytes,
+            starts => offset + starts[row] - starts[first],
+        };
+        start(row)..start(row + 1)
+    }
+
+    /// Bytes of a row's values.
+    pub(crate) fn row_bytes(&self, row: usize) -> usize {
+        match self.starts.as_slice() {
+            [] => self.row_bytes,
+            starts => starts[row + 1] - starts[row],
+        }
     }
 
     /// All keys, in the order of the rows.
@@ -147,14 +174,39 @@ impl From<ParquetError> for Fault {
     }
 }
 
+/// Where the bytes of ragged rows begin, by how many tokens each has; no number in the file is trusted.
+fn starts(
+    file: &impl ChunkReader,
+    lengths: &[Stretch],
+    spec: &EncoderSpec,
+) -> Result<Vec<usize>, Fault> {
+    let token_bytes = spec.token_width() * spec.value_type.bytes();
+    let mut starts = vec![0usize];
+    for stretch in lengths {
+        let bytes = file.get_bytes(stretch.offset as u64, stretch.rows * size_of::<i32>())?;
+        let (tokens, _) = bytes.as_chunks::<4>();
+        for tokens in tokens {
+            let tokens = usize::try_from(i32::from_le_bytes(*tokens)).unwrap_or(0);
+            if !(1..=spec.shape[0]).contains(&tokens) {
+                return Err(Fault::damage("a row has no possible number of tokens"));
+            }
+            let last = starts[starts.len() - 1];
+            let next = last.checked_add(tokens * token_bytes);
+            starts.push(next.ok_or_else(|| Fault::damage("its rows do not fit"))?);
+        }
+    }
+    Ok(starts)
+}
+
 /// The stretches of a column, from the page index: a page is its header, its levels (which say nothing, as no value
 /// is null), then its values.
 ///
-/// The file may be damaged: nothing in it is trusted to lie within `file_bytes`.
+/// The file may be damaged: nothing in it is trusted to lie within `file_bytes`. `bytes` says how many values from a
+/// row to before another one take, if there are such rows.
 fn stretches(
     metadata: &ParquetMetaData,
     column: usize,
-    row_bytes: usize,
+    bytes: &dyn Fn(usize, usize) -> Option<usize>,
     file_bytes: usize,
 ) -> Result<Vec<Stretch>, Fault> {
     let group = metadata.row_group(0);
@@ -175,10 +227,11 @@ fn stretches(
         let end = page.offset.checked_add(page.compressed_page_size.into())?;
         let end = usize::try_from(end).ok().filter(|&end| end <= file_bytes)?;
         let rows = usize::try_from(next.checked_sub(first)?).ok()?;
+        let first = usize::try_from(first).ok()?;
         Some(Stretch {
-            first: usize::try_from(first).ok()?,
+            first,
             rows,
-            offset: end.checked_sub(rows.checked_mul(row_bytes)?)?,
+            offset: end.checked_sub(bytes(first, first.checked_add(rows)?)?)?,
         })
     };
     let stretches = pages.iter().zip(firsts).zip(nexts).map(stretch);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, FixedSizeBinaryArray, FixedSizeListArray, Float16Array, Float32Array,
-    RecordBatch,
+    Int32Array, ListArray, RecordBatch,
 };
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use bytes::Bytes;
@@ -26,20 +27,42 @@ const PAGE_BYTES: usize = 64 << 20;
 /// them.
 const PIECE_BYTES: usize = 1 << 20;
 
+/// Rows that belong together.
+#[derive(Debug)]
+pub(crate) struct Rows<'a, V: ?Sized> {
+    pub(crate) keys: &'a [Key],
+    /// Of a ragged encoder how many tokens each has; else empty.
+    pub(crate) tokens: &'a [u32],
+    pub(crate) values: &'a V,
+}
+
+// Not derived: that would ask the values themselves to be so.
+impl<V: ?Sized> Clone for Rows<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: ?Sized> Copy for Rows<'_, V> {}
+
 /// The bytes of a part with these rows, and who makes them.
 ///
 /// # Panics
 /// When `values` is not a row of the encoder's width for each key.
 pub(crate) fn to_bytes(
     (spec, maker): (&EncoderSpec, &Maker),
-    keys: &[Key],
-    values: &[f32],
+    rows: Rows<[f32]>,
 ) -> Result<Bytes, Error> {
-    let width = spec.width();
-    assert_eq!(values.len(), keys.len() * width, "a row for each key");
+    let Rows {
+        keys,
+        tokens,
+        values,
+    } = rows;
+    let starts = spec.starts(keys.len(), tokens);
+    assert_eq!(Some(&values.len()), starts.last(), "a row for each key");
     let wrong = |index: usize, problem: &str| {
-        let key = keys[index / width];
-        wrong_value(spec, key, index % width, values[index], problem)
+        let row = starts.partition_point(|&start| start <= index) - 1;
+        wrong_value(spec, keys[row], index - starts[row], values[index], problem)
     };
     if let Some(index) = values.iter().position(|value| !value.is_finite()) {
         let problem =
@@ -50,37 +73,61 @@ pub(crate) fn to_bytes(
         let problem = "is too large for 16-bit floats; encode with `--values f32`";
         wrong(index, problem)
     })?;
-    of_values((spec, maker), keys, &rounded)
+    let rounded = &rounded;
+    of_values(
+        (spec, maker),
+        Rows {
+            keys,
+            tokens,
+            values: rounded,
+        },
+    )
 }
 
 /// [`to_bytes`] of values at the precision at which they are stored.
 pub(crate) fn of_values(
     (spec, maker): (&EncoderSpec, &Maker),
-    keys: &[Key],
-    values: &Values,
+    rows: Rows<Values>,
 ) -> Result<Bytes, Error> {
-    let bytes = to_parquet((spec, maker), keys, values).map_err(std::io::Error::other);
+    let bytes = to_parquet((spec, maker), rows).map_err(std::io::Error::other);
     let bytes = bytes.map_err(|source| Error::write(&spec.name, source))?;
-    check(spec, &bytes, keys, values);
+    check(spec, &bytes, rows);
     Ok(bytes)
 }
 
 fn to_parquet(
     (spec, maker): (&EncoderSpec, &Maker),
-    keys: &[Key],
-    values: &Values,
+    rows: Rows<Values>,
 ) -> Result<Bytes, ArrowError> {
     let schema = Arc::new(schema_with_maker(spec, maker));
-    let keys = FixedSizeBinaryArray::try_from_iter(keys.iter().map(Key::as_bytes))?;
-    let DataType::FixedSizeList(item, width) = schema.field(1).data_type() else {
-        unreachable!("the schema above has a list in this place")
-    };
-    let values: ArrayRef = match values {
+    let keys = FixedSizeBinaryArray::try_from_iter(rows.keys.iter().map(Key::as_bytes))?;
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(keys)];
+    let values: ArrayRef = match rows.values {
         Values::F32(values) => Arc::new(Float32Array::from(values.clone())),
         Values::F16(values) => Arc::new(Float16Array::from(values.clone())),
     };
-    let values = FixedSizeListArray::try_new(item.clone(), *width, values, None)?;
-    let batch = RecordBatch::try_new(schema.clone(), vec![Arc::new(keys), Arc::new(values)])?;
+    let last = schema.fields().len() - 1;
+    match schema.field(last).data_type() {
+        DataType::FixedSizeList(item, width) => {
+            let list = FixedSizeListArray::try_new(item.clone(), *width, values, None)?;
+            columns.push(Arc::new(list));
+        }
+        DataType::List(item) => {
+            let tokens = rows.tokens.iter().map(|&tokens| tokens as i32);
+            columns.push(Arc::new(Int32Array::from_iter_values(tokens)));
+            let lengths = spec.starts(rows.keys.len(), rows.tokens);
+            let lengths = lengths.windows(2).map(|pair| pair[1] - pair[0]);
+            let offsets = OffsetBuffer::from_lengths(lengths);
+            columns.push(Arc::new(ListArray::try_new(
+                item.clone(),
+                offsets,
+                values,
+                None,
+            )?));
+        }
+        _ => unreachable!("the schema has a list in its last place"),
+    }
+    let batch = RecordBatch::try_new(schema.clone(), columns)?;
     let properties = WriterProperties::builder()
         .set_compression(Compression::UNCOMPRESSED)
         .set_dictionary_enabled(false)
@@ -104,14 +151,16 @@ fn values_bytes(batch: &RecordBatch) -> usize {
 }
 
 /// A part is read back before it is kept: nothing is stored that could not be loaded as it was.
-fn check(spec: &EncoderSpec, bytes: &Bytes, keys: &[Key], values: &Values) {
+fn check(spec: &EncoderSpec, bytes: &Bytes, rows: Rows<Values>) {
+    let (keys, values) = (rows.keys, rows.values);
     let layout = Layout::of(bytes, spec).expect("the part was written for this layout");
     let stored = layout.keys(bytes).expect("the part lies in memory");
     assert_eq!(stored, keys, "keys of a part read back");
     let mut read = Values::zeros(spec.value_type, values.len());
-    let mut rows = read.split_mut(&[values.len()]);
+    let starts = spec.starts(keys.len(), rows.tokens);
+    let mut target = read.split_mut(&[values.len()]);
     for row in 0..layout.rows() {
-        let filled = rows[0].fill(row * spec.width(), &bytes[layout.row(row)]);
+        let filled = target[0].fill(starts[row], &bytes[layout.row(row)]);
         filled.expect("the values were checked before they were written");
     }
     assert!(read == *values, "values of a part read back");

@@ -23,11 +23,18 @@ pub(super) fn schema(spec: &EncoderSpec) -> Schema {
     };
     let width = i32::try_from(spec.width()).expect("checked when the encoder was added");
     let item = Field::new("element", value, false).into();
-    let key = DataType::FixedSizeBinary(Key::BYTES as i32);
-    Schema::new(vec![
-        Field::new("key", key, false),
-        Field::new("value", DataType::FixedSizeList(item, width), false),
-    ])
+    let key = Field::new("key", DataType::FixedSizeBinary(Key::BYTES as i32), false);
+    Schema::new(match spec.ragged {
+        false => vec![
+            key,
+            Field::new("value", DataType::FixedSizeList(item, width), false),
+        ],
+        true => vec![
+            key,
+            Field::new("tokens", DataType::Int32, false),
+            Field::new("value", DataType::List(item), false),
+        ],
+    })
 }
 
 /// [`schema`], and who makes the part.

@@ -14,6 +14,7 @@ use crate::disk::folder::sync_folder;
 use crate::disk::part::{self, Part};
 use crate::identity::{EncoderSpec, Key, KeySet, Maker};
 use crate::table::layout::{self, Layout};
+use crate::table::part_bytes::Rows;
 use crate::table::values::wrong_value;
 use crate::table::{Values, part_bytes};
 
@@ -123,36 +124,55 @@ impl Group<'_> {
                 part::take(folder, number, part).map(Some)
             }
             _ => {
-                let values = self.read(folder, spec, &rows)?;
-                let bytes = part_bytes::of_values((spec, &self.maker), &keys, &values)?;
+                let (values, tokens) = self.read(folder, spec, &rows)?;
+                let rows = Rows {
+                    keys: &keys,
+                    tokens: &tokens,
+                    values: &values,
+                };
+                let bytes = part_bytes::of_values((spec, &self.maker), rows)?;
                 part::write(folder, number, &bytes).map(Some)
             }
         }
     }
 
-    /// The values of some rows of each part.
+    /// The values of some rows of each part, and how many tokens each has if they are ragged.
     fn read(
         &self,
         folder: &Path,
         spec: &EncoderSpec,
         rows: &[Vec<usize>],
-    ) -> Result<Values, Error> {
-        let width = spec.width();
-        let lengths: Vec<_> = rows.iter().map(|rows| rows.len() * width).collect();
+    ) -> Result<(Values, Vec<u32>), Error> {
+        let of_parts = rows.iter().zip(&self.parts);
+        let bytes = of_parts.clone().map(|(rows, (_, layout, _))| {
+            let bytes = rows.iter().map(|&row| layout.row_bytes(row));
+            bytes.collect::<Vec<_>>()
+        });
+        let bytes: Vec<_> = bytes.collect();
+        let value_bytes = spec.value_type.bytes();
+        let lengths = bytes
+            .iter()
+            .map(|bytes| bytes.iter().sum::<usize>() / value_bytes);
+        let lengths: Vec<_> = lengths.collect();
         let mut values = Values::zeros(spec.value_type, lengths.iter().sum());
         let mut buffer = Vec::new();
         let targets = values.split_mut(&lengths).into_iter();
         for ((mut target, rows), (part, layout, keys)) in targets.zip(rows).zip(&self.parts) {
             part.read_into(&mut buffer, &replace_remedy(folder))?;
-            for (place, &row) in rows.iter().enumerate() {
-                let filled = target.fill(place * width, &buffer[layout.row(row)]);
+            let mut start = 0;
+            for &row in rows {
+                let filled = target.fill(start, &buffer[layout.row(row)]);
+                start += layout.row_bytes(row) / value_bytes;
                 filled.map_err(|(index, value)| {
                     let problem = format!("is no number; {}", replace_remedy(folder));
                     wrong_value(spec, keys[row], index, value, &problem)
                 })?;
             }
         }
-        Ok(values)
+        let token_bytes = spec.token_width() * value_bytes;
+        let tokens = bytes.iter().flatten().filter(|_| spec.ragged);
+        let tokens = tokens.map(|bytes| (bytes / token_bytes) as u32);
+        Ok((values, tokens.collect()))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::disk::folder::sync_folder;
 use crate::disk::lock::Lock;
 use crate::disk::part::{self, Part};
 use crate::identity::{EncoderSpec, Key, KeySet, Machine, Maker};
+use crate::table::part_bytes::Rows;
 use crate::table::{layout, part_bytes, plan};
 
 /// Appends rows to one encoder's table, and keeps its plan.
@@ -94,11 +95,29 @@ impl EncoderWriter {
     /// # Panics
     /// When `values` is not a row of the encoder's width for each key.
     pub fn append(&mut self, keys: &[Key], values: &[f32]) -> Result<(), Error> {
+        self.append_ragged(keys, &[], values)
+    }
+
+    /// As [`EncoderWriter::append`], of a ragged encoder: `tokens` says how many each row has.
+    ///
+    /// # Panics
+    /// When `values` is not so many tokens of the encoder's width.
+    pub fn append_ragged(
+        &mut self,
+        keys: &[Key],
+        tokens: &[u32],
+        values: &[f32],
+    ) -> Result<(), Error> {
         if keys.is_empty() {
             assert!(values.is_empty(), "a row for each key");
             return Ok(());
         }
-        let bytes = part_bytes::to_bytes((self.spec(), &self.maker), keys, values)?;
+        let rows = Rows {
+            keys,
+            tokens,
+            values,
+        };
+        let bytes = part_bytes::to_bytes((self.spec(), &self.maker), rows)?;
         let part = part::write(&self.folder, self.next(), &bytes)?;
         let mut file = self.file.clone();
         file.parts = self.next() + 1;

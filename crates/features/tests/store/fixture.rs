@@ -112,6 +112,7 @@ pub fn spec(name: &str, input: Input, shape: &[usize], value_type: ValueType) ->
         name: name.into(),
         input,
         shape: shape.into(),
+        ragged: false,
         value_type,
         fingerprint: format!("fingerprint of {name}"),
         model: format!("{name}.onnx"),

@@ -10,5 +10,6 @@ mod kill;
 mod load;
 mod merge;
 mod process;
+mod ragged;
 mod replace;
 mod round_trip;

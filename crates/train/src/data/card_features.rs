@@ -131,6 +131,7 @@ mod tests {
             shape: vec![width],
             values: ColumnValues::Memory(Values::F32(values)),
             row: vec![2, 0, Column::NONE, 0, 1],
+            starts: Vec::new(),
         }
     }
 

@@ -80,6 +80,7 @@ fn spec(name: &str, shape: &[usize], fingerprint: &str) -> EncoderSpec {
             _ => Input::Image,
         },
         shape: shape.to_vec(),
+        ragged: false,
         value_type: ValueType::F16,
         fingerprint: fingerprint.to_owned(),
         model: format!("{name}.onnx"),

@@ -1,10 +1,9 @@
 //! Which files beside it an ONNX file keeps weights in. ONNX Runtime opens whatever file a graph names, so what it may
 //! name is checked first: only what the preset names has a checksum.
-//!
-//! A walk over protocol buffers, of its own since the crate `tiles`, which has another, can be left out. Numbers of
-//! fields: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 
 use std::collections::BTreeSet;
+
+use super::protobuf::fields;
 
 /// Messages within messages that are followed; those of real models are some ten deep.
 const DEEPEST: usize = 100;
@@ -46,43 +45,24 @@ impl Message {
 }
 
 /// The files that an ONNX model keeps weights in, as it names them; `None` where it is no such model.
-pub(super) fn files(model: &[u8]) -> Option<BTreeSet<String>> {
+pub(in crate::onnx) fn files(model: &[u8]) -> Option<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     walk(model, Message::Model, DEEPEST, &mut found)?;
     Some(found)
 }
 
-fn walk(
-    mut rest: &[u8],
-    message: Message,
-    depth: usize,
-    found: &mut BTreeSet<String>,
-) -> Option<()> {
+fn walk(bytes: &[u8], message: Message, depth: usize, found: &mut BTreeSet<String>) -> Option<()> {
     let depth = depth.checked_sub(1)?;
     let (mut key, mut value) = (&[][..], &[][..]);
-    while !rest.is_empty() {
-        let tag = varint(&mut rest)?;
-        let content = match tag & 7 {
-            0 => {
-                varint(&mut rest)?;
-                continue;
-            }
-            1 => 8,
-            2 => usize::try_from(varint(&mut rest)?).ok()?,
-            5 => 4,
-            _ => return None,
-        };
-        let (content, after) = rest.split_at_checked(content)?;
-        rest = after;
-        match (message, tag >> 3) {
+    for (field, content) in fields(bytes)? {
+        match (message, field) {
             (Message::Place, 1) => key = content,
             (Message::Place, 2) => value = content,
-            (message, field) if tag & 7 == 2 => {
+            (message, field) => {
                 if let Some(inner) = message.within(field) {
                     walk(content, inner, depth, found)?;
                 }
             }
-            _ => {}
         }
     }
     if key == b"location" {
@@ -91,31 +71,11 @@ fn walk(
     Some(())
 }
 
-fn varint(rest: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for place in 0..10 {
-        let (byte, after) = rest.split_first()?;
-        *rest = after;
-        value |= u64::from(byte & 0x7f) << (7 * place);
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
-pub(in crate::onnx) mod tests {
+pub(crate) mod tests {
+    use super::super::protobuf::field;
     use super::*;
-
-    fn field(number: u8, content: &[u8]) -> Vec<u8> {
-        [
-            &[number << 3 | 2, u8::try_from(content.len()).unwrap()],
-            content,
-        ]
-        .concat()
-    }
 
     /// A tensor of one float32 that lies in a file.
     fn tensor_in(file: &str) -> Vec<u8> {
