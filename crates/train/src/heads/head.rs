@@ -90,7 +90,7 @@ pub trait Head: Module + 'static {
     /// As [`Inputs`] and [`Output`] say.
     fn forward(&self, inputs: Inputs, noise: Option<Noise>) -> Output;
 
-    /// What the step of that name says about a batch, which has its [`Inputs::targets`]; `None` where the batch has
+    /// What the step of that name says about a batch, which has its `Inputs::targets`; `None` where the batch has
     /// nothing for this step.
     fn step(
         &self,
