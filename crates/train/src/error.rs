@@ -99,7 +99,8 @@ pub enum DataProblem {
     },
     /// A column that the head needs.
     #[error(
-        "no features of encoder `{name}`; add them with `mmfnd encode --posts … --preset … --store …`"
+        "no features of encoder `{name}`; add them with `mmfnd encode --posts … --preset … --store …{}`",
+        if *name == "tokens" { " --with-tokens" } else { "" }
     )]
     NoEncoder {
         /// The encoder.

@@ -21,7 +21,7 @@ mod sweep;
 pub mod weights;
 
 pub use config::{Config, HEADS, HeadConfig, HeadKind};
-pub use data::{Dataset, ENCODERS, Splits};
+pub use data::{Dataset, ENCODERS, Splits, TOKENS};
 pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};
 pub use fitting::EpochReport;

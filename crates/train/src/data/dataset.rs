@@ -13,7 +13,7 @@ use crate::device::Device;
 use crate::error::DataProblem;
 use crate::heads::{Modalities, Sizes};
 
-/// The encoders that heads know.
+/// The encoders that heads know beside [`TOKENS`].
 pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
 /// What the rows of each have to be.
 const SHAPES: [(usize, &str); 4] = [
@@ -22,6 +22,8 @@ const SHAPES: [(usize, &str); 4] = [
     (1, "[width]: one vector a picture"),
     (1, "[width]: one pooled vector a picture"),
 ];
+/// The feature that is a row for each token of a text.
+pub const TOKENS: &str = "tokens";
 /// Classes of ResNet's layer where the store has none.
 const IMAGENET_CLASSES: usize = 1000;
 
@@ -30,6 +32,7 @@ const IMAGENET_CLASSES: usize = 1000;
 pub struct Dataset<'a> {
     posts: &'a [Post],
     columns: [Option<&'a Column>; 4],
+    tokens: Option<&'a Column>,
     on_card: CardFeatures,
     modalities: Vec<Modalities>,
     /// The layer that makes ResNet's logits, of a head that reads those.
@@ -48,6 +51,10 @@ impl<'a> Dataset<'a> {
                 columns[index] = Some(column(features, name, SHAPES[index])?);
             }
         }
+        let tokens = match encoders.contains(&TOKENS) {
+            true => Some(tokens(features)?),
+            false => None,
+        };
         if let [_, Some(text), Some(image), _] = columns
             && text.shape != image.shape
         {
@@ -70,6 +77,7 @@ impl<'a> Dataset<'a> {
         Ok(Self {
             posts,
             columns,
+            tokens,
             on_card: CardFeatures::default(),
             modalities,
             layer: layer(features, config)?,
@@ -125,6 +133,7 @@ impl<'a> Dataset<'a> {
             resnet: width(resnet),
             resnet_classes: resnet.map_or(0, |_| resnet_classes.unwrap_or(IMAGENET_CLASSES)),
             clip: width(clip_text.or(clip_image)),
+            tokens: self.tokens.map_or(0, |tokens| tokens.shape[1]),
             ..Sizes::default()
         }
     }
@@ -152,6 +161,11 @@ impl<'a> Dataset<'a> {
     /// The columns, in the order of [`ENCODERS`]; none of those that are not read.
     pub(crate) fn columns(&self) -> [Option<&'a Column>; 4] {
         self.columns
+    }
+
+    /// The column of [`TOKENS`], where it is read.
+    pub(crate) fn tokens(&self) -> Option<&'a Column> {
+        self.tokens
     }
 }
 
@@ -182,6 +196,20 @@ fn layer(features: &Features, config: &Config) -> Result<Option<ResnetLayer>, Er
     let layer = ResnetLayer::of(features)?;
     let layer = layer.ok_or(DataProblem::NoLayer { head: kind.name })?;
     Ok(Some(layer))
+}
+
+/// The column of [`TOKENS`].
+fn tokens(features: &Features) -> Result<&Column, DataProblem> {
+    let expected = "[most tokens, width], and as many rows of that width as a text has tokens";
+    let column = column(features, TOKENS, (2, expected))?;
+    match column.starts.is_empty() {
+        false => Ok(column),
+        true => Err(DataProblem::Shape {
+            name: TOKENS,
+            shape: column.shape.clone(),
+            expected,
+        }),
+    }
 }
 
 /// The column of an encoder, with as many axes as it has to have.

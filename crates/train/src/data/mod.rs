@@ -10,7 +10,7 @@ mod resnet_layer;
 mod split;
 
 pub(crate) use card_features::CardFeatures;
-pub use dataset::{Dataset, ENCODERS};
+pub use dataset::{Dataset, ENCODERS, TOKENS};
 pub(crate) use dataset::{Shared, labels, pictures};
 pub(crate) use identity::{fingerprint, specs};
 pub(crate) use numbering::Numbering;

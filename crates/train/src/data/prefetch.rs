@@ -12,13 +12,25 @@ use rayon::prelude::*;
 use super::card_features::CardRows;
 use super::dataset::Dataset;
 use super::resnet_layer::ResnetLayer;
-use crate::heads::{Inputs, Modalities, ModalityMask};
+use crate::heads::{Inputs, Modalities, ModalityMask, Tokens};
 
 /// Batches that may wait for their step: enough to bridge a slow read, little memory.
 const WAITING: usize = 8;
 
-/// Values of some posts, `[B, width]`, of each encoder that is read; none where no post has any.
-type Gathered = [Option<Vec<f32>>; 4];
+/// Values of some posts, of each encoder that is read; none where no post has any.
+#[derive(Debug, Default)]
+struct Gathered {
+    /// `[B, width]`
+    vectors: [Option<Vec<f32>>; 4],
+    /// `[ΣT, width]`
+    tokens: Option<Vec<f32>>,
+}
+
+/// Columns whose values are on the disk.
+struct OnDisk {
+    vectors: [Option<Column>; 4],
+    tokens: Option<Column>,
+}
 
 /// Why a row cannot be read, and which post it is of.
 type Unread = (usize, Error);
@@ -52,6 +64,10 @@ impl Wanted {
     fn rows(&self, encoder: usize) -> &[usize] {
         &self.rows[encoder / 2]
     }
+
+    fn texts(&self) -> &[usize] {
+        &self.rows[0]
+    }
 }
 
 /// The batches to come.
@@ -72,12 +88,17 @@ impl<'a> Prefetch<'a> {
         let wanted = batches.iter().map(|batch| Wanted::new(dataset, batch));
         let batches: Vec<_> = wanted.collect();
         let columns = dataset.columns();
-        let on_disk = columns.map(|column| column.filter(|column| column.is_on_disk()));
-        let read = on_disk.iter().any(Option::is_some).then(|| {
+        let on_disk = |column: Option<&'a Column>| column.filter(|column| column.is_on_disk());
+        // Cheap clones: their values stay where they are.
+        let on_disk = OnDisk {
+            vectors: columns.map(|column| on_disk(column).cloned()),
+            tokens: on_disk(dataset.tokens()).cloned(),
+        };
+        let is_any = on_disk.vectors.iter().any(Option::is_some) || on_disk.tokens.is_some();
+        let read = is_any.then(|| {
             let (sender, receiver) = sync_channel(WAITING);
-            // Cheap clones: their values stay where they are.
-            let (columns, batches) = (on_disk.map(Option::<&Column>::cloned), batches.clone());
-            std::thread::spawn(move || read_all(&columns, &batches, &sender));
+            let batches = batches.clone();
+            std::thread::spawn(move || read_all(&on_disk, &batches, &sender));
             receiver
         });
         let on_card = std::array::from_fn(|index| {
@@ -115,13 +136,23 @@ impl<'a> Prefetch<'a> {
             let Some(column) = column.filter(|_| !rows.is_empty()) else {
                 continue;
             };
-            features[index] = Some(match (&mut self.on_card[index], values[index].take()) {
+            let read = values.vectors[index].take();
+            features[index] = Some(match (&mut self.on_card[index], read) {
                 (Some(card), _) => on_device(card.next(rows.len()), device),
                 (None, Some(read)) => matrix(read, column, device),
                 (None, None) => matrix(gather(column, rows), column, device),
             });
         }
-        Ok(self.inputs(features, &wanted.modalities, device))
+        let tokens = self.dataset.tokens().filter(|_| !wanted.texts().is_empty());
+        let tokens = tokens.map(|column| {
+            let read = values.tokens.take();
+            let values = read.unwrap_or_else(|| gather_tokens(column, wanted.texts()));
+            tokens_of(values, (column, wanted.texts()), device)
+        });
+        Ok(Inputs {
+            tokens,
+            ..self.inputs(features, &wanted.modalities, device)
+        })
     }
 
     fn inputs(
@@ -183,11 +214,7 @@ fn on_device(rows: Tensor<2>, device: &Device) -> Tensor<2> {
 }
 
 /// Reads batch after batch; stops after an error, and when nobody waits any more.
-fn read_all(
-    columns: &[Option<Column>; 4],
-    batches: &[Wanted],
-    sender: &SyncSender<Result<Gathered, Unread>>,
-) {
+fn read_all(columns: &OnDisk, batches: &[Wanted], sender: &SyncSender<Result<Gathered, Unread>>) {
     for wanted in batches {
         let read = read(columns, wanted);
         let is_over = read.is_err();
@@ -198,9 +225,10 @@ fn read_all(
 }
 
 /// One after the other: all other threads are busy with the step.
-fn read(columns: &[Option<Column>; 4], wanted: &Wanted) -> Result<Gathered, Unread> {
+fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, Unread> {
     let mut values = Gathered::default();
-    for (index, (values, column)) in values.iter_mut().zip(columns).enumerate() {
+    let vectors = values.vectors.iter_mut().zip(&columns.vectors);
+    for (index, (values, column)) in vectors.enumerate() {
         let rows = wanted.rows(index);
         let Some(column) = column.as_ref().filter(|_| !rows.is_empty()) else {
             continue;
@@ -212,7 +240,48 @@ fn read(columns: &[Option<Column>; 4], wanted: &Wanted) -> Result<Gathered, Unre
             read.map_err(|error| (row, error))?;
         }
     }
+    if let Some(column) = &columns.tokens {
+        let lengths = wanted.texts().iter().map(|&row| column.width_of(row));
+        let tokens = values.tokens.insert(vec![0.0; lengths.sum()]);
+        let mut rest = tokens.as_mut_slice();
+        for &row in wanted.texts() {
+            let (target, after) = rest.split_at_mut(column.width_of(row));
+            let read = column.read_row(row, target);
+            read.map_err(|error| (row, error))?;
+            rest = after;
+        }
+    }
     Ok(values)
+}
+
+/// States of tokens on the device that asks for them.
+fn tokens_of(values: Vec<f32>, (column, posts): (&Column, &[usize]), device: &Device) -> Tokens {
+    let width = column.shape[1];
+    let shape = [values.len() / width, width];
+    let lengths = posts.iter().map(|&post| column.width_of(post) / width);
+    Tokens {
+        rows: Tensor::from_data(TensorData::new(values, shape), device),
+        lengths: lengths.collect(),
+    }
+}
+
+/// Copies states of tokens that are in memory, one text behind the other.
+fn gather_tokens(column: &Column, posts: &[usize]) -> Vec<f32> {
+    let lengths = posts.iter().map(|&post| column.width_of(post));
+    let mut values = vec![0.0; lengths.sum()];
+    let mut rest = values.as_mut_slice();
+    let mut targets = Vec::with_capacity(posts.len());
+    for &post in posts {
+        let (target, after) = rest.split_at_mut(column.width_of(post));
+        targets.push(target);
+        rest = after;
+    }
+    let targets = targets.into_par_iter().zip(posts);
+    targets.for_each(|(target, &post)| {
+        let there = column.copy_row(post, target);
+        debug_assert!(there, "post {post} has no tokens");
+    });
+    values
 }
 
 /// Copies values that are in memory.

@@ -9,9 +9,15 @@ macro_rules! each_head {
             $of::of::<$crate::heads::LinearProbe>(),
             $of::of::<$crate::heads::ConcatMlp>(),
             $of::of::<$crate::heads::FndClip>(),
+            $of::of::<$crate::heads::Eann>(),
+            $of::of::<$crate::heads::Safe>(),
+            $of::of::<$crate::heads::Cafe>(),
             $of::of::<$crate::heads::Mcan>(),
+            $of::of::<$crate::heads::Liimr>(),
             $of::of::<$crate::heads::Mvae>(),
             $of::of::<$crate::heads::Cmc>(),
+            $of::of::<$crate::heads::Mcnn>(),
+            $of::of::<$crate::heads::Mkemn>(),
         ]
     };
 }

@@ -43,12 +43,12 @@ pub use layers::{
 };
 pub use memory::Memory;
 pub use methods::{
-    Cafe, CafeConfig, Cmc, CmcConfig, Eann, EannConfig, FndClip, FndClipConfig, Mcan, McanConfig,
-    Mvae, MvaeConfig,
+    Cafe, CafeConfig, Cmc, CmcConfig, Eann, EannConfig, FndClip, FndClipConfig, Liimr, LiimrConfig,
+    Mcan, McanConfig, Mcnn, McnnConfig, Mkemn, MkemnConfig, Mvae, MvaeConfig, Safe, SafeConfig,
 };
 pub use mmfnd::{Ablation, Fusion, Mmfnd, MmfndConfig, Routing, Variant};
 pub use modality_mask::{Modalities, ModalityMask};
 pub use output::Output;
-pub use sequences::{Conv, Tokens};
+pub use sequences::{Conv, Gru, Tokens};
 pub use step::{LossTerm, Step, StepOutput, Training};
 pub use targets::Targets;

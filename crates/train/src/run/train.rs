@@ -11,7 +11,8 @@ use super::info::{Counts, RunInfo};
 use super::request::{RunRequest, RunSummary};
 use crate::config::{Config, Select, TrainConfig};
 use crate::data::{
-    CardFeatures, Dataset, Numbering, ResnetLayer, Splits, fingerprint, labels, pictures, specs,
+    CardFeatures, Dataset, Numbering, ResnetLayer, Splits, TOKENS, fingerprint, labels, pictures,
+    specs,
 };
 use crate::fitting::{EpochReport, State, Trainer, checkpoint};
 use crate::heads::{Head, Init, Sizes};
@@ -125,10 +126,10 @@ fn info(request: &RunRequest, splits: &Splits, sizes: Sizes, notes: Vec<String>)
         posts: fingerprint(request.posts, request.features),
         encoders: specs(request.features, &config.head.encoders()),
         sizes,
-        with_ocr: request
-            .features
-            .with_ocr
-            .filter(|_| config.head.encoders().contains(&"bert")),
+        with_ocr: request.features.with_ocr.filter(|_| {
+            let encoders = config.head.encoders();
+            encoders.contains(&"bert") || encoders.contains(&TOKENS)
+        }),
         counts: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use mmfnd_train::heads::{
-    Cafe, Cmc, Eann, FndClip, Head, Init, Inputs, Mcan, Memory, Mvae, Output, Sizes, Step,
-    StepOutput, Targets, Tokens, backward,
+    Cafe, Cmc, Eann, FndClip, Head, Init, Inputs, Liimr, Mcan, Mcnn, Memory, Mkemn, Mvae, Output,
+    Safe, Sizes, Step, StepOutput, Targets, Tokens, backward,
 };
 use mmfnd_train::weights::{Weights, gradients, load, named};
 use mmfnd_train::{AdamW, Loss, cross_entropy};
@@ -310,4 +310,28 @@ fn mvae_is_pytorchs() {
 fn cmc_is_pytorchs() {
     check::<Cmc>(&["cmc", "cmc_released"]);
     assert_eq!(count::<Cmc>(&FULL), 789_254);
+}
+
+#[test]
+fn safe_is_pytorchs() {
+    check::<Safe>(&["safe"]);
+    assert_eq!(count::<Safe>(&FULL), 594_658);
+}
+
+#[test]
+fn liimr_is_pytorchs() {
+    check::<Liimr>(&["liimr", "liimr_dropout", "liimr_released"]);
+    assert_eq!(count::<Liimr>(&FULL), 3_479_044);
+}
+
+#[test]
+fn mcnn_is_pytorchs() {
+    check::<Mcnn>(&["mcnn", "mcnn_dropout"]);
+    assert_eq!(count::<Mcnn>(&FULL), 1_321_730);
+}
+
+#[test]
+fn mkemn_is_pytorchs() {
+    check::<Mkemn>(&["mkemn", "mkemn_dropout"]);
+    assert_eq!(count::<Mkemn>(&FULL), 726_402);
 }

@@ -1,6 +1,7 @@
 //! The other methods of Table 1 as runs: trained, killed and resumed, read back, swept, and refused where they cannot do.
 
-use mmfnd_posts::Columns;
+use mmfnd_features::{Features, Store};
+use mmfnd_posts::{Columns, Post};
 use mmfnd_train::{Config, Device, Model, RunOptions, train, write_predictions};
 
 use crate::setup::{bytes, incomplete, load, options};
@@ -14,12 +15,40 @@ struct Method {
     losses: &'static [&'static str],
 }
 
-const METHODS: [Method; 4] = [
+const METHODS: [Method; 10] = [
     Method {
         kind: "fnd-clip",
         options: &["head.hidden=8", "head.branch=4"],
         extras: &[],
         losses: &[],
+    },
+    Method {
+        kind: "eann",
+        options: &["head.filters=4", "head.hidden=6"],
+        extras: &[],
+        losses: &["event"],
+    },
+    Method {
+        kind: "safe",
+        options: &[
+            "head.reduced=4",
+            "head.filters=4",
+            "head.image_hidden=8",
+            "head.width=4",
+        ],
+        extras: &["agreement"],
+        losses: &["agreement"],
+    },
+    Method {
+        kind: "cafe",
+        options: &[
+            "head.filters=4",
+            "head.width=8",
+            "head.shared=6",
+            "head.branch=4",
+        ],
+        extras: &["ambiguity"],
+        losses: &["align"],
     },
     Method {
         kind: "mcan",
@@ -31,6 +60,17 @@ const METHODS: [Method; 4] = [
         ],
         extras: &[],
         losses: &[],
+    },
+    Method {
+        kind: "liimr",
+        options: &[
+            "head.width=8",
+            "head.heads=2",
+            "head.feed=16",
+            "head.filters=4",
+        ],
+        extras: &["p_fake_text", "p_fake_image"],
+        losses: &["judges"],
     },
     Method {
         kind: "mvae",
@@ -49,7 +89,38 @@ const METHODS: [Method; 4] = [
         extras: &["p_fake_text", "p_fake_image"],
         losses: &["contrast", "image", "text"],
     },
+    Method {
+        kind: "mcnn",
+        options: &["head.gru=4", "head.image_hidden=8", "head.width=4"],
+        extras: &["agreement"],
+        losses: &["agreement"],
+    },
+    Method {
+        kind: "mkemn",
+        options: &[
+            "head.gru=4",
+            "head.image=4",
+            "head.filters=4",
+            "head.width=6",
+            "head.slots=3",
+        ],
+        extras: &[],
+        losses: &[],
+    },
 ];
+
+/// Of the method of that name.
+fn method(kind: &str) -> &'static Method {
+    METHODS.iter().find(|method| method.kind == kind).unwrap()
+}
+
+/// Posts about a dozen events.
+fn with_events(mut posts: Vec<Post>) -> Vec<Post> {
+    for (i, post) in posts.iter_mut().enumerate() {
+        post.event = Some(format!("event {}", i / 2 % 12));
+    }
+    posts
+}
 
 impl Method {
     fn config(&self, settings: &[&str]) -> Result<Config, mmfnd_train::Error> {
@@ -94,7 +165,7 @@ fn run_and_resume(world: &World, config: &Config) -> mmfnd_train::RunSummary {
 
 #[test]
 fn a_method_resumes_to_the_same_bytes_and_predicts_what_its_run_predicted() {
-    let world = World::new(posts(96));
+    let world = World::with_tokens(with_events(posts(96)));
     for method in METHODS {
         let kind = method.kind;
         let summary = run_and_resume(&world, &method.config(&[]).unwrap());
@@ -138,7 +209,7 @@ fn a_method_resumes_to_the_same_bytes_and_predicts_what_its_run_predicted() {
 #[test]
 fn columns_that_only_one_method_has_are_null_where_a_post_cannot_be_scored() {
     let world = World::new(posts(64));
-    let config = METHODS[2].config(&["train.epochs=1"]).unwrap();
+    let config = method("mvae").config(&["train.epochs=1"]).unwrap();
     let options = options(&world.path("run"));
     train(&load(&world), &world.posts, &config, &options, &|_| ()).unwrap();
     let model = Model::load(&world.path("run"), Device::Flex).unwrap();
@@ -198,9 +269,9 @@ fn fnd_clip_masks_what_a_post_lacks_and_the_others_say_why_they_cannot() {
 #[test]
 fn the_second_stage_of_cmc_changes_no_bit_of_the_first() {
     let world = World::new(posts(96));
-    run_and_resume(&world, &METHODS[3].config(&[]).unwrap());
+    run_and_resume(&world, &method("cmc").config(&[]).unwrap());
     let features = load(&world);
-    let config = METHODS[3].config(&[]).unwrap();
+    let config = method("cmc").config(&[]).unwrap();
     let stopped = std::panic::catch_unwind(|| {
         let options = options(&world.path("stopped"));
         train(&features, &world.posts, &config, &options, &|report| {
@@ -259,4 +330,42 @@ fn a_method_brings_its_own_training_where_nothing_is_set() {
         Config::parse(&config.to_toml(), "config.toml").unwrap(),
         config
     );
+}
+
+#[test]
+fn posts_of_too_few_events_and_stores_without_tokens_are_refused_before_anything_is_written() {
+    let world = World::with_tokens(posts(64));
+    let config = method("eann").config(&[]).unwrap();
+    let options = options(&world.path("run"));
+    let error = train(&load(&world), &world.posts, &config, &options, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("name none") && error.contains("column `event`"),
+        "{error}"
+    );
+    assert!(!world.path("run").exists());
+
+    let world = World::new(posts(64));
+    let config = method("safe").config(&[]).unwrap();
+    let error = train(&load(&world), &world.posts, &config, &options, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("`tokens`") && error.contains("--with-tokens"),
+        "{error}"
+    );
+}
+
+#[test]
+fn tokens_that_stay_on_the_disk_are_those_in_memory() {
+    let world = World::with_tokens(with_events(posts(96)));
+    let store = Store::open(&world.path("store")).unwrap();
+    let config = method("cafe").config(&["train.epochs=2"]).unwrap();
+    let run = |name: &str, budget| {
+        let encoders = config.head.encoders();
+        let features = Features::load_within(&store, &world.posts, &encoders, budget).unwrap();
+        let options = options(&world.path(name));
+        train(&features, &world.posts, &config, &options, &|_| ()).unwrap();
+        bytes(&world, name, "weights.safetensors")
+    };
+    assert!(run("memory", u64::MAX) == run("disk", 0));
 }

@@ -37,7 +37,12 @@ pub fn options(out: &Path) -> RunOptions {
 /// The features of all posts.
 pub fn load(world: &World) -> Features {
     let store = Store::open(&world.path("store")).unwrap();
-    Features::load(&store, &world.posts, &mmfnd_train::ENCODERS).unwrap()
+    let encoders: Vec<_> = store
+        .encoders()
+        .iter()
+        .map(|spec| spec.name.as_str())
+        .collect();
+    Features::load(&store, &world.posts, &encoders).unwrap()
 }
 
 pub fn run(world: &World, name: &str, settings: &[&str]) -> Result<RunSummary, Error> {
@@ -101,6 +106,11 @@ pub fn bytes(world: &World, run: &str, file: &str) -> Vec<u8> {
 
 /// A quarter of the posts without a picture, an eighth without a text, one with neither.
 pub fn incomplete(count: usize) -> World {
+    World::new(incomplete_posts(count))
+}
+
+/// The posts of [`incomplete`].
+pub fn incomplete_posts(count: usize) -> Vec<mmfnd_posts::Post> {
     let mut posts = posts(count);
     for (i, post) in posts.iter_mut().enumerate() {
         if i % 4 == 3 || i == 4 {
@@ -110,5 +120,5 @@ pub fn incomplete(count: usize) -> World {
             post.text = " ".into();
         }
     }
-    World::new(posts)
+    posts
 }

@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 
 use mmfnd_features::{EncoderSpec, Input, Key, Link, Precision, StoreWriter, ValueType};
 use mmfnd_posts::{Label, Post, Split};
-use mmfnd_train::ENCODERS;
+use mmfnd_train::{ENCODERS, TOKENS};
 use tempfile::TempDir;
 
 /// Shapes of the features, in the order of [`ENCODERS`].
 const SHAPES: [&[usize]; 4] = [&[3, 8], &[6], &[6], &[10]];
+/// Values of a token.
+const TOKEN_WIDTH: usize = 7;
 /// Classes of the layer that comes with ResNet's features.
 pub const CLASSES: usize = 5;
 
@@ -43,6 +45,15 @@ impl World {
         Self { folder, posts }
     }
 
+    /// With the states of tokens in its store.
+    #[allow(dead_code, reason = "not every test reads tokens")]
+    pub fn with_tokens(posts: Vec<Post>) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let encoders = [&ENCODERS[..], &[TOKENS]].concat();
+        write_store(&folder.path().join("store"), &posts, &encoders, "1f2e");
+        Self { folder, posts }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -52,6 +63,10 @@ impl World {
 pub fn write_store(store: &Path, posts: &[Post], encoders: &[&str], fingerprint: &str) {
     let mut writer = StoreWriter::open(store).unwrap();
     for name in encoders {
+        if *name == TOKENS {
+            write_tokens(&mut writer, posts, fingerprint);
+            continue;
+        }
         let index = ENCODERS.iter().position(|other| other == name).unwrap();
         let spec = spec(name, SHAPES[index], fingerprint);
         let is_image = spec.input == Input::Image;
@@ -69,6 +84,41 @@ pub fn write_store(store: &Path, posts: &[Post], encoders: &[&str], fingerprint:
     }
     let links: Vec<_> = posts.iter().map(link).collect();
     writer.write_links(&links).unwrap();
+}
+
+/// One to five tokens a text.
+fn write_tokens(writer: &mut StoreWriter, posts: &[Post], fingerprint: &str) {
+    let spec = EncoderSpec {
+        ragged: true,
+        ..spec("bert", &[5, TOKEN_WIDTH], fingerprint)
+    };
+    let spec = EncoderSpec {
+        name: TOKENS.to_owned(),
+        ..spec
+    };
+    let mut encoder = writer.encoder(&spec, false).unwrap();
+    let keys: Vec<_> = posts.iter().map(|post| key(post, false)).collect();
+    let rows: Vec<_> = posts.iter().map(tokens).collect();
+    let lengths: Vec<_> = rows
+        .iter()
+        .map(|row| (row.len() / TOKEN_WIDTH) as u32)
+        .collect();
+    encoder
+        .append_ragged(&keys, &lengths, &rows.concat())
+        .unwrap();
+}
+
+/// As [`row`], for each token.
+fn tokens(post: &Post) -> Vec<f32> {
+    let number: usize = post.id[1..].parse().unwrap();
+    let count = 1 + number % 5;
+    let shift = if post.label == Some(Label::Fake) {
+        0.4
+    } else {
+        -0.4
+    };
+    let noise = |i: usize| ((number * 991 + 707 + i * 17) as f32 * 12.9898).sin();
+    (0..count * TOKEN_WIDTH).map(|i| shift + noise(i)).collect()
 }
 
 fn spec(name: &str, shape: &[usize], fingerprint: &str) -> EncoderSpec {

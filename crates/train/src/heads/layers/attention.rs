@@ -42,7 +42,7 @@ impl ModalityAttention {
 }
 
 /// GELU by the error function, written out: the gradient of Burn's is an approximation on some devices.
-fn gelu(x: Tensor<2>) -> Tensor<2> {
+pub(in crate::heads) fn gelu(x: Tensor<2>) -> Tensor<2> {
     x.clone() * ((x / SQRT_2).erf() + 1.0) * 0.5
 }
 

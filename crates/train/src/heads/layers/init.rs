@@ -46,6 +46,28 @@ impl<'a> Init<'a> {
         }
     }
 
+    /// Weight from N(0, 0.1) cut at two deviations, bias 0.1.
+    pub fn cut_normal(&mut self, d_input: usize, d_output: usize) -> Linear {
+        let weight = (0..d_input * d_output).map(|_| self.cut_value()).collect();
+        let weight: Vec<f32> = weight;
+        let data = TensorData::new(weight, [d_input, d_output]);
+        Linear {
+            weight: Param::from_tensor(Tensor::from_data(data, self.device)),
+            bias: Some(self.constant([d_output], 0.1)),
+        }
+    }
+
+    /// Drawn again where it is too far out.
+    fn cut_value(&mut self) -> f32 {
+        loop {
+            let mut uniform = || (f64::from(self.rng.random::<u32>()) + 0.5) / 2f64.powi(32);
+            let normal = (-2.0 * uniform().ln()).sqrt() * (std::f64::consts::TAU * uniform()).cos();
+            if normal.abs() <= 2.0 {
+                return (0.1 * normal) as f32;
+            }
+        }
+    }
+
     /// Values from U(low, high).
     pub fn uniform<const D: usize>(
         &mut self,

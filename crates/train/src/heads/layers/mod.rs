@@ -26,5 +26,6 @@ pub use ple::{GateShares, Ple, PleLevel, Streams, Trained};
 pub use projection::{Mapping, Projection};
 pub use similarity::{SimilarityKind, SimilarityWeight, cosine};
 
+pub(super) use attention::gelu;
 pub(super) use init::bound;
 pub(super) use norm::{normalise, running};

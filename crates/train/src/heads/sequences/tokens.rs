@@ -32,6 +32,37 @@ impl Tokens {
         }
     }
 
+    /// Each post's numbers at each of its own rows.  `[ΣT, D]`
+    pub fn spread(&self, x: Tensor<2>) -> Tensor<2> {
+        let device = x.device();
+        x.select(0, indices(self.owners(), &device))
+    }
+
+    /// Which post each row is of.
+    fn owners(&self) -> impl Iterator<Item = usize> {
+        let posts = self.lengths.iter().enumerate();
+        posts.flat_map(|(post, &length)| std::iter::repeat_n(post, length))
+    }
+
+    /// The sum of each number over a post's own rows.  `[B, D]`
+    pub fn sum(&self) -> Tensor<2> {
+        let (posts, rows) = (self.lengths.len(), self.rows.dims()[0]);
+        let mut owns = vec![0.0f32; posts * rows];
+        for (row, post) in self.owners().enumerate() {
+            owns[post * rows + row] = 1.0;
+        }
+        let owns = TensorData::new(owns, [posts, rows]);
+        Tensor::from_data(owns, &self.rows.device()).matmul(self.rows.clone())
+    }
+
+    /// The softmax of each number over a post's own rows.
+    pub fn softmax(&self) -> Self {
+        let largest = self.spread(self.max().detach());
+        let exponentials = self.with((self.rows.clone() - largest).exp());
+        let sums = self.spread(exponentials.sum());
+        self.with(exponentials.rows / sums)
+    }
+
     /// The largest value of each number over a post's own rows.  `[B, D]`
     pub fn max(&self) -> Tensor<2> {
         let [posts, width] = [self.lengths.len(), self.rows.dims()[1]];
@@ -80,6 +111,24 @@ mod tests {
         };
         let max: Vec<f32> = tokens.max().into_data().try_into_vec().unwrap();
         assert_eq!(max, [1.0, -2.0, 4.0, -9.0]);
+        let values = |x: Tensor<2>| -> Vec<f32> { x.into_data().try_into_vec().unwrap() };
+        assert_eq!(values(tokens.sum()), [-2.0, -7.0, 4.0, -9.0]);
+        let shares = values(tokens.softmax().rows);
+        let first = 1.0 / (1.0 + (-4.0f32).exp());
+        let expected = [
+            first,
+            (-3.0f32).exp() / (1.0 + (-3.0f32).exp()),
+            1.0 - first,
+            0.0,
+            1.0,
+            1.0,
+        ];
+        for (index, share) in [0, 1, 2, 4, 5].map(|i| (i, shares[i])) {
+            assert!(
+                (share - expected[index]).abs() < 1e-6,
+                "{index}: {shares:?}"
+            );
+        }
         let second = tokens.posts(&[1]).max();
         let second: Vec<f32> = second.into_data().try_into_vec().unwrap();
         assert_eq!(second, [4.0, -9.0]);
