@@ -20,10 +20,12 @@ def run(report: Report):
             report.problems.append(f"{program}: {(said.stderr or said.stdout).strip()[-300:]}")
             continue
         passed, failed = int(found[2]), int(found[3])
+        if (HEAD_DEVICE, program, passed + failed) == ("flex", "cards", 0):
+            report.left_out.append("the card beside the processor: there is no card")
+            continue
         report.figures[f"{program}, tests passed"] = f"{passed} of {passed + failed}"
         report.expect(failed == 0, f"{program}: {reasons(said.stdout + said.stderr)}")
-        # Without a card there is none to compare with the processor.
-        report.expect(passed + failed > 0 or (HEAD_DEVICE, program) == ("flex", "cards"), f"{program}: no test has `{FILTER}` in its name")
+        report.expect(passed + failed > 0, f"{program}: no test has `{FILTER}` in its name")
 
 
 def reasons(said: str) -> str:
