@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::error::panic_text;
 
 /// A kind of device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +61,14 @@ impl Device {
         }
         let tried = device.clone();
         let sum = catch_unwind(move || Tensor::<1>::ones([2], &tried).sum().into_scalar::<f32>());
-        match sum {
-            Ok(2.0) => Ok(device),
-            _ => Err(self.problem(
-                "cannot be used on this machine; `mmfnd doctor` lists what can, `--device flex` always can",
-            )),
-        }
+        let why = match sum {
+            Ok(2.0) => return Ok(device),
+            Ok(sum) => format!("1 and 1 are {sum} there"),
+            Err(panic) => first_line(panic_text(&*panic)),
+        };
+        Err(self.problem(&format!(
+            "cannot be used on this machine ({why}); `mmfnd doctor` lists what can, `--device flex` always can"
+        )))
     }
 
     /// How much of its memory features may take; none where tensors lie in the memory of this process anyway.
@@ -133,6 +136,17 @@ impl FeatureRoom {
     fn of(_device: &burn::tensor::Device) -> Self {
         unreachable!("without the features no card can be opened");
     }
+}
+
+/// Of what a library says, which can be long.
+fn first_line(text: &str) -> String {
+    text.lines()
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .chars()
+        .take(200)
+        .collect()
 }
 
 impl fmt::Display for Device {

@@ -174,3 +174,10 @@ pub enum WeightsProblem {
     #[error("weight `{0}` is not of type F32")]
     Type(String),
 }
+
+/// What a panic that was caught says.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it gave no reason")
+}

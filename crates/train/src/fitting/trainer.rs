@@ -225,7 +225,11 @@ impl Trainer<'_> {
             let (step, loss) = (index + 1, losses[index]);
             return Err(Error::Diverged { epoch, step, loss });
         }
-        let logits = pairs(Tensor::cat(logits.into_iter().flatten().collect(), 0));
+        let logits: Vec<_> = logits.into_iter().flatten().collect();
+        let logits = match logits.is_empty() {
+            true => Vec::new(), // of steps that only losses of the head's own are for
+            false => pairs(Tensor::cat(logits, 0)),
+        };
         Ok(Metrics::of(&self.scored(order, logits.into_iter())))
     }
 

@@ -19,7 +19,7 @@ use super::sweep_file::SweepInfo;
 use crate::Error;
 use crate::config::{Config, Missing, TrainConfig};
 use crate::data::{CardFeatures, Dataset, Picture, Splits, pictures};
-use crate::error::DataProblem;
+use crate::error::{DataProblem, panic_text};
 use crate::fitting::EpochReport;
 use crate::run::{RunDir, RunOptions, RunRequest, RunSummary, train_as_asked};
 
@@ -176,7 +176,7 @@ impl Sweep<'_> {
         let result = catch_unwind(AssertUnwindSafe(|| self.train(run, on_card, on_event)));
         let result = match result {
             Ok(result) => result.map_err(|error| error.to_string()),
-            Err(panic) => Err(format!("the program has a fault: {}", message(&*panic))),
+            Err(panic) => Err(format!("the program has a fault: {}", panic_text(&*panic))),
         };
         let values = self.grid.axes.iter().zip(&run.point.values);
         let value = |value| serde_json::to_value(value).expect("a plain value");
@@ -254,10 +254,4 @@ fn use_the_same(a: &Config, b: &Config) -> bool {
     // with masks the head says which posts it can score
     let is_alike = a.train.missing == Missing::Drop || a.head == b.head;
     is_alike && posts(a) == posts(b) && a.head.encoders() == b.head.encoders()
-}
-
-fn message(panic: &(dyn std::any::Any + Send)) -> &str {
-    let text = panic.downcast_ref::<&str>().copied();
-    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it gave no reason")
 }
