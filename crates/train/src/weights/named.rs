@@ -109,10 +109,12 @@ enum Axes {
 
 /// Every layer that has weights of two axes or more, with how they lie in the file. It is a fact of the layer: of the
 /// weight of an embedding, say, the axes stand in the file as they do here.
-const LAYOUTS: [(&str, Axes); 4] = [
+const LAYOUTS: [(&str, Axes); 6] = [
     ("Linear", Axes::Reversed),
     ("Gate", Axes::Reversed),
     ("Conv", Axes::Reversed),
+    ("Gru", Axes::Reversed),
+    ("Mkemn", Axes::Reversed), // its memory
     ("ExpertLinear", Axes::OfExperts),
 ];
 
