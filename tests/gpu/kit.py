@@ -22,7 +22,7 @@ import programs
 from place import ROOT, VOCABULARIES, WORK
 
 # Of the repository: what the check runs and reads there.
-SOURCES = ["models/*.py", "models/demo", "models/presets/demo.toml", "tests/gpu", "tests/golden/*.safetensors", "tests/golden/*.json", "tests/golden/*.py", "tests/parity/*.py", "tests/speed/*.py"]
+SOURCES = ["models/*.py", "models/demo", "models/presets/demo.toml", "tests/gpu", "tests/golden", "tests/parity/*.py", "tests/speed/*.py"]
 # Python's onnxruntime, which models/export.py compares with: not every machine that has PyTorch has it. It also holds the library that encodes on the processor.
 ONNXRUNTIME = "onnxruntime==1.32.0 --hash=sha256:99e1074c4b2197accd5073052a465361be17b89c093b8ffb6e6bd8f986c52df8"
 ONNXRUNTIME_CPU = "onnxruntime-1.32.0"
@@ -31,6 +31,7 @@ POSTS = 200
 MIB = 1 << 20
 # The largest a piece may be, and what is left free beside it: the script that takes it, and names of files.
 LARGEST, MARGIN = 60, 1
+MOST_TRANSFERS = 5
 # One stream for all programs, with a window that reaches from one to the next: much in them is the same.
 PACKING = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 128 * MIB}]
 
@@ -60,6 +61,8 @@ def main():
     beside = a.beside if a.beside is not None else -(-tracked_bytes() // MIB)
     folders = cut(archive, a.out, min(LARGEST, a.transfer - beside - MARGIN) * MIB)
     show(stage, archive, folders)
+    if len(folders) > MOST_TRANSFERS:
+        sys.exit(f"more than {MOST_TRANSFERS} transfers: leave more room for the kit in each (--transfer, --beside)")
 
 
 def add_programs(folder: Path):
