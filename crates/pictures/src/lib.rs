@@ -27,6 +27,7 @@ mod preprocessing;
 mod refusal;
 mod resample;
 mod rgb;
+mod thumbnail;
 
 /// Counts up whenever a picture gets other pixels than before: by decoding, transparency, resizing, cropping or
 /// normalising. It is part of an encoder's identity, so that features of either kind never stand in one store.
@@ -40,6 +41,7 @@ pub use refusal::{
 };
 pub use resample::{Axis, resample};
 pub use rgb::Rgb;
+pub use thumbnail::thumbnail;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
