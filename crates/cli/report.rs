@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 use mmfnd_posts::atomic;
 use mmfnd_report::{Format, Options, Report};
@@ -26,6 +26,9 @@ pub struct Arguments {
     /// Posts that the runs are about, for events, causes, cards and the leak audit; repeatable
     #[arg(long, value_name = "FILE")]
     posts: Vec<PathBuf>,
+    /// Put small copies of pictures on the cards; they are other people's, so only where you may show them
+    #[arg(long, requires = "posts")]
+    pictures: bool,
     /// Print the tables
     #[arg(long, value_enum, value_name = "FORMAT")]
     format: Option<TableFormat>,
@@ -41,7 +44,7 @@ enum TableFormat {
     Csv,
     /// All that the page shows
     Json,
-    /// Needs the package booktabs
+    /// Needs the packages booktabs and graphicx
     Latex,
 }
 
@@ -49,11 +52,12 @@ enum TableFormat {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     if let Some(out) = &arguments.out {
         let reads = arguments.folders.iter().chain(&arguments.posts);
-        check_file(out, &reads.map(PathBuf::as_path).collect::<Vec<_>>())?;
+        check_page(out, &reads.map(PathBuf::as_path).collect::<Vec<_>>())?;
     }
     let report = mmfnd_report::report(&Options {
         folders: arguments.folders,
         posts: arguments.posts,
+        pictures: arguments.pictures,
     })?;
     let nothing_else = arguments.format.is_none() && arguments.figures.is_none();
     let out = arguments
@@ -84,6 +88,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             .context("cannot print the tables")?;
     }
     Ok(())
+}
+
+/// Refuses to write over what is read, with the page or with the JSON beside it.
+pub(crate) fn check_page(out: &Path, reads: &[&Path]) -> anyhow::Result<()> {
+    check_file(out, reads)?;
+    let json = out.with_extension("json");
+    if json == out {
+        bail!(
+            "`{}` is where the page's JSON goes; name a page such as `report.html`",
+            out.display()
+        );
+    }
+    check_file(&json, reads)
 }
 
 /// Writes the page and, beside it, all that it shows as JSON.

@@ -7,7 +7,7 @@
 //! ```
 //! use mmfnd_report::{Options, report};
 //!
-//! let options = Options { folders: vec!["no/such/folder".into()], posts: Vec::new() };
+//! let options = Options { folders: vec!["no/such/folder".into()], ..Options::default() };
 //! let error = report(&options).unwrap_err().to_string();
 //! assert!(error.contains("no/such/folder"), "{error}");
 //! ```
@@ -20,6 +20,7 @@ mod numbers;
 mod page;
 mod runs;
 mod sections;
+mod versus;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -30,8 +31,9 @@ pub use content::{
     Block, Card, Cell, Column, Figure, Format, Picture, Report, Section, Table, write_tables,
 };
 pub use error::Error;
-pub use numbers::Spread;
+pub use numbers::{Spread, tsne as map_of};
 pub use page::page;
+pub use versus::{Disputed, Versus, versus};
 
 /// What a report is of.
 #[derive(Clone, Debug, Default)]
@@ -40,6 +42,8 @@ pub struct Options {
     pub folders: Vec<PathBuf>,
     /// Posts files, for events, causes, cards and the leak audit.
     pub posts: Vec<PathBuf>,
+    /// Whether small copies of pictures are put into the page; they are other people's.
+    pub pictures: bool,
 }
 
 /// Reads runs and posts, and says what is in them.
@@ -55,6 +59,7 @@ pub fn report(options: &Options) -> Result<Report, Error> {
         sets: &sets,
         sweeps: &found.sweeps,
         problems: &problems,
+        pictures: options.pictures,
     }))
 }
 

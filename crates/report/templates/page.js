@@ -74,7 +74,7 @@
     const made = button("Copy as TSV", () => copy(table));
     made.setAttribute("aria-label", `Copy as TSV: ${name}`);
     tools.append(made);
-    table.parentNode.after(tools);
+    table.parentNode.parentNode.append(tools);
   }
   for (const figure of document.querySelectorAll("figure")) {
     const made = button("Save SVG", () => save(figure));

@@ -105,6 +105,40 @@ impl<'a> Columns<'a> {
         Ok(column.as_primitive::<Float32Type>().iter().collect())
     }
 
+    /// Vectors of numbers, all of one length; a null among the numbers is no number of ours.
+    pub fn vectors(&self, name: &str) -> Result<Vec<Option<Vec<f32>>>, Error> {
+        const EXPECTED: &str = "list<float>";
+        let column = self.column(name, EXPECTED)?;
+        let kind = column.data_type();
+        let is_of_numbers = match kind {
+            DataType::List(item) | DataType::FixedSizeList(item, _) => {
+                item.data_type().is_floating()
+            }
+            kind => *kind == DataType::Null,
+        };
+        if !is_of_numbers {
+            return Err(self.wrong(name, kind, EXPECTED));
+        }
+        let wanted = DataType::new_list(DataType::Float32, true);
+        let column = self.cast(name, column, &wanted, EXPECTED)?;
+        let rows = column.as_list::<i32>().iter().map(|list| {
+            let values = list?;
+            let floats = values.as_primitive::<Float32Type>().iter();
+            Some(
+                floats
+                    .map(|float| float.unwrap_or(f32::NAN))
+                    .collect::<Vec<_>>(),
+            )
+        });
+        let rows: Vec<_> = rows.collect();
+        let mut lengths = rows.iter().flatten().map(Vec::len);
+        let first = lengths.next();
+        match lengths.all(|length| Some(length) == first) {
+            true => Ok(rows),
+            false => Err(self.wrong(name, kind, "list<float> of one length")),
+        }
+    }
+
     /// Lists of strings; a null list is an empty one, a null in a list is `None`.
     pub(crate) fn string_lists(&self, name: &str) -> Result<Vec<Vec<Option<String>>>, Error> {
         const EXPECTED: &str = "list<string>";

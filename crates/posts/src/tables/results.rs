@@ -4,7 +4,10 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{
+    ArrayRef, FixedSizeListArray, Float32Array, Int64Array, RecordBatch, StringArray,
+};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
 
 use super::record_batch::write_batch;
@@ -21,6 +24,8 @@ pub enum TableColumn {
     Int(Vec<Option<i64>>),
     /// Numbers; NaN and infinities become null in JSON lines.
     Float(Vec<Option<f32>>),
+    /// Vectors of one length.
+    Vector(usize, Vec<Option<Vec<f32>>>),
 }
 
 impl TableColumn {
@@ -29,6 +34,7 @@ impl TableColumn {
             Self::Text(values) => values.len(),
             Self::Int(values) => values.len(),
             Self::Float(values) => values.len(),
+            Self::Vector(_, values) => values.len(),
         }
     }
 
@@ -39,6 +45,7 @@ impl TableColumn {
             }
             Self::Int(values) => Arc::new(Int64Array::from(values.clone())),
             Self::Float(values) => Arc::new(Float32Array::from(values.clone())),
+            Self::Vector(length, values) => Arc::new(vectors(*length, values)),
         }
     }
 
@@ -47,6 +54,7 @@ impl TableColumn {
             Self::Text(_) => DataType::Utf8,
             Self::Int(_) => DataType::Int64,
             Self::Float(_) => DataType::Float32,
+            Self::Vector(length, _) => vector(*length),
         }
     }
 
@@ -56,6 +64,10 @@ impl TableColumn {
             Self::Text(values) => values[row].clone(),
             Self::Int(values) => values[row].map(|value| value.to_string()),
             Self::Float(values) => values[row].map(|value| value.to_string()),
+            Self::Vector(_, values) => values[row].as_ref().map(|values| {
+                let values = values.iter().map(f32::to_string);
+                values.collect::<Vec<_>>().join(" ")
+            }),
         }
         .unwrap_or_default()
     }
@@ -65,9 +77,32 @@ impl TableColumn {
             Self::Text(values) => serde_json::to_writer(out, &values[row])?,
             Self::Int(values) => serde_json::to_writer(out, &values[row])?,
             Self::Float(values) => serde_json::to_writer(out, &values[row])?,
+            Self::Vector(_, values) => serde_json::to_writer(out, &values[row])?,
         }
         Ok(())
     }
+}
+
+fn vector(length: usize) -> DataType {
+    let length = i32::try_from(length).expect("a vector of the program is short");
+    DataType::new_fixed_size_list(DataType::Float32, length, false)
+}
+
+/// # Panics
+/// When a vector has another length.
+fn vectors(length: usize, values: &[Option<Vec<f32>>]) -> FixedSizeListArray {
+    let DataType::FixedSizeList(item, size) = vector(length) else {
+        unreachable!("the type of a vector is a list")
+    };
+    let zeros = vec![0.0; length];
+    let rows = values.iter().flat_map(|row| {
+        let row = row.as_ref().unwrap_or(&zeros);
+        assert_eq!(row.len(), length, "a vector has another length");
+        row.iter().copied()
+    });
+    let floats = Arc::new(Float32Array::from_iter_values(rows));
+    let present: NullBuffer = values.iter().map(Option::is_some).collect();
+    FixedSizeListArray::try_new(item, size, floats, Some(present)).expect("the lengths fit")
 }
 
 /// Whether [`write_table`] knows the ending of `path`; asked before the long part of a job.
@@ -166,6 +201,10 @@ mod tests {
                 "p_fake",
                 TableColumn::Float(vec![Some(0.1), Some(f32::NAN)]),
             ),
+            (
+                "aggregate",
+                TableColumn::Vector(2, vec![Some(vec![0.5, -1.0]), None]),
+            ),
         ]
     }
 
@@ -178,16 +217,16 @@ mod tests {
 
     #[test]
     fn csv_quotes_what_needs_it() {
-        let expected = "post_id,label,p_fake\n\"a,\"\"b\"\"\n\",1,0.1\n,,NaN\n";
+        let expected = "post_id,label,p_fake,aggregate\n\"a,\"\"b\"\"\n\",1,0.1,0.5 -1\n,,NaN,\n";
         assert_eq!(written("a.csv"), expected);
     }
 
     #[test]
     fn json_lines_have_an_object_per_row() {
         let expected = concat!(
-            r#"{"post_id":"a,\"b\"\n","label":1,"p_fake":0.1}"#,
+            r#"{"post_id":"a,\"b\"\n","label":1,"p_fake":0.1,"aggregate":[0.5,-1.0]}"#,
             "\n",
-            r#"{"post_id":null,"label":null,"p_fake":null}"#,
+            r#"{"post_id":null,"label":null,"p_fake":null,"aggregate":null}"#,
             "\n"
         );
         assert_eq!(written("a.JSONL"), expected);
@@ -202,6 +241,12 @@ mod tests {
         assert_eq!(read.integers("label").unwrap(), [Some(1), None]);
         assert_eq!(read.strings("post_id", false).unwrap()[1], None);
         assert_eq!(read.floats("p_fake").unwrap()[0], Some(0.1));
+        assert_eq!(
+            read.vectors("aggregate").unwrap(),
+            [Some(vec![0.5, -1.0]), None]
+        );
+        let error = read.vectors("label").unwrap_err().to_string();
+        assert!(error.contains("list<float>"), "{error}");
         let error = read.floats("post_id").unwrap_err().to_string();
         assert!(
             error.contains("post_id") && error.contains("float"),

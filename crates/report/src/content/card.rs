@@ -7,6 +7,9 @@ use serde::Serialize;
 pub struct Picture {
     /// The file's name.
     pub path: String,
+    /// A small copy as a `data:` address, where pictures were asked for and it can be read.
+    #[serde(skip)]
+    pub small: Option<String>,
 }
 
 /// A post with what a run says about it.

@@ -25,6 +25,8 @@ pub enum Block {
     },
     /// A table.
     Table(Table),
+    /// Narrow tables side by side.
+    Tables(Vec<Table>),
     /// Figures side by side.
     Figures(Vec<Figure>),
     /// Posts.
@@ -56,9 +58,10 @@ pub struct Report {
 impl Report {
     /// All tables, those behind figures left out.
     pub fn tables(&self) -> impl Iterator<Item = &Table> {
-        self.blocks().filter_map(|block| match block {
-            Block::Table(table) => Some(table),
-            _ => None,
+        self.blocks().flat_map(|block| match block {
+            Block::Table(table) => std::slice::from_ref(table),
+            Block::Tables(tables) => tables,
+            _ => &[],
         })
     }
 

@@ -32,6 +32,11 @@ pub struct Cell {
 }
 
 impl Cell {
+    /// Whether it holds a sentence, which needs some width to be read.
+    pub fn is_long(&self) -> bool {
+        self.text.chars().count() > 24
+    }
+
     /// Words.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
@@ -136,6 +141,21 @@ impl Table {
                 row[column].best = row[column].value == Some(best);
             }
         }
+    }
+
+    /// Takes a column away that has no number at all; whether it did.
+    pub fn drop_empty(&mut self, column: usize) -> bool {
+        let is_empty = self
+            .rows
+            .iter()
+            .all(|row| row[column].value.is_none() && row[column].spread.is_none());
+        if is_empty {
+            self.columns.remove(column);
+            for row in &mut self.rows {
+                row.remove(column);
+            }
+        }
+        is_empty
     }
 
     /// Groups of columns in order, with how many columns each has; an empty name where there is none.

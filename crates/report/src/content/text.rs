@@ -11,7 +11,7 @@ pub enum Format {
     Csv,
     /// All of `report.json`.
     Json,
-    /// A document's body; needs the package `booktabs`.
+    /// A document's body; needs the packages `booktabs` and `graphicx`.
     Latex,
 }
 
@@ -101,12 +101,15 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// Makes a table that is wider than the page's text as wide as that.
+const FIT: &str = "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{";
+
 fn latex(table: &Table) -> String {
     let align = |column: &super::Column| if column.numeric { 'r' } else { 'l' };
     let spec: String = table.columns.iter().map(align).collect();
     let line = |cells: Vec<String>| format!("{} \\\\\n", cells.join(" & "));
     let mut text = format!(
-        "\\begin{{table}}\n\\centering\n\\caption{{{}}}\n\\label{{tab:{}}}\n\\begin{{tabular}}{{{spec}}}\n\\toprule\n",
+        "\\begin{{table}}\n\\centering\n\\caption{{{}}}\n\\label{{tab:{}}}\n{FIT}\\begin{{tabular}}{{{spec}}}\n\\toprule\n",
         in_latex(&table.title),
         table.id
     );
@@ -127,7 +130,7 @@ fn latex(table: &Table) -> String {
         };
         text += &line(row.iter().map(cell).collect());
     }
-    text += "\\bottomrule\n\\end{tabular}\n";
+    text += "\\bottomrule\n\\end{tabular}}\n";
     for note in &table.notes {
         text += &format!("\n{{\\footnotesize {}\\par}}\n", in_latex(note));
     }
@@ -155,7 +158,7 @@ fn in_latex(text: &str) -> String {
             '`' => escaped += "\\textasciigrave{}",
             '<' => escaped += "\\textless{}",
             '>' => escaped += "\\textgreater{}",
-            '"' => escaped += "\\textquotedbl{}",
+            '"' => escaped += "''", // \textquotedbl needs another encoding of fonts than LaTeX begins with
             '\n' | '\r' => escaped.push(' '),
             character => escaped.push(character),
         }
@@ -220,7 +223,7 @@ mod tests {
             text.contains(" & \\multicolumn{2}{c}{fake} & \\multicolumn{1}{c}{real} \\\\"),
             "{text}"
         );
-        assert!(text.contains("50 \\%, \\textquotedbl{}x"), "{text}");
+        assert!(text.contains("50 \\%, ''x"), "{text}");
         assert!(text.contains("0.625 $\\pm$ 0.177"), "{text}");
     }
 }

@@ -1,7 +1,5 @@
 //! Charts with two axes, drawn by the crate `kuva`.
 
-use std::fmt::Write as _;
-
 use kuva::plot::line::LineStyle;
 use kuva::plot::scatter::MarkerShape;
 use kuva::plot::{BandPlot, LinePlot, ScatterPlot};
@@ -10,18 +8,14 @@ use kuva::render::plots::Plot;
 use kuva::render::theme::Theme;
 
 use super::colour::{SERIES, series};
-use super::svg::{escaped, framed, shortened};
+use super::legend::{Key, ROW, Sample, legend};
+use super::svg::{framed, shortened};
 
 /// Width that fits a telephone without becoming too small to read.
 const WIDTH: f64 = 420.0;
 
 /// Without the legend below it.
 const HEIGHT: f64 = 280.0;
-
-/// Height of a row of the legend, where it begins on the left, and how many letters have room in it.
-const ROW: f64 = 19.0;
-const LEFT: f64 = 14.0;
-const LETTERS: usize = 48;
 
 /// From where to where an axis goes.
 type Range = (f64, f64);
@@ -61,9 +55,12 @@ impl Chart {
         self
     }
 
-    /// A tick at each whole number.
+    /// Ticks at whole numbers alone, some ten of them at most.
     pub fn whole_numbers(mut self) -> Self {
-        self.x_step = Some(1.0);
+        let (low, high) = self.x.unwrap_or_default();
+        let steps = [1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0];
+        let is_wide_enough = |step: &f64| (high - low) / step <= 10.5;
+        self.x_step = Some(steps.into_iter().find(is_wide_enough).unwrap_or(1000.0));
         self
     }
 
@@ -77,7 +74,7 @@ impl Chart {
             .with_stroke_width(2.0)
             .with_line_style(style);
         self.plots.push(line.into());
-        self.key(name, series(index), index >= SERIES);
+        self.key(name, Sample::Line(index));
         self
     }
 
@@ -89,7 +86,7 @@ impl Chart {
             .with_stroke_width(1.2)
             .with_dashed();
         self.plots.push(line.into());
-        self.key(name, "var(--rule)".to_owned(), true);
+        self.key(name, Sample::Reference);
         self
     }
 
@@ -114,11 +111,10 @@ impl Chart {
         self
     }
 
-    fn key(&mut self, name: &str, colour: String, dashed: bool) {
+    fn key(&mut self, name: &str, sample: Sample) {
         self.keys.push(Key {
             name: name.to_owned(),
-            colour,
-            dashed,
+            sample,
         });
     }
 
@@ -162,39 +158,6 @@ impl Chart {
         let size = (width, height + ROW * self.keys.len() as f64 + 4.0);
         framed(&self.id, size, (&self.title, &self.description), &contents)
     }
-}
-
-/// A row of the legend.
-struct Key {
-    name: String,
-    colour: String,
-    dashed: bool,
-}
-
-/// The legend below the axes: a row each, since names are long and telephones narrow.
-fn legend(keys: &[Key], top: f64) -> String {
-    let mut text = String::new();
-    for (row, key) in keys.iter().enumerate() {
-        let y = top + ROW * (row as f64 + 0.5);
-        let dashes = if key.dashed {
-            r#" stroke-dasharray="6 4""#
-        } else {
-            ""
-        };
-        let name = match key.name.char_indices().nth(LETTERS) {
-            Some((end, _)) => format!("{}…", &key.name[..end]),
-            None => key.name.clone(),
-        };
-        let _ = write!(
-            text,
-            r#"<path d="M{LEFT} {y}h24" fill="none" stroke="{}" stroke-width="2"{dashes}/><text x="{}" y="{}" font-size="12">{}</text>"#,
-            key.colour,
-            LEFT + 32.0,
-            y + 4.0,
-            escaped(&name)
-        );
-    }
-    text
 }
 
 /// Size and contents of a drawing of `kuva`, without its style for pointers, which would hold for the whole page.

@@ -31,6 +31,8 @@ pub struct Matrix<'a> {
     pub rows: &'a [Row],
     /// Values of the lightest and of the darkest colour.
     pub range: (f64, f64),
+    /// Row and column of the cells that have a frame around them.
+    pub framed: &'a [(usize, usize)],
 }
 
 /// The drawing.
@@ -50,8 +52,8 @@ pub fn matrix(matrix: &Matrix<'_>) -> String {
         let x = left + cell * (index as f64 + 0.5);
         text(&mut body, (x, HEAD - 8.0), "middle", "var(--soft)", column);
     }
-    for (index, (label, cells)) in matrix.rows.iter().enumerate() {
-        let y = HEAD + ROW * index as f64;
+    for (row, (label, cells)) in matrix.rows.iter().enumerate() {
+        let y = HEAD + ROW * row as f64;
         text(
             &mut body,
             (left - 8.0, y + ROW / 2.0 + 4.0),
@@ -83,6 +85,16 @@ pub fn matrix(matrix: &Matrix<'_>) -> String {
                     shown,
                 );
                 body += "</g>";
+            }
+            if matrix.framed.contains(&(row, index)) {
+                let _ = write!(
+                    body,
+                    r#"<rect x="{}" y="{}" width="{}" height="{}" rx="2" fill="none" stroke="var(--bad)" stroke-width="2"/>"#,
+                    short(x + 2.0),
+                    short(y + 2.0),
+                    short(cell - 4.0),
+                    short(ROW - 4.0)
+                );
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Comes in: groups of runs, posts files. Goes out: a test set each, with its runs, their predictions and what is
 //! known about its posts.
 
+mod aggregates;
 mod audit;
 mod posts;
 mod test_set;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use mmfnd_posts::Split;
 
+use super::aggregates::aggregates;
 use super::posts::PostsFile;
 use crate::numbers::Scored;
-use crate::runs::{Group, Prediction, Problem};
+use crate::runs::{Group, Prediction, Problem, Vectors};
 
 /// Groups whose predictions are read: as many as there are colours.
 const SHOWN: usize = 6;
@@ -46,11 +47,26 @@ pub struct TestSet<'a> {
     pub groups: Vec<&'a Group>,
     /// Those whose predictions the figures show: the best, then single modalities, baselines and ablations.
     pub shown: Vec<Shown<'a>>,
+    /// What the classifiers of one or two heads read, by post.
+    pub aggregates: Vec<(&'a Group, Vectors)>,
     /// The posts, where a file with them was given.
     pub posts: Option<&'a PostsFile>,
 }
 
 impl TestSet<'_> {
+    /// Whether causes of fakeness are known for some of its test posts.
+    pub fn has_causes(&self) -> bool {
+        let (Some(posts), Some(shown)) = (self.posts, self.shown.first()) else {
+            return false;
+        };
+        let has_cause = |post: &Prediction| {
+            posts
+                .get(&post.post_id)
+                .is_some_and(|post| post.cause.is_some())
+        };
+        shown.of(Split::Test).any(has_cause)
+    }
+
     /// What the answer is about.
     pub fn best(&self) -> &Group {
         self.groups[0]
@@ -74,6 +90,7 @@ pub fn test_sets<'a>(
     let set = |(index, ((_, n), mut groups)): (usize, ((&str, usize), Vec<&'a Group>))| {
         groups.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
         let shown = shown(&groups, problems);
+        let aggregates = aggregates(&groups, problems);
         let posts = shown.first().and_then(|shown| posts_of(shown, posts));
         let key = char::from(b'a' + (index % 26) as u8).to_string() + &"x".repeat(index / 26);
         let name = match posts {
@@ -87,6 +104,7 @@ pub fn test_sets<'a>(
             n,
             groups,
             shown,
+            aggregates,
             posts,
         }
     };

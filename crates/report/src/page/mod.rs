@@ -42,7 +42,10 @@ mod tests {
             post_id: hostile.to_owned(),
             text: hostile.to_owned(),
             ocr_text: Some(hostile.to_owned()),
-            picture: None,
+            picture: Some(crate::content::Picture {
+                path: hostile.to_owned(),
+                small: None,
+            }),
             label: hostile.to_owned(),
             is_right: false,
             bars: vec![("p_fake".to_owned(), 0.5)],

@@ -1,5 +1,6 @@
 //! Looks for runs and sweeps in folders.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +18,8 @@ pub struct SweepState {
     pub path: PathBuf,
     /// What varies.
     pub axes: Vec<Axis>,
+    /// Seeds of each point.
+    pub seeds: usize,
     /// Runs that were asked for.
     pub runs: usize,
     /// Of them finished.
@@ -34,6 +37,8 @@ pub struct Found {
     pub sweeps: Vec<SweepState>,
     /// What was left out, and why.
     pub problems: Vec<Problem>,
+    /// Folders that were looked at; two that are named may lie in one another.
+    seen: BTreeSet<PathBuf>,
 }
 
 /// All runs and sweeps in these folders and below them.
@@ -42,11 +47,11 @@ pub fn find(folders: &[PathBuf]) -> Result<Found, Error> {
     for folder in folders {
         let canonical = fs::canonicalize(folder);
         let canonical = canonical.and_then(|path| fs::read_dir(&path).map(|_| path));
-        let path = canonical.map_err(|source| Error::Folder {
+        canonical.map_err(|source| Error::Folder {
             path: folder.clone(),
             source,
         })?;
-        found.look(&path, DEPTH);
+        found.look(folder, DEPTH);
     }
     found.groups = Group::named(found.groups);
     if found.groups.is_empty() {
@@ -66,6 +71,10 @@ pub fn find(folders: &[PathBuf]) -> Result<Found, Error> {
 
 impl Found {
     fn look(&mut self, folder: &Path, depth: usize) {
+        let place = fs::canonicalize(folder).unwrap_or_else(|_| folder.to_owned());
+        if !self.seen.insert(place) {
+            return;
+        }
         if folder.join("sweep.json").exists() {
             if let Err(problem) = self.sweep(folder) {
                 self.problems.push(problem);
@@ -111,6 +120,7 @@ impl Found {
         self.sweeps.push(SweepState {
             path: folder.to_owned(),
             axes: sweep.axes,
+            seeds: sweep.seeds.len(),
             runs,
             finished,
             failed,

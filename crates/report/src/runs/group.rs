@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::files::{self, Config, Encoder, Epoch, Metrics, Problem, Selection};
-use super::predictions::{self, Prediction};
+use super::predictions::{self, Prediction, Vectors};
 
 /// A finished run.
 #[derive(Clone, Debug)]
@@ -33,6 +33,11 @@ impl Run {
     /// What it says about each post.
     pub fn predictions(&self) -> Result<Vec<Prediction>, Problem> {
         predictions::predictions(&self.path)
+    }
+
+    /// What the classifier reads of each post, where it was kept.
+    pub fn vectors(&self) -> Result<Option<Vectors>, Problem> {
+        predictions::vectors(&self.path)
     }
 
     /// How its epochs went.
@@ -227,7 +232,7 @@ fn folder_name(path: &Path) -> &str {
 }
 
 /// A value as people write it: text without quotation marks.
-pub(super) fn shown(value: &Value) -> String {
+pub fn shown(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         value => value.to_string(),

@@ -6,7 +6,9 @@ mod find;
 mod group;
 mod predictions;
 
-pub use files::{Epoch, Gate, Metrics, Problem};
+#[cfg(test)]
+pub use files::GateGroup;
+pub use files::{Config, Epoch, Gate, Metrics, Problem, config};
 pub use find::{SweepState, find};
-pub use group::Group;
-pub use predictions::Prediction;
+pub use group::{Group, shown};
+pub use predictions::{Prediction, Vectors};

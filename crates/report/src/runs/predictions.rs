@@ -1,10 +1,14 @@
 //! `predictions.parquet` of a run.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use mmfnd_posts::{Columns, Error, Split};
 
 use super::files::Problem;
+
+/// How far p_fake may differ where the same weights scored a post on another device.
+const SAME: f64 = 1e-3;
 
 /// What a run said about a post.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,40 @@ impl Prediction {
     pub fn is_right(&self) -> Option<bool> {
         self.fake.map(|fake| fake == self.taken_for_fake)
     }
+}
+
+/// Post → what the classifier reads of it.
+pub type Vectors = HashMap<String, Vec<f32>>;
+
+/// Reads what `mmfnd predict --with-aggregate` kept in the folder of a run; none where it was not asked.
+pub fn vectors(folder: &Path) -> Result<Option<Vectors>, Problem> {
+    let path = folder.join("aggregate.parquet");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let problem = |error: Error| Problem::new(&path, error);
+    let table =
+        Columns::read(&path, "what `mmfnd predict --with-aggregate` writes").map_err(problem)?;
+    let ids = table.strings("post_id", false).map_err(problem)?;
+    let vectors = table.vectors("aggregate").map_err(problem)?;
+    let p_fake = table.floats("p_fake").map_err(problem)?;
+    let said = predictions(folder)?;
+    let said: HashMap<_, _> = (said.iter())
+        .map(|prediction| (prediction.post_id.as_str(), prediction.p_fake))
+        .collect();
+    let is_other = |(id, p_fake): (&Option<String>, &Option<f32>)| {
+        let said = id.as_deref().and_then(|id| said.get(id));
+        matches!((said, p_fake), (Some(said), Some(p_fake)) if (said - f64::from(*p_fake)).abs() > SAME)
+    };
+    if ids.iter().zip(&p_fake).any(is_other) {
+        let what = "is not of the run's weights: its p_fake are others than in `predictions.parquet`; write it again (`mmfnd predict --with-aggregate`)";
+        return Err(Problem::new(&path, what));
+    }
+    let is_whole = |vector: &Vec<f32>| vector.iter().all(|value| value.is_finite());
+    let rows = ids.into_iter().zip(vectors);
+    let row =
+        |(id, vector): (Option<String>, Option<Vec<f32>>)| Some((id?, vector.filter(is_whole)?));
+    Ok(Some(rows.filter_map(row).collect()))
 }
 
 /// Reads the predictions of the run in `folder`.

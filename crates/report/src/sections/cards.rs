@@ -3,12 +3,17 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use mmfnd_posts::{Post, Split};
 
 use super::Input;
 use crate::content::{Block, Card, Picture};
 use crate::evidence::TestSet;
 use crate::runs::Prediction;
+
+/// Longer side of a picture on a card, in pixels.
+const SIDE: u32 = 320;
 
 /// Characters of a post's text on its card.
 const LETTERS: usize = 280;
@@ -42,7 +47,7 @@ fn sure(post: &Prediction, right: bool, fake: bool) -> Option<f64> {
 pub(super) fn blocks(input: &Input<'_>) -> Vec<Block> {
     let mut blocks = Vec::new();
     for set in input.sets {
-        let cards = cards(set);
+        let cards = cards(set, input.pictures);
         if cards.is_empty() {
             continue;
         }
@@ -60,7 +65,7 @@ pub(super) fn blocks(input: &Input<'_>) -> Vec<Block> {
     blocks
 }
 
-fn cards(set: &TestSet<'_>) -> Vec<Card> {
+fn cards(set: &TestSet<'_>, pictures: bool) -> Vec<Card> {
     let Some((posts, shown)) = set.posts.zip(set.shown.first()) else {
         return Vec::new();
     };
@@ -80,7 +85,11 @@ fn cards(set: &TestSet<'_>) -> Vec<Card> {
         };
         if let Some(post) = posts.get(&prediction.post_id) {
             used.insert(prediction.post_id.clone());
-            cards.push(card(rule, prediction, post));
+            let mut card = card(rule, prediction, post);
+            if let Some(picture) = card.picture.as_mut().filter(|_| pictures) {
+                picture.small = post.images.iter().find_map(|path| small(path));
+            }
+            cards.push(card);
         }
     }
     cards
@@ -111,11 +120,22 @@ fn card(rule: &str, prediction: &Prediction, post: &Post) -> Card {
             .map(cut),
         picture: post.images.first().map(|path| Picture {
             path: file_name(path),
+            small: None,
         }),
         label,
         is_right: prediction.is_right() == Some(true),
         bars: bars.filter_map(bar).collect(),
     }
+}
+
+/// A small copy of a picture; none where it cannot be read, since another picture of the post may be.
+fn small(path: &Path) -> Option<String> {
+    let bytes = mmfnd_pictures::read(path).ok()?;
+    let jpeg = mmfnd_pictures::thumbnail(&bytes, SIDE).ok()?;
+    Some(format!(
+        "data:image/jpeg;base64,{}",
+        BASE64_STANDARD.encode(jpeg)
+    ))
 }
 
 fn file_name(path: &Path) -> String {

@@ -24,6 +24,37 @@ pub(super) fn blocks(set: &TestSet<'_>) -> Vec<Block> {
     blocks
 }
 
+/// More of a group's share than this to one of its experts, or less of the whole to all of them, is a collapse; the
+/// sentences of `metrics.jsonl` are of the same.
+const ONE: f64 = 0.95;
+const UNUSED: f64 = 0.01;
+
+/// The cells of groups that have collapsed: the expert that has all, or all those that have nothing.
+fn collapsed(gates: &[Gate], columns: &[String]) -> Vec<(usize, usize)> {
+    let mut cells = Vec::new();
+    for (row, gate) in gates.iter().enumerate() {
+        for group in &gate.groups {
+            let all: f64 = group.shares.iter().sum();
+            let is_marked = |share: f64| match all < UNUSED {
+                true => true,
+                false => group.shares.len() > 1 && share > ONE * all,
+            };
+            let short = group.group.split('_').next().unwrap_or(&group.group);
+            let experts = group.shares.iter().zip(1..);
+            for (_, expert) in experts.filter(|(share, _)| is_marked(**share)) {
+                let column = format!("{short} {expert}");
+                cells.extend(
+                    columns
+                        .iter()
+                        .position(|name| *name == column)
+                        .map(|column| (row, column)),
+                );
+            }
+        }
+    }
+    cells
+}
+
 /// `text_ple.levels.0.unimodal_gate` as people say it.
 fn named(gate: &Gate) -> String {
     let words: Vec<_> = gate
@@ -46,7 +77,8 @@ fn figure(set: &TestSet<'_>, name: &str, epoch: &Epoch) -> Figure {
         epoch.epoch,
         match epoch.collapsed.is_empty() {
             true => "No group has collapsed onto one expert, and none is unused.",
-            false => "Groups that have collapsed are named below.",
+            false =>
+                "A frame marks a group that has collapsed: onto one expert, or unused as a whole.",
         }
     );
     let mut columns: Vec<String> = Vec::new();
@@ -91,6 +123,7 @@ fn figure(set: &TestSet<'_>, name: &str, epoch: &Epoch) -> Figure {
         columns: &columns,
         rows: &rows,
         range: (0.0, highest),
+        framed: &collapsed(&epoch.gates, &columns),
     });
     let heads: Vec<_> = columns.iter().map(|column| format!("#{column}")).collect();
     let names = ["gate"]
@@ -118,5 +151,44 @@ fn figure(set: &TestSet<'_>, name: &str, epoch: &Epoch) -> Figure {
         description,
         svg,
         data,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runs::GateGroup;
+
+    #[test]
+    fn a_group_that_one_expert_has_and_one_that_nobody_reads_are_marked() {
+        let group = |group: &str, shares: &[f64]| GateGroup {
+            group: group.to_owned(),
+            shares: shares.to_vec(),
+        };
+        let gate = |groups| Gate {
+            gate: "text_ple.levels.0.unimodal_gate".to_owned(),
+            groups,
+            entropy: 0.5,
+        };
+        let gates = [
+            gate(vec![
+                group("unimodal", &[0.2, 0.3]),
+                group("shared", &[0.25, 0.25]),
+            ]),
+            gate(vec![
+                group("unimodal", &[0.97, 0.01]),
+                group("shared", &[0.001, 0.002]),
+            ]),
+            gate(vec![group("cross_modal", &[1.0])]),
+        ];
+        let columns = [
+            "unimodal 1",
+            "unimodal 2",
+            "shared 1",
+            "shared 2",
+            "cross 1",
+        ];
+        let columns = columns.map(str::to_owned);
+        assert_eq!(collapsed(&gates, &columns), [(1, 0), (1, 2), (1, 3)]);
     }
 }

@@ -13,25 +13,16 @@ const FEWEST: usize = 5;
 const MOST: usize = 12;
 
 pub(super) fn blocks(set: &TestSet<'_>) -> Vec<Block> {
-    let Some(posts) = set.posts else {
+    if set.posts.is_none() {
         return Vec::new();
-    };
-    let has_cause = set
-        .shown
-        .iter()
-        .flat_map(|shown| shown.of(Split::Test))
-        .any(|post| {
-            posts
-                .get(&post.post_id)
-                .is_some_and(|post| post.cause.is_some())
-        });
+    }
     let cause = |post: &Post, fake: bool| match (fake, &post.cause) {
         (false, _) => Some("real".to_owned()),
         (true, cause) => cause.clone(),
     };
     let event = |post: &Post, _| post.event.clone();
     let mut figures = Vec::new();
-    if has_cause {
+    if set.has_causes() {
         let title = "Accuracy by cause of fakeness";
         figures.extend(figure(set, ("causes", title), (1, MOST), &cause));
     }
@@ -159,5 +150,6 @@ fn draw(id: &str, title: &str, description: &str, (columns, rows): (&[String], &
         columns,
         rows,
         range: (0.0, 1.0),
+        framed: &[],
     })
 }

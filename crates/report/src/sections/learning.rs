@@ -60,7 +60,11 @@ fn draw(
     let (low, high) = values.fold((f64::MAX, f64::MIN), |(low, high), value| {
         (low.min(value), high.max(value))
     });
+    let margin = ((high - low) * 0.06).max(0.005);
+    let (low, high) = (low - margin, high + margin);
     let svg = Chart::new(&id, &title, &description, ("epoch", name))
+        .ranges((0.0, epochs.len() as f64 + 0.5), (low, high))
+        .whole_numbers()
         .reference("chosen", &[(chosen as f64, low), (chosen as f64, high)])
         .line("training posts", 0, &train)
         .line("validation posts", 1, &selection)

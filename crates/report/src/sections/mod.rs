@@ -8,6 +8,7 @@ mod gates;
 mod kinds;
 mod leaks;
 mod learning;
+mod projection;
 mod provenance;
 mod ranking;
 mod tables;
@@ -24,6 +25,8 @@ pub struct Input<'a> {
     pub sweeps: &'a [SweepState],
     /// What was left out.
     pub problems: &'a [Problem],
+    /// Whether cards show pictures.
+    pub pictures: bool,
 }
 
 /// The whole report.
@@ -56,6 +59,11 @@ pub fn report(input: &Input<'_>) -> Report {
             each(ranking::blocks),
         ),
         section("kinds", "Which posts are told right", each(kinds::blocks)),
+        section(
+            "projection",
+            "What the classifier reads",
+            each(projection::blocks),
+        ),
         section("posts", "Posts", cards::blocks(input)),
         section("learning", "Learning curves", each(learning::blocks)),
         section(

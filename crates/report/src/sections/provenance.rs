@@ -1,8 +1,11 @@
 //! For every number: how to get it again.
 
+use std::path::Path;
+
 use super::Input;
 use crate::content::{Block, Cell, Table};
-use crate::runs::Group;
+use crate::evidence::TestSet;
+use crate::runs::{Group, SweepState, shown};
 
 /// Rows of the table.
 const ROWS: usize = 60;
@@ -26,7 +29,7 @@ pub(super) fn blocks(input: &Input<'_>) -> Vec<Block> {
             .join(" ");
         table.rows.push(vec![
             Cell::text(&group.name),
-            Cell::text(command(group)),
+            Cell::text(command(group, input.sweeps)),
             seeds,
             Cell::text(short(&origin.store)),
             Cell::text(short(&origin.posts)),
@@ -59,7 +62,30 @@ pub(super) fn blocks(input: &Input<'_>) -> Vec<Block> {
     });
     let mut blocks: Vec<_> = sweeps.collect();
     blocks.push(Block::Table(table));
+    blocks.extend(
+        input
+            .sets
+            .iter()
+            .map(|set| Block::Table(configuration(set))),
+    );
     blocks
+}
+
+/// Every setting of the run that the answer is about.
+fn configuration(set: &TestSet<'_>) -> Table {
+    let best = set.best();
+    let title = format!("Configuration of {} on {}", best.name, set.name);
+    let mut table = Table::new(
+        format!("configuration-{}", set.key),
+        title,
+        &["key", "value"],
+    );
+    for (key, value) in &best.origin.config {
+        table
+            .rows
+            .push(vec![Cell::text(key), Cell::text(shown(value))]);
+    }
+    table
 }
 
 /// The first digits of a fingerprint.
@@ -67,13 +93,26 @@ fn short(fingerprint: &str) -> &str {
     fingerprint.get(..12).unwrap_or(fingerprint)
 }
 
-fn command(group: &Group) -> String {
+/// Its axes as they would be asked for again; `mmfnd ablate` is a sweep like any other.
+fn sweep_command(folder: &Path, run: &Path, sweeps: &[SweepState]) -> String {
+    let mut command = format!(
+        "mmfnd sweep --posts POSTS --store STORE --config {}/config.toml --out NEW",
+        run.display()
+    );
+    if let Some(sweep) = sweeps.iter().find(|sweep| sweep.path == *folder) {
+        for axis in &sweep.axes {
+            let values: Vec<_> = axis.values.iter().map(shown).collect();
+            command += &format!(" --grid {}={}", axis.key, values.join(","));
+        }
+        command += &format!(" --seeds {}", sweep.seeds);
+    }
+    command
+}
+
+fn command(group: &Group, sweeps: &[SweepState]) -> String {
     let run = group.first();
     match &group.origin.sweep {
-        Some(sweep) => format!(
-            "mmfnd sweep (or ablate) --posts POSTS --store STORE --out {}",
-            sweep.display()
-        ),
+        Some(sweep) => sweep_command(sweep, &run.path, sweeps),
         None => format!(
             "mmfnd train --posts POSTS --store STORE --config {}/config.toml --out NEW",
             run.path.display()

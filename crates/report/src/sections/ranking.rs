@@ -58,6 +58,7 @@ fn confusion(set: &TestSet<'_>, index: usize, shown: &Shown<'_>) -> Figure {
         columns: &columns,
         rows: &rows,
         range: (0.0, 1.0),
+        framed: &[],
     });
     let mut data = Table::new(
         format!("{id}-data"),
