@@ -34,9 +34,11 @@ fn the_demo_prints_the_table_the_causes_and_examples_and_may_be_run_again() {
         "posts/posts.parquet",
         "store/store.json",
         "runs/mmfnd/metrics.json",
+        "report.json",
     ] {
         assert!(out.join(file).is_file(), "no `{file}`");
     }
+    check_page(&out);
     let weights = out.join("runs/mmfnd/weights.safetensors");
     let bytes = fs::read(&weights).unwrap();
     demo().succeeds();
@@ -44,6 +46,21 @@ fn the_demo_prints_the_table_the_causes_and_examples_and_may_be_run_again() {
         bytes == fs::read(&weights).unwrap(),
         "the second demo trained other weights"
     );
+}
+
+/// The page over a demo: small enough to be sent by mail, with both heads of figure 6 and the demo's own pictures.
+fn check_page(demo: &Path) {
+    let html = fs::read_to_string(demo.join("report.html")).unwrap();
+    assert!(html.len() <= 1_000_000, "{} bytes", html.len());
+    for part in [
+        "projection-0-label-a",
+        "projection-1-cause-a",
+        "methods-a",
+        "ablations-a",
+        "<img src=\"data:image/jpeg;base64,",
+    ] {
+        assert!(html.contains(part), "no `{part}` on the page");
+    }
 }
 
 #[test]
@@ -167,6 +184,7 @@ fn the_figures_of_the_readme_are_those_of_the_demo() {
         let line = b"the README's figures are not compared: MMFND_TEST_DEMO names no folder of `mmfnd demo`\n";
         return std::io::stderr().write_all(line).unwrap();
     };
+    check_page(&demo);
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let readme = fs::read_to_string(readme).unwrap();
     let there = ROWS

@@ -14,6 +14,7 @@ mod models;
 mod ocr;
 mod outputs;
 mod program;
+mod report;
 mod shards;
 mod sweep;
 mod terminal;

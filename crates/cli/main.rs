@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use heads::{ablate, evaluate, predict, sweep, train};
+use heads::{ablate, compare, evaluate, predict, sweep, train};
 use posts::{import, ocr, world};
 use setup::{doctor, models};
 use show::note::note;
@@ -38,6 +38,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Ablate(ablate::Arguments),
+    Compare(compare::Arguments),
     Demo(demo::Arguments),
     Doctor(doctor::Arguments),
     Encode(encode::Arguments),
@@ -90,6 +91,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     match arguments.command {
         Command::Ablate(arguments) => ablate::run(arguments),
+        Command::Compare(arguments) => compare::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),

@@ -13,6 +13,13 @@ pub struct Arguments {
     common: Common,
 }
 
+impl Arguments {
+    /// Of an ablation study that another command does.
+    pub(crate) fn of(common: Common) -> Self {
+        Self { common }
+    }
+}
+
 /// Values of `head.ablation` and the paper's names of the models, in the paper's order.
 const MODELS: [(&str, &str); 9] = [
     ("multimodal-only", "multimodal only"),

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use mmfnd_encode::{Options, Preset};
 use mmfnd_features::Store;
 use mmfnd_posts::{Label, Post};
-use mmfnd_train::{Device, Model, Prediction, write_predictions};
+use mmfnd_train::{
+    Device, Model, Prediction, RunDir, write_predictions, write_predictions_with_aggregate,
+};
 
 use crate::outputs::check_file;
 use crate::show::count::count;
@@ -40,6 +42,10 @@ pub struct Arguments {
     /// result
     #[arg(long, value_name = "MB")]
     memory_budget: Option<u64>,
+    /// Keep what the classifier reads of each post, too: a column `aggregate` of lists of equal length. Written to
+    /// RUN/aggregate.parquet, it is what `mmfnd report` draws figure 6 from
+    #[arg(long)]
+    with_aggregate: bool,
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
@@ -48,8 +54,14 @@ pub struct Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     mmfnd_posts::check_table_path(&arguments.out)?;
-    let reads = [&arguments.posts, &arguments.run, &arguments.store];
-    check_file(&arguments.out, &reads.map(PathBuf::as_path))?;
+    let (posts, run, store) = (&arguments.posts, &arguments.run, &arguments.store);
+    // the only file of a run that this command replaces
+    let own = RunDir::open(run)?.aggregate();
+    let is_own = arguments.with_aggregate && arguments.out == own;
+    match is_own {
+        true => check_file(&arguments.out, &[posts, store])?,
+        false => check_file(&arguments.out, &[posts, run, store])?,
+    }
     let model = Model::load(&arguments.run, arguments.device)?;
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     if let Some(preset) = &arguments.preset {
@@ -60,12 +72,22 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let store = Store::open(&arguments.store)?;
     let features = load(&store, &posts, model.encoders(), arguments.memory_budget)?;
     let rows: Vec<_> = (0..posts.len()).collect();
-    let predictions = model.predict(&features, &posts, &rows)?;
-    write_predictions(
-        &arguments.out,
-        &posts.iter().collect::<Vec<_>>(),
-        (&predictions, model.extras()),
-    )?;
+    let all: Vec<_> = posts.iter().collect();
+    let predictions = match arguments.with_aggregate {
+        true => {
+            let scored = model.predict_with_aggregate(&features, &posts, &rows)?;
+            let scores =
+                |scored: &Option<(Prediction, _)>| scored.as_ref().map(|(score, _)| score.clone());
+            let predictions = scored.iter().map(scores).collect();
+            write_predictions_with_aggregate(&arguments.out, &all, (scored, model.extras()))?;
+            predictions
+        }
+        false => {
+            let predictions = model.predict(&features, &posts, &rows)?;
+            write_predictions(&arguments.out, &all, (&predictions, model.extras()))?;
+            predictions
+        }
+    };
     print(&posts, &predictions, &arguments.out);
     Ok(())
 }

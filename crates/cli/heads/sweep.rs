@@ -1,18 +1,17 @@
 //! `mmfnd sweep`: every point of a grid with several seeds, and what comes out of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use mmfnd_features::Store;
 use mmfnd_train::grid::Grid;
-use mmfnd_train::{Device, Event, RunRecord, Summary, Sweep, SweepOptions};
+use mmfnd_train::{Device, Event, Summary, Sweep, SweepOptions};
 
+use crate::heads::events::SweepEvents;
 use crate::heads::train::commit;
-use crate::show::progress::Stage;
+use crate::show::sweep_progress::Progress;
 use crate::show::sweep_table::{Names, SweepTable};
 use crate::store::load::load;
 use crate::threads::jobs;
@@ -66,6 +65,16 @@ pub struct Common {
     /// Do not look at the test posts after each epoch; saves their time, and the best-test column stays empty
     #[arg(long)]
     no_best_test: bool,
+    /// Write event files for TensorBoard, into the folder `tensorboard` of each run (`tensorboard --logdir DIR`)
+    #[arg(long)]
+    tensorboard: bool,
+}
+
+impl Arguments {
+    /// Of a sweep that another command does.
+    pub(crate) fn of(axes: Vec<String>, common: Common) -> Self {
+        Self { axes, common }
+    }
 }
 
 /// Runs the subcommand.
@@ -87,7 +96,7 @@ pub(crate) fn sweep(
     let features = load(&store, &posts, &encoders(grid), common.memory_budget)?;
     let options = SweepOptions {
         jobs: common.jobs(),
-        out: common.out,
+        out: common.out.clone(),
         device: common.device,
         seeds: common.seeds.into(),
         best_test: !common.no_best_test,
@@ -101,8 +110,16 @@ pub(crate) fn sweep(
         options: &options,
     };
     let progress = Progress::new(name, options.jobs);
-    let records = sweep.run(&|event| progress.show(event))?;
+    let events = common.tensorboard.then(|| SweepEvents::new(&options.out));
+    let on_event = |event: &Event| {
+        progress.show(event);
+        if let (Some(events), Event::Epoch { run, report }) = (&events, event) {
+            events.add(run, report);
+        }
+    };
+    let records = sweep.run(&on_event)?;
     progress.finish();
+    events.map_or(Ok(()), SweepEvents::finish)?;
     let summary = Summary::of(&sweep, &records, reference)?;
     summary.write(&options.out)?;
     let table = SweepTable {
@@ -131,6 +148,28 @@ pub(crate) fn sweep(
 }
 
 impl Common {
+    /// On the processor, as a user would ask for it.
+    pub(crate) fn of(
+        (posts, store): (PathBuf, PathBuf),
+        out: PathBuf,
+        settings: Vec<String>,
+        seeds: u16,
+    ) -> Self {
+        Self {
+            posts,
+            store,
+            out,
+            config: None,
+            settings,
+            seeds,
+            jobs: None,
+            device: Device::default(),
+            memory_budget: None,
+            no_best_test: false,
+            tensorboard: false,
+        }
+    }
+
     pub(crate) fn grid(&self, axes: &[String]) -> anyhow::Result<Grid> {
         Ok(Grid::read(self.config.as_deref(), &self.settings, axes)?)
     }
@@ -152,114 +191,4 @@ fn encoders(grid: &Grid) -> Vec<&'static str> {
         .flat_map(|point| point.config.head.encoders());
     let all: BTreeSet<_> = all.collect();
     all.into_iter().collect()
-}
-
-/// Runs done and time to go.
-struct Progress(Mutex<State>);
-
-struct State {
-    stage: Stage,
-    jobs: usize,
-    started: Instant,
-    /// In all.
-    runs: usize,
-    /// Finished before this start.
-    finished: usize,
-    /// Ended since, and those of them that failed.
-    ended: usize,
-    failed: usize,
-    /// How far the others are, from 0 to 1.
-    running: HashMap<String, f64>,
-}
-
-impl Progress {
-    fn new(name: &str, jobs: usize) -> Self {
-        Self(Mutex::new(State {
-            stage: Stage::start(name, 0),
-            jobs,
-            started: Instant::now(),
-            runs: 0,
-            finished: 0,
-            ended: 0,
-            failed: 0,
-            running: HashMap::new(),
-        }))
-    }
-
-    fn show(&self, event: &Event) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match event {
-            Event::Start { runs, finished } => {
-                (state.runs, state.finished) = (*runs, *finished);
-                if *finished > 0 {
-                    state
-                        .stage
-                        .line(&format!("{finished} of {runs} runs are finished already"));
-                }
-            }
-            Event::Epoch { run, report } => {
-                let share = report.epoch as f64 / report.epochs as f64;
-                state.running.insert((*run).to_owned(), share);
-            }
-            Event::Ended(record) => state.ended(record),
-        }
-        state.update();
-    }
-
-    fn finish(self) {
-        let state = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let (runs, failed, jobs) = (state.runs, state.failed, state.jobs);
-        state
-            .stage
-            .finish(&format!("{runs} runs, {failed} failed, {jobs} at once"));
-    }
-}
-
-impl State {
-    fn ended(&mut self, record: &RunRecord) {
-        self.running.remove(&record.run);
-        self.ended += 1;
-        if let Some(error) = &record.error {
-            self.failed += 1;
-            self.stage.line(&format!("{} failed: {error}", record.run));
-        }
-    }
-
-    fn update(&mut self) {
-        let failed = match self.failed {
-            0 => String::new(),
-            failed => format!(", {failed} failed"),
-        };
-        let done = self.ended as f64 + self.running.values().sum::<f64>();
-        let left = (self.runs - self.finished) as f64 - done;
-        let left = match done > 0.0 {
-            true => {
-                let left = self.started.elapsed().mul_f64(left.max(0.0) / done);
-                format!(", {} to go", duration(left))
-            }
-            false => String::new(),
-        };
-        let (ended, runs) = (self.finished + self.ended, self.runs);
-        let message = format!("runs done{failed}{left}");
-        self.stage.update(ended as u64, runs as u64, &message);
-    }
-}
-
-fn duration(time: Duration) -> String {
-    match time.as_secs() {
-        seconds @ 0..100 => format!("{seconds} s"),
-        seconds @ 100..6000 => format!("{} min", seconds.div_ceil(60)),
-        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_given_in_the_unit_that_one_would_say() {
-        let shown = [5, 99, 100, 3600, 7200].map(|seconds| duration(Duration::from_secs(seconds)));
-        assert_eq!(shown, ["5 s", "99 s", "2 min", "60 min", "2.0 h"]);
-    }
 }

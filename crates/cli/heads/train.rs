@@ -9,6 +9,7 @@ use mmfnd_features::{Features, Store};
 use mmfnd_posts::{Post, Split};
 use mmfnd_train::{Config, Device, EpochReport, RunOptions, RunSummary};
 
+use crate::heads::events::RunEvents;
 use crate::show::count::count;
 use crate::show::metrics::RunTable;
 use crate::show::note::note;
@@ -53,6 +54,9 @@ pub struct Arguments {
     /// Replace the run that the folder holds
     #[arg(long, conflicts_with = "resume")]
     overwrite: bool,
+    /// Write an event file for TensorBoard into RUN/tensorboard (`tensorboard --logdir RUN`)
+    #[arg(long)]
+    tensorboard: bool,
 }
 
 /// Runs the subcommand.
@@ -74,7 +78,8 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         commit: commit(),
         ..RunOptions::default()
     };
-    let summary = train_posts("train", &features, &posts, &config, &options)?;
+    let events = arguments.tensorboard.then(|| RunEvents::new(&options.out));
+    let summary = train_with_events("train", (&features, &posts), &config, &options, events)?;
     print(&summary, &options.out).context("cannot print the summary")
 }
 
@@ -91,6 +96,19 @@ pub(crate) fn train_posts(
     config: &Config,
     options: &RunOptions,
 ) -> anyhow::Result<RunSummary> {
+    train_with_events(name, (features, posts), config, options, None)
+}
+
+/// [`train_posts`], with an event file where one was asked for.
+fn train_with_events(
+    name: &str,
+    (features, posts): (&Features, &[Post]),
+    config: &Config,
+    options: &RunOptions,
+    events: Option<RunEvents>,
+) -> anyhow::Result<RunSummary> {
+    let events = RefCell::new(events);
+    let failure = RefCell::new(None);
     let epochs = config.train.epochs as u64;
     let stage = RefCell::new(Stage::start(name, epochs));
     let collapsed = RefCell::new(Vec::new());
@@ -100,8 +118,17 @@ pub(crate) fn train_posts(
         }
         let (epoch, message) = (report.epoch as u64, message(report));
         stage.borrow_mut().update(epoch, epochs, &message);
+        // the training goes on without; that no more is written is said at its end
+        if let Some(Err(error)) = events
+            .borrow_mut()
+            .as_mut()
+            .map(|events| events.add(report))
+        {
+            failure.borrow_mut().get_or_insert(error);
+        }
     };
     let summary = mmfnd_train::train(features, posts, config, options, &show)?;
+    failure.into_inner().map_or(Ok(()), Err)?;
     let (counts, selection) = (summary.info.counts, summary.metrics.selection);
     stage.into_inner().finish(&format!(
         "{}, {}, the best is {}",

@@ -5,5 +5,6 @@ pub(crate) mod count;
 pub(crate) mod metrics;
 pub(crate) mod note;
 pub(crate) mod progress;
+pub(crate) mod sweep_progress;
 pub(crate) mod sweep_table;
 pub(crate) mod table;

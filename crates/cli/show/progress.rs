@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::note::note;
 
@@ -21,13 +21,19 @@ pub struct Stage {
 impl Stage {
     /// Starts a stage of `total` steps.
     pub fn start(name: &str, total: u64) -> Self {
+        Self::start_among(name, total, &MultiProgress::new())
+    }
+
+    /// Starts a stage whose bar stands among others.
+    pub fn start_among(name: &str, total: u64, lines: &MultiProgress) -> Self {
         let bar = std::io::stderr().is_terminal().then(|| {
             let style =
                 ProgressStyle::with_template("{prefix:>10} [{bar:30}] {pos}/{len}  {wide_msg}")
                     .expect("the template is a constant");
-            ProgressBar::new(total)
+            let bar = ProgressBar::new(total)
                 .with_style(style.progress_chars("=> "))
-                .with_prefix(name.to_owned())
+                .with_prefix(name.to_owned());
+            lines.add(bar)
         });
         let now = Instant::now();
         Self {
@@ -73,5 +79,25 @@ impl Stage {
             "{:>10}  {message} ({seconds:.1} s)",
             self.name
         ));
+    }
+}
+
+/// A time as one would say it.
+pub(crate) fn duration(time: Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..100 => format!("{seconds} s"),
+        seconds @ 100..6000 => format!("{} min", seconds.div_ceil(60)),
+        seconds => format!("{:.1} h", seconds as f64 / 3600.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_given_in_the_unit_that_one_would_say() {
+        let shown = [5, 99, 100, 3600, 7200].map(|seconds| duration(Duration::from_secs(seconds)));
+        assert_eq!(shown, ["5 s", "99 s", "2 min", "60 min", "2.0 h"]);
     }
 }

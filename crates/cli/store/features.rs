@@ -9,9 +9,9 @@ use clap::{Args, Subcommand};
 use mmfnd_encode::{Options, Preset, Sample, Sampled, check_sample};
 use mmfnd_features::{EncoderReport, Inspection, Store, Verified};
 
-use crate::outputs::check_file;
 use crate::show::count::count;
 use crate::show::table::{left, right, table};
+use crate::store::export;
 
 /// Look into a feature store, check it, export it
 #[derive(Args)]
@@ -60,6 +60,10 @@ enum Command {
         /// File to write
         #[arg(long, value_name = "FILE.parquet")]
         out: PathBuf,
+        /// Add text, image (the path of the first picture), and x and y: a map of the posts by the features of this
+        /// encoder (t-SNE, seeded), as Embedding Atlas opens it
+        #[arg(long, value_name = "ENCODER")]
+        projection: Option<String>,
     },
 }
 
@@ -90,7 +94,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Inspect { store, json } => inspect(&store, json),
         Command::Verify(arguments) => verify(&arguments),
         Command::Merge { stores, out } => merge(&stores, &out),
-        Command::Export { store, posts, out } => export(&store, &posts, &out),
+        Command::Export {
+            store,
+            posts,
+            out,
+            projection,
+        } => print(&export::export(
+            (&store, &posts),
+            projection.as_deref(),
+            &out,
+        )?),
     }
 }
 
@@ -213,27 +226,6 @@ fn merge(stores: &[PathBuf], out: &Path) -> anyhow::Result<()> {
         writeln!(text, "{encoder:<12} {}", count(*rows, "row"))?;
     }
     text += &makers(&Store::open(out)?.inspect()?.encoders);
-    print(&text)
-}
-
-fn export(store: &Path, posts: &Path, out: &Path) -> anyhow::Result<()> {
-    if out.extension().is_none_or(|ending| ending != "parquet") {
-        bail!(
-            "`{}` has another ending; `--out` takes a name that ends in `.parquet`",
-            out.display()
-        );
-    }
-    check_file(out, &[posts, store])?;
-    let posts = mmfnd_posts::read_posts(posts)?;
-    let exported = Store::open(store)?.export(&posts, out)?;
-    let mut text = format!(
-        "{} written to {}\n",
-        count(exported.posts, "post"),
-        out.display()
-    );
-    for (encoder, absent) in exported.absent.iter().filter(|(_, absent)| *absent > 0) {
-        writeln!(text, "  {encoder}: null for {}", count(*absent, "post"))?;
-    }
     print(&text)
 }
 

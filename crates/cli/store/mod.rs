@@ -2,5 +2,6 @@
 //! that heads read from it.
 
 pub(crate) mod encode;
+mod export;
 pub(crate) mod features;
 pub(crate) mod load;

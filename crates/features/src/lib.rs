@@ -53,6 +53,6 @@ pub use identity::{
 };
 pub use links::{Link, Links, StoreReject};
 pub use read::{Column, ColumnValues, DiskRows, Features, Store, TableReader};
-pub use report::{EncoderReport, Exported, Inspection, Problem, Verified, verify};
+pub use report::{EncoderReport, Exported, Inspection, Places, Problem, Verified, verify};
 pub use table::Values;
 pub use write::{EncoderWriter, Merged, StoreWriter, merge};

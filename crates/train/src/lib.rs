@@ -32,8 +32,10 @@ pub use run::{
     Selection, train,
 };
 pub use scoring::metrics::{self, Metrics};
-pub use scoring::{GateUse, GroupUse, LossReport, Prediction, write_predictions};
+pub use scoring::{
+    GateUse, GroupUse, LossReport, Prediction, write_predictions, write_predictions_with_aggregate,
+};
 pub use sweep::{
-    AxisInfo, ClassFigures, Comparison, Event, Figures, OnEvent, PointSummary, RunRecord, Status,
-    Summary, Sweep, SweepOptions, grid, statistics,
+    AxisInfo, ClassFigures, Comparison, Differing, Event, Figures, OnEvent, Pair, PointSummary,
+    RunRecord, Status, Summary, Sweep, SweepOptions, grid, statistics,
 };

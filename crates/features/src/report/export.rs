@@ -31,6 +31,9 @@ use crate::table::{EncoderTable, Values};
 /// Bytes of values in a row group, about.
 const GROUP_BYTES: usize = 32 << 20;
 
+/// A place for each post on a map of them; none for a post without the features that the map is made of.
+pub type Places = Vec<Option<[f32; 2]>>;
+
 /// What was exported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exported {
@@ -42,7 +45,17 @@ pub struct Exported {
 
 impl Store {
     /// Writes one Parquet file with a row per post and a column per encoder, for people who work with data frames.
-    pub fn export(&self, posts: &[Post], out: &Path) -> Result<Exported, Error> {
+    /// With places there are also the columns `text`, `image`, `x` and `y`, for programs that show a map.
+    ///
+    /// # Panics
+    /// When there are places, and not as many as posts.
+    pub fn export(
+        &self,
+        posts: &[Post],
+        places: Option<&Places>,
+        out: &Path,
+    ) -> Result<Exported, Error> {
+        assert!(places.is_none_or(|places| places.len() == posts.len()));
         let specs = self.encoders();
         let inputs: Vec<_> = specs.iter().map(|spec| spec.input).collect();
         let keys = require(self, posts, &inputs)?;
@@ -52,9 +65,10 @@ impl Store {
         let group = (GROUP_BYTES / row_bytes.max(1)).clamp(1, 8192);
         let mut failure = None;
         let written = atomic::write(out, |file| {
-            let mut writer = writer(file, &schema(&tables))?;
-            for (posts, keys) in posts.chunks(group).zip(keys.chunks(group)) {
-                let batch = match batch(&tables, posts, keys) {
+            let mut writer = writer(file, &schema(&tables, places.is_some()))?;
+            for (index, (posts, keys)) in posts.chunks(group).zip(keys.chunks(group)).enumerate() {
+                let places = places.map(|places| &places[index * group..][..posts.len()]);
+                let batch = match batch(&tables, posts, keys, places) {
                     Ok(batch) => batch,
                     Err(error) => {
                         failure = Some(error);
@@ -195,12 +209,21 @@ impl<'a> Index<'a> {
     }
 }
 
-fn schema(tables: &[Index]) -> Schema {
+fn schema(tables: &[Index], has_places: bool) -> Schema {
     let mut fields = vec![
         Field::new("post_id", DataType::Utf8, false),
         Field::new("label", DataType::Int8, true),
         Field::new("split", DataType::Utf8, false),
     ];
+    if has_places {
+        let names = [
+            ("text", DataType::Utf8),
+            ("image", DataType::Utf8),
+            ("x", DataType::Float32),
+            ("y", DataType::Float32),
+        ];
+        fields.extend(names.map(|(name, kind)| Field::new(name, kind, true)));
+    }
     fields.extend(tables.iter().map(|index| {
         let name = index.table.file.encoder.name.as_str();
         Field::new(name, index.data_type(), true)
@@ -208,7 +231,12 @@ fn schema(tables: &[Index]) -> Schema {
     Schema::new(fields)
 }
 
-fn batch(tables: &[Index], posts: &[Post], keys: &[PostKeys]) -> Result<RecordBatch, Error> {
+fn batch(
+    tables: &[Index],
+    posts: &[Post],
+    keys: &[PostKeys],
+    places: Option<&[Option<[f32; 2]>]>,
+) -> Result<RecordBatch, Error> {
     let ids: StringArray = posts.iter().map(|post| Some(post.id.as_str())).collect();
     let label = |post: &Post| post.label.map(|label| label.index() as i8);
     let labels: Int8Array = posts.iter().map(label).collect();
@@ -217,10 +245,25 @@ fn batch(tables: &[Index], posts: &[Post], keys: &[PostKeys]) -> Result<RecordBa
         .map(|post| Some(post.split.to_string()))
         .collect();
     let mut columns: Vec<ArrayRef> = vec![Arc::new(ids), Arc::new(labels), Arc::new(splits)];
+    if let Some(places) = places {
+        let texts: StringArray = posts.iter().map(|post| Some(post.text.as_str())).collect();
+        let image = |post: &Post| post.images.first().map(|path| path.display().to_string());
+        let images: StringArray = posts.iter().map(image).collect();
+        let axis = |axis: usize| -> ArrayRef {
+            let values = places.iter().map(|place| place.map(|place| place[axis]));
+            Arc::new(values.collect::<Float32Array>())
+        };
+        columns.extend([
+            Arc::new(texts) as ArrayRef,
+            Arc::new(images),
+            axis(0),
+            axis(1),
+        ]);
+    }
     for table in tables {
         columns.push(table.column(keys)?);
     }
-    let batch = RecordBatch::try_new(Arc::new(schema(tables)), columns);
+    let batch = RecordBatch::try_new(Arc::new(schema(tables, places.is_some())), columns);
     Ok(batch.expect("the schema is made from the same tables"))
 }
 

@@ -5,6 +5,6 @@ mod inspect;
 mod path;
 mod verify;
 
-pub use export::Exported;
+pub use export::{Exported, Places};
 pub use inspect::{EncoderReport, Inspection};
 pub use verify::{Problem, Verified, verify};

@@ -226,7 +226,7 @@ fn numbers_that_are_none_are_named_with_post_encoder_and_key() {
     let out = fixture.path.with_file_name("out.parquet");
     let error = fixture
         .store()
-        .export(&posts(), &out)
+        .export(&posts(), None, &out)
         .unwrap_err()
         .to_string();
     assert!(error.contains("is no number") && !out.exists(), "{error}");

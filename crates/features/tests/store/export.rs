@@ -13,7 +13,7 @@ use crate::fixture::{Fixture, bert, link, picture_key, post, posts, resnet, rows
 
 fn exported(fixture: &Fixture, posts: &[mmfnd_posts::Post]) -> RecordBatch {
     let out = fixture.path.with_file_name("out.parquet");
-    fixture.store().export(posts, &out).unwrap();
+    fixture.store().export(posts, None, &out).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(out).unwrap()).unwrap();
     let schema = reader.schema().clone();
     let batches: Vec<_> = reader.build().unwrap().map(Result::unwrap).collect();
@@ -74,7 +74,7 @@ fn an_encoder_that_lacks_posts_is_counted() {
     fixture.writer().write_links(&[link(&new)]).unwrap();
     let out = fixture.path.with_file_name("out.parquet");
     let all: Vec<_> = posts().into_iter().chain([new]).collect();
-    let exported = fixture.store().export(&all, &out).unwrap();
+    let exported = fixture.store().export(&all, None, &out).unwrap();
     assert_eq!(exported.posts, 4);
     assert_eq!(
         exported.absent,
@@ -113,14 +113,14 @@ fn posts_that_are_not_in_the_store_are_refused_and_nothing_is_written() {
     let out = fixture.path.with_file_name("out.parquet");
     let error = fixture
         .store()
-        .export(&[post("9", "x", None)], &out)
+        .export(&[post("9", "x", None)], None, &out)
         .unwrap_err()
         .to_string();
     assert!(error.contains("post `9` is not in"), "{error}");
     let missing = fixture.path.with_file_name("none").join("out.parquet");
     let error = fixture
         .store()
-        .export(&posts(), &missing)
+        .export(&posts(), None, &missing)
         .unwrap_err()
         .to_string();
     assert!(
@@ -128,4 +128,47 @@ fn posts_that_are_not_in_the_store_are_refused_and_nothing_is_written() {
         "{error}"
     );
     assert!(!out.exists() && !missing.exists());
+}
+
+#[test]
+fn a_map_has_the_posts_texts_pictures_and_places() {
+    let fixture = Fixture::filled();
+    let posts = posts();
+    let mut places = vec![None; posts.len()];
+    places[0] = Some([0.5, -2.0]);
+    let out = fixture.path.with_file_name("map.parquet");
+    fixture.store().export(&posts, Some(&places), &out).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(out).unwrap()).unwrap();
+    let batch = reader.build().unwrap().next().unwrap().unwrap();
+    let names: Vec<_> = batch
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
+    assert_eq!(names[3..7], ["text", "image", "x", "y"]);
+    let texts: Vec<_> = batch
+        .column(3)
+        .as_string::<i32>()
+        .iter()
+        .flatten()
+        .collect();
+    assert_eq!(
+        texts,
+        posts
+            .iter()
+            .map(|post| post.text.as_str())
+            .collect::<Vec<_>>()
+    );
+    let images: Vec<_> = batch.column(4).as_string::<i32>().iter().collect();
+    let expected = posts
+        .iter()
+        .map(|post| Some(post.images.first()?.to_str()?));
+    assert_eq!(images, expected.collect::<Vec<_>>());
+    let y: Vec<_> = batch
+        .column(6)
+        .as_primitive::<Float32Type>()
+        .iter()
+        .collect();
+    assert_eq!((y[0], y[1]), (Some(-2.0), None));
 }

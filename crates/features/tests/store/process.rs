@@ -186,7 +186,7 @@ fn a_store_of_more_parts_than_files_may_be_open_works_in_every_way() {
         assert_eq!(store.verify().unwrap().problems, []);
         assert_eq!(store.inspect().unwrap().encoders[0].parts, PARTS);
         store
-            .export(&posts, &path.with_file_name("out.parquet"))
+            .export(&posts, None, &path.with_file_name("out.parquet"))
             .unwrap();
         let reader = TableReader::open(&store, "bert").unwrap();
         let features = Features::load_within(&store, &posts, &["bert"], 0).unwrap();

@@ -22,6 +22,10 @@ const PREDICTIONS: &str = "predictions.parquet";
 const WEIGHTS: &str = "weights.safetensors";
 const REJECTS: &str = "rejects.csv";
 const CHECKPOINT: &str = "checkpoint";
+/// What the classifier reads of each post, where it was asked for (`mmfnd predict --with-aggregate`).
+const AGGREGATE: &str = "aggregate.parquet";
+/// Event files, where they were asked for.
+const TENSORBOARD: &str = "tensorboard";
 /// Stays empty; who writes to the run has it locked.
 const LOCK: &str = "lock";
 
@@ -153,6 +157,16 @@ impl RunDir {
         self.path.join(PREDICTIONS)
     }
 
+    /// Where what the classifier reads of each post is kept.
+    pub fn aggregate(&self) -> PathBuf {
+        self.path.join(AGGREGATE)
+    }
+
+    /// The folder of event files.
+    pub fn tensorboard(&self) -> PathBuf {
+        self.path.join(TENSORBOARD)
+    }
+
     pub(crate) fn rejects(&self) -> PathBuf {
         self.path.join(REJECTS)
     }
@@ -252,7 +266,17 @@ impl RunDir {
 
     /// Removes the files of a run and nothing else.
     fn clear(&self) -> Result<(), Error> {
-        for name in [METRICS, WEIGHTS, PREDICTIONS, REJECTS, EPOCHS, CONFIG, RUN] {
+        let own = [
+            METRICS,
+            WEIGHTS,
+            PREDICTIONS,
+            AGGREGATE,
+            REJECTS,
+            EPOCHS,
+            CONFIG,
+            RUN,
+        ];
+        for name in own {
             let path = self.path.join(name);
             if path.exists() {
                 fs::remove_file(&path).map_err(|source| self.write_error(name, source))?;

@@ -70,6 +70,32 @@ impl Model {
         posts: &[Post],
         rows: &[usize],
     ) -> Result<Vec<Option<Prediction>>, Error> {
+        self.score(features, posts, rows, |scorer, usable| {
+            scorer.predict(usable)
+        })
+    }
+
+    /// [`Model::predict`], and with each prediction what the classifier reads: m_Agg of the paper, `[D]`.
+    pub fn predict_with_aggregate(
+        &self,
+        features: &Features,
+        posts: &[Post],
+        rows: &[usize],
+    ) -> Result<Vec<Option<(Prediction, Vec<f32>)>>, Error> {
+        self.score(features, posts, rows, |scorer, usable| {
+            let (predictions, aggregates) = scorer.predict_with_aggregate(usable)?;
+            Ok(predictions.into_iter().zip(aggregates).collect())
+        })
+    }
+
+    /// What `of` makes of the rows that can be scored, at their places among all.
+    fn score<T>(
+        &self,
+        features: &Features,
+        posts: &[Post],
+        rows: &[usize],
+        of: impl Fn(&Scorer, &[usize]) -> Result<Vec<T>, Error>,
+    ) -> Result<Vec<Option<T>>, Error> {
         self.check(features)?;
         self.check_ocr(features, posts)?;
         let dataset = Dataset::new(features, posts, &self.config)?;
@@ -80,8 +106,8 @@ impl Model {
             dataset: &dataset,
             device: &self.device,
         };
-        let mut predictions = scorer.predict(&usable)?.into_iter();
-        let next = |row: &usize| is_usable(&row).then(|| predictions.next()).flatten();
+        let mut scored = of(&scorer, &usable)?.into_iter();
+        let next = |row: &usize| is_usable(&row).then(|| scored.next()).flatten();
         Ok(rows.iter().map(next).collect())
     }
 

@@ -11,7 +11,7 @@ mod scorer;
 pub(crate) use gate_use::GateUseMeter;
 pub use gate_use::{GateUse, GroupUse};
 pub use loss_report::LossReport;
-pub use prediction_file::write_predictions;
 pub(crate) use prediction_file::{RunPrediction, read_run, write_run};
+pub use prediction_file::{write_predictions, write_predictions_with_aggregate};
 pub use scorer::Prediction;
 pub(crate) use scorer::{Scorer, pairs};

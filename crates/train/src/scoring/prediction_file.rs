@@ -82,6 +82,27 @@ pub fn write_predictions(
     Ok(write_table(path, &columns)?)
 }
 
+/// [`write_predictions`] with a column `aggregate`: what the classifier reads of each post.
+pub fn write_predictions_with_aggregate(
+    path: &Path,
+    posts: &[&Post],
+    predictions: Vec<Option<(Prediction, Vec<f32>)>>,
+) -> Result<(), Error> {
+    let (predictions, aggregates): (Vec<_>, Vec<_>) =
+        predictions.into_iter().map(Option::unzip).unzip();
+    // where no post can be scored, any width will do for a column of nulls
+    let width = aggregates
+        .iter()
+        .flatten()
+        .map(Vec::len)
+        .next()
+        .unwrap_or(1);
+    let mut columns = vec![("post_id", ids(posts)), ("label", predicted(&predictions))];
+    columns.extend(figures(&predictions));
+    columns.push(("aggregate", TableColumn::Vector(width, aggregates)));
+    Ok(write_table(path, &columns)?)
+}
+
 fn ids(posts: &[&Post]) -> TableColumn {
     TableColumn::Text(posts.iter().map(|post| Some(post.id.clone())).collect())
 }

@@ -54,16 +54,45 @@ pub(crate) struct Scorer<'a> {
 impl Scorer<'_> {
     /// Predictions of these rows.
     pub fn predict(&self, rows: &[usize]) -> Result<Vec<Prediction>, Error> {
-        self.predict_with_gates(rows, &mut |_, _| ())
+        self.predict_with(rows, &mut |_, _| ())
     }
 
     /// [`Scorer::predict`]; `on_gates` is given what the gates said of some batches, and how many of their posts count,
     /// the first ones.
-    /// Posts that have the same go into a batch together, so that masks are the same for all of it.
     pub fn predict_with_gates(
         &self,
         rows: &[usize],
         on_gates: &mut dyn FnMut(Vec<GateShares>, usize),
+    ) -> Result<Vec<Prediction>, Error> {
+        self.predict_with(rows, &mut |said, posts| {
+            on_gates(std::mem::take(&mut said.gates), posts.len());
+        })
+    }
+
+    /// [`Scorer::predict`], and of each post what the classifier reads of it.
+    pub fn predict_with_aggregate(
+        &self,
+        rows: &[usize],
+    ) -> Result<(Vec<Prediction>, Vec<Vec<f32>>), Error> {
+        let mut aggregates = vec![Vec::new(); rows.len()];
+        let predictions = self.predict_with(rows, &mut |said, posts| {
+            let of_batches = Tensor::cat(std::mem::take(&mut said.aggregates), 0);
+            let width = of_batches.dims()[1];
+            let values = numbers(of_batches);
+            for (&post, row) in posts.iter().zip(values.chunks_exact(width)) {
+                aggregates[post] = row.to_vec();
+            }
+        })?;
+        Ok((predictions, aggregates))
+    }
+
+    /// `on_said` is given what the head says about some batches, and which of `rows` their first posts are; the others
+    /// fill the last one up. Posts that have the same go into a batch together, so that masks are the same for all of
+    /// it.
+    fn predict_with(
+        &self,
+        rows: &[usize],
+        on_said: &mut dyn FnMut(&mut Said, &[usize]),
     ) -> Result<Vec<Prediction>, Error> {
         let mut groups: BTreeMap<Modalities, Vec<usize>> = BTreeMap::new();
         for (index, &row) in rows.iter().enumerate() {
@@ -91,7 +120,7 @@ impl Scorer<'_> {
                 let mut said = Said::joined(said);
                 // only the last batch of those that have the same is filled up
                 let indices: Vec<_> = together.iter().flat_map(|(_, chunk)| *chunk).collect();
-                on_gates(std::mem::take(&mut said.gates), indices.len());
+                on_said(&mut said, &indices);
                 for (&index, prediction) in indices.into_iter().zip(read(said, together[0].0)) {
                     predictions[index] = Some(prediction);
                 }
@@ -107,6 +136,8 @@ struct Said {
     similarity: Option<Tensor<1>>,
     attention: Option<Tensor<2>>,
     extras: Vec<Tensor<1>>,
+    /// What the classifier reads, of each batch.
+    aggregates: Vec<Tensor<2>>,
     gates: Vec<GateShares>,
 }
 
@@ -117,6 +148,7 @@ impl Said {
             similarity: output.similarity,
             attention: output.attention,
             extras: output.extras,
+            aggregates: vec![output.aggregate],
             gates: output.gates,
         }
     }
@@ -135,8 +167,9 @@ impl Said {
             shares: Tensor::cat(batches.into_iter().map(|batch| batch.shares).collect(), 0),
         };
         let (mut logits, mut similarity, mut attention) = (Vec::new(), Vec::new(), Vec::new());
-        let mut extras: Vec<Vec<_>> = Vec::new();
+        let (mut extras, mut aggregates) = (Vec::<Vec<_>>::new(), Vec::new());
         for batch in batches {
+            aggregates.extend(batch.aggregates);
             extras.resize_with(batch.extras.len(), Vec::new);
             let columns = extras.iter_mut().zip(batch.extras);
             columns.for_each(|(column, values)| column.push(values));
@@ -152,6 +185,7 @@ impl Said {
                 .into_iter()
                 .map(|column| Tensor::cat(column, 0))
                 .collect(),
+            aggregates,
             gates: gates.into_iter().map(gate).collect(),
         }
     }

@@ -3,6 +3,7 @@
 mod comparison;
 mod execution;
 pub mod grid;
+mod pair;
 mod record;
 mod setup;
 pub mod statistics;
@@ -12,6 +13,7 @@ mod sweep_file;
 
 pub use comparison::Comparison;
 pub use execution::{Event, OnEvent};
+pub use pair::{Differing, Pair};
 pub use record::{RunRecord, Status};
 pub use setup::{Sweep, SweepOptions};
 pub use summary::{ClassFigures, Figures, PointSummary, Summary};

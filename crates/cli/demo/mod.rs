@@ -1,36 +1,41 @@
-//! `mmfnd demo`: the main job on a generated world, from posts to predictions, with the single modalities beside it.
+//! `mmfnd demo`: the main job on a generated world, from posts to a page, with the single modalities beside it.
+//! Comes in: nothing. Goes out: a folder with posts, features, runs and the page, and tables on standard output.
+
+mod page;
+mod summary;
 
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use mmfnd_demo_world::{WorldOptions, generate};
 use mmfnd_encode::{OcrOptions, Preset, check_ocr, ocr_install_line};
 use mmfnd_features::{Features, Store};
-use mmfnd_posts::{Post, Split, write_posts};
-use mmfnd_train::metrics::{KindAccuracy, Scored, by_cause};
-use mmfnd_train::{Config, Device, ENCODERS, Metrics, Prediction, RunOptions, RunSummary};
+use mmfnd_posts::{Post, write_posts};
+use mmfnd_train::{Config, Device, ENCODERS, RunOptions, RunSummary};
 
 use crate::heads::train;
 use crate::outputs::Folder;
 use crate::posts::ocr;
-use crate::show::metrics::metrics_table;
 use crate::show::progress::Stage;
-use crate::show::table::{left, right, table};
 use crate::store::encode;
 
-/// Run the whole method on a generated world: posts, features, head, table
+/// Run the whole method on a generated world: posts, features, heads, tables, a page
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// Folder for posts/, store/ and runs/; may be that of an earlier demo
+    /// Folder for posts/, store/, runs/ and report.html; may be that of an earlier demo
     #[arg(long, value_name = "DIR", default_value = "data/demo")]
     out: PathBuf,
     /// Number of posts in the world
     #[arg(long, value_name = "N", default_value_t = WorldOptions::default().posts, value_parser = size)]
     posts: usize,
+    /// Also train the head with 1 to 5 experts in each group and all ablations, three seeds each, for figures 4 and 5
+    /// and both tables on the page; some minutes
+    #[arg(long)]
+    full: bool,
     /// Also read the text in the pictures with Tesseract, and train the whole head a second time with it
     #[arg(long)]
     with_ocr: bool,
@@ -46,12 +51,14 @@ fn size(text: &str) -> Result<usize, String> {
 /// Settings that differ from the paper's: its learning rate and epochs are meant for six times as many posts.
 const SETTINGS: [&str; 2] = ["train.epochs=15", "train.learning_rate=1e-3"];
 
-/// The models of the table: folder below `runs/`, value of `head.ablation`.
-const MODELS: [(&str, &str); 4] = [
+/// The models of the table: folder below `runs/`, value of `head.ablation`. The last one stands beside the whole head
+/// in figure 6.
+const MODELS: [(&str, &str); 5] = [
     ("mmfnd", "none"),
     ("text-only", "text-only"),
     ("image-only", "image-only"),
     ("multimodal-only", "multimodal-only"),
+    ("without-p", "without-p"),
 ];
 
 /// The whole head over the features that BERT makes of text and text in the picture.
@@ -64,6 +71,7 @@ const LANGUAGE: &str = "eng";
 struct Model {
     name: &'static str,
     run: RunSummary,
+    time: Duration,
 }
 
 /// Runs the subcommand.
@@ -84,12 +92,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
     let mut posts = world(&out.join("posts"), arguments.posts)?;
     let mut models = train_models(&posts, out, ("store", &MODELS))?;
+    if arguments.full {
+        // before text is read in the pictures: these posts are those that the heads above were trained on
+        page::sweeps(out, &settings("none"), &models)?;
+    }
     if arguments.with_ocr {
         ocr::read_posts_pictures(&mut posts, &ocr_options)?;
         write_posts(&out.join("posts/posts.parquet"), &posts)?;
         models.extend(train_models(&posts, out, ("store-ocr", &WITH_OCR))?);
     }
-    let mut report = report(&posts, &models);
+    page::write(out, &posts)?;
+    let mut report = summary::summary(&posts, &models);
     write!(report, "\n{}", about_ocr(arguments.with_ocr, &ocr_options))?;
     let seconds = started.elapsed().as_secs_f64();
     writeln!(
@@ -140,8 +153,10 @@ fn train_models(
             commit: train::commit(),
             ..RunOptions::default()
         };
+        let started = Instant::now();
         let run = train::train_posts(name, &features, posts, &config, &options)?;
-        trained.push(Model { name, run });
+        let time = started.elapsed();
+        trained.push(Model { name, run, time });
     }
     Ok(trained)
 }
@@ -165,7 +180,8 @@ fn about_ocr(was_read: bool, options: &OcrOptions) -> String {
 }
 
 /// Where things lie.
-const FILES: [(&str, &str); 7] = [
+const FILES: [(&str, &str); 10] = [
+    ("report.html", "all of it on one page; open it in a browser"),
     ("posts/", "posts.parquet, images/"),
     (
         "store/",
@@ -176,6 +192,14 @@ const FILES: [(&str, &str); 7] = [
         "configuration, metrics, predictions, weights of the whole head",
     ),
     ("runs/*-only/", "the same of the single modalities"),
+    (
+        "sweep/",
+        "the head with 1 to 5 experts in each group, three seeds",
+    ),
+    (
+        "ablations/",
+        "the whole head and its ablations, three seeds",
+    ),
     ("store-ocr/", "the features with the text in the pictures"),
     ("runs/mmfnd-ocr/", "the whole head over those"),
     ("ocr.jsonl", "what was read in which picture"),
@@ -188,6 +212,19 @@ fn settings(ablation: &str) -> Vec<String> {
         .chain([format!("head.ablation={ablation}")])
         .collect()
 }
+
+/// What a demo's folder may hold.
+const OWN: [&str; 9] = [
+    "posts",
+    "store",
+    "runs",
+    "store-ocr",
+    "ocr.jsonl",
+    page::SWEEP,
+    page::ABLATIONS,
+    page::PAGE,
+    "report.json",
+];
 
 /// The demo replaces what it wrote, and nothing else.
 fn check_folder(out: &Path) -> anyhow::Result<()> {
@@ -202,10 +239,7 @@ fn check_folder(out: &Path) -> anyhow::Result<()> {
         let name = entry
             .with_context(|| format!("cannot read `{}`", out.display()))?
             .file_name();
-        if !["posts", "store", "runs", "store-ocr", "ocr.jsonl"]
-            .iter()
-            .any(|known| name == *known)
-        {
+        if !OWN.iter().any(|known| name == *known) {
             bail!(
                 "`{}` holds `{}`, which no demo wrote; name an empty or a new folder with `--out`",
                 out.display(),
@@ -229,111 +263,4 @@ fn world(folder: &Path, posts: usize) -> anyhow::Result<Vec<Post>> {
         posts.len()
     ));
     Ok(posts)
-}
-
-/// A post with a prediction.
-type ScoredPost<'a> = (&'a Post, Prediction);
-
-/// The posts of a run with their predictions, of one split or of all.
-fn scored<'a>(posts: &'a [Post], run: &'a RunSummary, split: Option<Split>) -> Vec<ScoredPost<'a>> {
-    let pairs = run.rows.iter().zip(&run.predictions);
-    pairs
-        .map(|(&row, prediction)| (&posts[row], prediction.clone()))
-        .filter(|(post, _)| split.is_none_or(|split| post.split == split))
-        .collect()
-}
-
-fn report(posts: &[Post], models: &[Model]) -> String {
-    let mut text = String::new();
-    let rows = models
-        .iter()
-        .filter_map(|model| Some((model.name.to_owned(), model.run.metrics.test.as_ref()?)));
-    let first = &models[0].run;
-    let selected = first.metrics.selection;
-    let _ = write!(
-        text,
-        "\nTest split, one run each (seed {}, {} epochs, the best chosen by {} accuracy)\n{}",
-        first.info.seed,
-        selected.epochs,
-        selected.by.split(),
-        metrics_table("model", rows)
-    );
-    let _ = write!(
-        text,
-        "\nAccuracy by cause of fakeness, test split\n{}",
-        causes(posts, models)
-    );
-    let _ = write!(text, "\n{}", similarity(&scored(posts, first, None)));
-    let _ = write!(
-        text,
-        "\nFive test posts\n{}",
-        examples(&scored(posts, first, Some(Split::Test)))
-    );
-    text
-}
-
-/// One line per cause, one column per model.
-fn causes(posts: &[Post], models: &[Model]) -> String {
-    let of = |model: &Model| {
-        let scored = scored(posts, &model.run, Some(Split::Test));
-        by_cause(
-            scored
-                .into_iter()
-                .map(|(post, prediction)| (post, prediction.label())),
-        )
-    };
-    let kinds: Vec<Vec<KindAccuracy>> = models.iter().map(of).collect();
-    let mut columns = vec![left("cause"), right("n")];
-    columns.extend(models.iter().map(|model| right(model.name)));
-    let row = |(i, first): (usize, &KindAccuracy)| {
-        let accuracies = kinds
-            .iter()
-            .map(|model| format!("{:.3}", model[i].accuracy));
-        let names = [first.kind.clone(), first.n.to_string()];
-        names.into_iter().chain(accuracies).collect()
-    };
-    table(columns, kinds[0].iter().enumerate().map(row))
-}
-
-/// How far CLIP alone tells mismatched pairs from all other posts.
-fn similarity(posts: &[ScoredPost<'_>]) -> String {
-    let scored = posts.iter().map(|(post, prediction)| Scored {
-        logits: [prediction.similarity, 0.0],
-        label: usize::from(post.cause.as_deref() == Some("mismatch")),
-    });
-    let metrics = Metrics::of(&scored.collect::<Vec<_>>());
-    let area = metrics
-        .auroc
-        .map_or("-".to_owned(), |area| format!("{area:.3}"));
-    format!(
-        "CLIP similarity alone, mismatch against all other posts: AUC {area} (n = {})\n",
-        metrics.n
-    )
-}
-
-/// The first test post of each kind.
-fn examples(posts: &[ScoredPost<'_>]) -> String {
-    let columns = vec![
-        left("post"),
-        left("is"),
-        right("p_fake"),
-        right("text").apart(),
-        right("image"),
-        right("cross"),
-        right("similarity").apart(),
-        left("text of the post"),
-    ];
-    let kinds = ["real", "mismatch", "style", "tamper", "overlay"];
-    let row = |kind: &str| {
-        let is_kind = |(post, _): &&ScoredPost<'_>| post.cause.as_deref().unwrap_or("real") == kind;
-        let (post, prediction) = posts.iter().find(is_kind)?;
-        let [text, image, cross] = prediction.attention;
-        let figures = [prediction.p_fake, text, image, cross, prediction.similarity];
-        let mut cells = vec![post.id.clone(), kind.to_owned()];
-        cells.extend(figures.map(|figure| format!("{figure:.3}")));
-        cells.push(post.text.clone());
-        Some(cells)
-    };
-    table(columns, kinds.into_iter().filter_map(row))
-        + "text, image, cross: attention of the three branches\n"
 }
