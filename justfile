@@ -32,12 +32,18 @@ lint:
 
 # Make the golden files again (needs tests/golden/requirements.txt installed).
 golden:
+    {{python}} tests/golden/events.py
     {{python}} tests/golden/export.py
     {{python}} tests/golden/metrics.py
     {{python}} tests/golden/pixels.py
     {{python}} tests/golden/products.py
+    {{python}} tests/golden/separation.py
     {{python}} tests/golden/significance.py
     {{python}} tests/golden/tokens.py
+
+# Pages of `mmfnd report` in headless Chromium, at two widths, light, dark and in print (needs npm and Chromium): `just browser data/demo/report.html`.
+browser *PAGES:
+    tests/browser/run {{PAGES}}
 
 # Train the demo encoders again and rewrite the preset's checksums (needs models/demo/requirements.txt installed).
 demo-encoders:
