@@ -58,7 +58,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         posts: PathBuf,
         /// File to write
-        #[arg(long, value_name = "FILE.parquet")]
+        #[arg(long, value_name = "FILE")]
         out: PathBuf,
         /// Add text, image (the path of the first picture), and x and y: a map of the posts by the features of this
         /// encoder (t-SNE, seeded), as Embedding Atlas opens it

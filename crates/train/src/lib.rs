@@ -33,7 +33,8 @@ pub use run::{
 };
 pub use scoring::metrics::{self, Metrics};
 pub use scoring::{
-    GateUse, GroupUse, LossReport, Prediction, write_predictions, write_predictions_with_aggregate,
+    GateUse, GroupUse, LossReport, Prediction, WithAggregate, write_predictions,
+    write_predictions_with_aggregate,
 };
 pub use sweep::{
     AxisInfo, ClassFigures, Comparison, Differing, Event, Figures, OnEvent, Pair, PointSummary,

@@ -13,7 +13,7 @@ use super::saved_head::Forward;
 use crate::config::Config;
 use crate::data::{Dataset, specs};
 use crate::error::DataProblem;
-use crate::scoring::{Prediction, Scorer};
+use crate::scoring::{Prediction, Scorer, WithAggregate};
 use crate::{Device, Error};
 
 /// A trained head.
@@ -75,13 +75,13 @@ impl Model {
         })
     }
 
-    /// [`Model::predict`], and with each prediction what the classifier reads: m_Agg of the paper, `[D]`.
+    /// [`Model::predict`], and with each prediction what the classifier reads.
     pub fn predict_with_aggregate(
         &self,
         features: &Features,
         posts: &[Post],
         rows: &[usize],
-    ) -> Result<Vec<Option<(Prediction, Vec<f32>)>>, Error> {
+    ) -> Result<Vec<Option<WithAggregate>>, Error> {
         self.score(features, posts, rows, |scorer, usable| {
             let (predictions, aggregates) = scorer.predict_with_aggregate(usable)?;
             Ok(predictions.into_iter().zip(aggregates).collect())

@@ -13,5 +13,5 @@ pub use gate_use::{GateUse, GroupUse};
 pub use loss_report::LossReport;
 pub(crate) use prediction_file::{RunPrediction, read_run, write_run};
 pub use prediction_file::{write_predictions, write_predictions_with_aggregate};
-pub use scorer::Prediction;
+pub use scorer::{Prediction, WithAggregate};
 pub(crate) use scorer::{Scorer, pairs};

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mmfnd_posts::{Columns, Post, Split, TableColumn, write_table};
 
-use super::scorer::Prediction;
+use super::scorer::{Prediction, WithAggregate};
 use crate::Error;
 
 /// Writes predictions of a run's posts: with split, true label and predicted one.
@@ -86,7 +86,7 @@ pub fn write_predictions(
 pub fn write_predictions_with_aggregate(
     path: &Path,
     posts: &[&Post],
-    predictions: Vec<Option<(Prediction, Vec<f32>)>>,
+    (predictions, extras): (Vec<Option<WithAggregate>>, &[&'static str]),
 ) -> Result<(), Error> {
     let (predictions, aggregates): (Vec<_>, Vec<_>) =
         predictions.into_iter().map(Option::unzip).unzip();
@@ -98,7 +98,7 @@ pub fn write_predictions_with_aggregate(
         .next()
         .unwrap_or(1);
     let mut columns = vec![("post_id", ids(posts)), ("label", predicted(&predictions))];
-    columns.extend(figures(&predictions));
+    columns.extend(figures(&predictions, extras));
     columns.push(("aggregate", TableColumn::Vector(width, aggregates)));
     Ok(write_table(path, &columns)?)
 }

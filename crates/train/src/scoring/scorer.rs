@@ -43,6 +43,9 @@ impl Prediction {
     }
 }
 
+/// What the head says about a post, and what its classifier reads of it (m_Agg of the paper, `[D]`).
+pub type WithAggregate = (Prediction, Vec<f32>);
+
 /// What scores posts: a head on a device without autodiff.
 #[derive(Clone, Copy)]
 pub(crate) struct Scorer<'a> {
