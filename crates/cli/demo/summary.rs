@@ -17,7 +17,7 @@ type ScoredPost<'a> = (&'a Post, Prediction);
 fn scored<'a>(posts: &'a [Post], run: &'a RunSummary, split: Option<Split>) -> Vec<ScoredPost<'a>> {
     let pairs = run.rows.iter().zip(&run.predictions);
     pairs
-        .map(|(&row, prediction)| (&posts[row], *prediction))
+        .map(|(&row, prediction)| (&posts[row], prediction.clone()))
         .filter(|(post, _)| split.is_none_or(|split| post.split == split))
         .collect()
 }
