@@ -37,6 +37,14 @@ impl Cell {
         self.text.chars().count() > 24
     }
 
+    /// What is shown, and the standard deviation apart where there is one: two lines are narrower than one.
+    pub fn parts(&self) -> (&str, Option<&str>) {
+        match self.text.split_once(" ± ") {
+            Some((mean, sd)) if self.spread.is_some() => (mean, Some(sd)),
+            _ => (&self.text, None),
+        }
+    }
+
     /// Words.
     pub fn text(text: impl Into<String>) -> Self {
         Self {
