@@ -32,13 +32,11 @@ impl Dropped {
     fn keeps(&self, first: usize, count: usize) -> impl Iterator<Item = bool> {
         let mut words = self.words.clone();
         words.set_word_pos(first as u128);
-        let mut bytes = vec![0; 4 * count];
-        words.fill_bytes(&mut bytes);
+        let mut bytes = vec![[0; 4]; count];
+        words.fill_bytes(bytes.as_flattened_mut());
         let threshold = self.threshold;
-        (0..count).map(move |i| {
-            let word = [0, 1, 2, 3].map(|byte| bytes[4 * i + byte]);
-            u32::from_le_bytes(word) < threshold
-        })
+        let words = bytes.into_iter().map(u32::from_le_bytes);
+        words.map(move |word| word < threshold)
     }
 }
 
@@ -226,6 +224,43 @@ fn kept(dropped: &Dropped, sizes: Sizes) -> Vec<u32> {
     kept
 }
 
+/// Compiles an expression once more for processors of wider registers, and takes that where it runs on one. Each lane
+/// is computed by itself and nothing is contracted, so that the values are the same everywhere.
+macro_rules! widest {
+    ($expression:expr) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx512f")]
+            fn by_16<T>(run: impl FnOnce() -> T) -> T {
+                run()
+            }
+            #[target_feature(enable = "avx2")]
+            fn by_8<T>(run: impl FnOnce() -> T) -> T {
+                run()
+            }
+            if std::arch::is_x86_feature_detected!("avx512f") {
+                // SAFETY: the processor has these instructions.
+                return unsafe {
+                    by_16(
+                        #[inline(always)]
+                        || $expression,
+                    )
+                };
+            }
+            if std::arch::is_x86_feature_detected!("avx2") {
+                // SAFETY: as above.
+                return unsafe {
+                    by_8(
+                        #[inline(always)]
+                        || $expression,
+                    )
+                };
+            }
+        }
+        $expression
+    }};
+}
+
 /// The weights of one number of x, and what they are multiplied with; filled up to whole words of 32.
 struct Row {
     /// y; behind it what has no weight.
@@ -290,6 +325,11 @@ impl Row {
 
     /// Σ e^(t y − top), and Σ over those that are kept of that times y.
     fn sums(&self, t: f32) -> (f32, f32) {
+        widest!(self.sums_by_lanes(t))
+    }
+
+    #[inline(always)]
+    fn sums_by_lanes(&self, t: f32) -> (f32, f32) {
         let top = self.top(t);
         let (mut sum, mut weighted) = ([0.0; 32], [0.0; 32]);
         let blocks = self.y.iter().zip(&self.there).zip(&self.keeps);
@@ -306,7 +346,12 @@ impl Row {
 
     /// Adds to the gradient of y; what is returned is that of t. `share`: the output's gradient over the sum of the
     /// exponentials; `mean`: the output.
-    fn backward(&mut self, t: f32, (share, mean, scale): (f32, f32, f32)) -> f32 {
+    fn backward(&mut self, t: f32, of_row: (f32, f32, f32)) -> f32 {
+        widest!(self.backward_by_lanes(t, of_row))
+    }
+
+    #[inline(always)]
+    fn backward_by_lanes(&mut self, t: f32, (share, mean, scale): (f32, f32, f32)) -> f32 {
         let top = self.top(t);
         let mut d_t = [0.0; 32];
         let blocks = self.y.iter().zip(&self.there).zip(&self.keeps);
