@@ -480,3 +480,56 @@ fn points_with_long_names_are_numbered() {
     assert_narrow(&ran);
     ran.expect_stdout("#4    experts=2,shared_experts=1,ablation=multimodal-only");
 }
+
+#[test]
+fn every_head_that_the_store_allows_is_compared_and_the_papers_figures_stand_apart() {
+    let world = World::with_tokens(posts(64));
+    write_posts(&world.path("posts.parquet"), &world.posts).unwrap();
+    let compare = |store: &Path, out: &str| {
+        let path = |name| world.path(name).display().to_string();
+        let store = store.display().to_string();
+        let arguments = [
+            "compare-heads",
+            "--posts",
+            &path("posts.parquet"),
+            "--store",
+            &store,
+            "--out",
+            &path(out),
+            "--seeds",
+            "1",
+            "--set",
+            "train.epochs=1",
+            "--no-best-test",
+        ];
+        Mmfnd::new(arguments).succeeds()
+    };
+    let ran = compare(&world.path("store"), "all");
+    let ran = ran.expect_stderr("left out: eann (the training posts name 0 events)");
+    let ran = ran.expect_stdout("as published, other test sets");
+    let heads: Vec<_> = records(&world.path("all"))
+        .iter()
+        .map(|record| record["point"]["head.kind"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(heads.len(), mmfnd_train::HEADS.len() - 1, "{heads:?}");
+    let line = |name: &str| {
+        let mut lines = ran.stdout.lines().filter(|line| line.starts_with(name));
+        lines.next().unwrap().to_owned()
+    };
+    // head, accuracy, three figures of each class, seconds, weights
+    assert_eq!(
+        line("cafe").split_whitespace().count(),
+        10,
+        "{}",
+        line("cafe")
+    );
+    assert!(line("EANN").contains("0.827"));
+
+    let few = world.path("few");
+    write_store(&few, &world.posts, &ENCODERS, "1f2e");
+    let ran = compare(&few, "seven");
+    ran.expect_stderr(
+        "left out: safe (the store lacks tokens; `mmfnd encode --with-tokens` adds tokens)",
+    );
+    assert_eq!(records(&world.path("seven")).len(), 7);
+}

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use heads::{ablate, compare, evaluate, predict, sweep, train};
+use heads::{ablate, compare, compare_heads, evaluate, predict, sweep, train};
 use posts::{import, ocr, world};
 use setup::{doctor, models};
 use show::note::note;
@@ -39,6 +39,7 @@ struct Arguments {
 enum Command {
     Ablate(ablate::Arguments),
     Compare(compare::Arguments),
+    CompareHeads(compare_heads::Arguments),
     Demo(demo::Arguments),
     Doctor(doctor::Arguments),
     Encode(encode::Arguments),
@@ -59,7 +60,7 @@ impl Command {
     /// For those that keep what they did; the others start anew.
     fn how_to_go_on(&self) -> Option<&'static str> {
         match self {
-            Self::Ablate(_) | Self::Sweep(_) => {
+            Self::Ablate(_) | Self::CompareHeads(_) | Self::Sweep(_) => {
                 Some("runs that have ended are kept: the same command goes on with the others")
             }
             Self::Encode(_) | Self::Ocr(_) => {
@@ -92,6 +93,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     match arguments.command {
         Command::Ablate(arguments) => ablate::run(arguments),
         Command::Compare(arguments) => compare::run(arguments),
+        Command::CompareHeads(arguments) => compare_heads::run(arguments),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::Encode(arguments) => encode::run(arguments),

@@ -48,5 +48,6 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             whole,
             &Names::Given("model", MODELS.map(|(_, name)| name).to_vec()),
         ),
+        &|_| Ok(String::new()),
     )
 }

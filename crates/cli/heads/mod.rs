@@ -2,6 +2,7 @@
 
 pub(crate) mod ablate;
 pub(crate) mod compare;
+pub(crate) mod compare_heads;
 pub(crate) mod evaluate;
 pub(crate) mod event_file;
 pub(crate) mod events;

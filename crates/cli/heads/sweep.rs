@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use mmfnd_features::Store;
@@ -36,10 +36,10 @@ pub struct Arguments {
 pub struct Common {
     /// Posts, as `mmfnd import` writes them
     #[arg(long, value_name = "FILE")]
-    posts: PathBuf,
+    pub(crate) posts: PathBuf,
     /// Feature store with their features
     #[arg(long, value_name = "DIR")]
-    store: PathBuf,
+    pub(crate) store: PathBuf,
     /// Folder of the sweep; made if there is none
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -80,15 +80,28 @@ impl Arguments {
 /// Runs the subcommand.
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let grid = arguments.common.grid(&arguments.axes)?;
-    sweep("sweep", &grid, arguments.common, (None, &Names::Values))
+    let names = (None, &Names::Values);
+    sweep("sweep", &grid, arguments.common, names, &|_| {
+        Ok(String::new())
+    })
 }
 
-/// Runs a grid and prints what came out; the points are compared with that of the given index, or with the best.
+/// What came out of a sweep.
+pub(crate) struct Swept<'a> {
+    pub(crate) grid: &'a Grid,
+    pub(crate) out: &'a Path,
+    pub(crate) summary: &'a Summary,
+    pub(crate) records: &'a [RunRecord],
+}
+
+/// Runs a grid and prints what came out, with `more` before it; the points are compared with that of the given index,
+/// or with the best.
 pub(crate) fn sweep(
     name: &str,
     grid: &Grid,
     common: Common,
     (reference, names): (Option<usize>, &Names),
+    more: &dyn Fn(&Swept) -> anyhow::Result<String>,
 ) -> anyhow::Result<()> {
     common.device.open()?; // before anything is read
     let posts = mmfnd_posts::read_posts(&common.posts)?;
@@ -127,8 +140,14 @@ pub(crate) fn sweep(
         summary: &summary,
         names,
     };
+    let more = more(&Swept {
+        grid,
+        out: &options.out,
+        summary: &summary,
+        records: &records,
+    })?;
     let mut stdout = std::io::stdout().lock();
-    let printed = write!(stdout, "{table}");
+    let printed = write!(stdout, "{more}{table}");
     let printed = printed.and_then(|()| {
         writeln!(
             stdout,

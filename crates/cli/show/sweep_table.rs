@@ -253,7 +253,7 @@ fn width(titles: &[String], names: &[Vec<String>]) -> usize {
     widest.sum::<usize>() + 2 * titles.len().saturating_sub(1)
 }
 
-fn mean_sd(spread: Option<Spread>) -> String {
+pub(crate) fn mean_sd(spread: Option<Spread>) -> String {
     match spread {
         Some(Spread {
             mean, sd: Some(sd), ..

@@ -33,6 +33,7 @@ pub use content::{
 pub use error::Error;
 pub use numbers::{Spread, tsne as map_of};
 pub use page::page;
+pub use sections::published_figures;
 pub use versus::{Disputed, Versus, versus};
 
 /// What a report is of.

@@ -13,6 +13,8 @@ mod provenance;
 mod ranking;
 mod tables;
 
+pub use tables::published_figures;
+
 use crate::content::{Block, Report, Section};
 use crate::evidence::TestSet;
 use crate::runs::{Problem, SweepState};

@@ -143,6 +143,21 @@ fn table(id: String, title: String, groups: &[&Group]) -> Table {
     table
 }
 
+/// Of a table of the paper what it says about a dataset, `weibo` or `twitter`: each method with its accuracy, then
+/// precision, recall and F1 of fake and of real.
+pub fn published_figures(
+    number: usize,
+    dataset: &str,
+) -> impl Iterator<Item = (&'static str, Vec<&'static str>)> {
+    let beginning = format!("{number},{dataset},");
+    let rows = PUBLISHED.lines();
+    rows.filter_map(move |line| {
+        let row = line.strip_prefix(&beginning)?;
+        let (method, figures) = row.split_once(',').unwrap_or((row, ""));
+        Some((method, figures.split(',').collect()))
+    })
+}
+
 fn published(number: usize, dataset: &str) -> Table {
     let columns = [
         "method", COLUMNS[1], COLUMNS[2], COLUMNS[3], COLUMNS[4], COLUMNS[5], COLUMNS[6],
@@ -154,14 +169,9 @@ fn published(number: usize, dataset: &str) -> Table {
     };
     let title = format!("Table {number} of the paper, {name}, as published");
     let mut table = Table::new(format!("published-{number}-{dataset}"), title, &columns);
-    let beginning = format!("{number},{dataset},");
-    let rows = PUBLISHED
-        .lines()
-        .filter_map(|line| line.strip_prefix(&beginning));
-    for row in rows {
-        let (method, figures) = row.split_once(',').unwrap_or((row, ""));
+    for (method, figures) in published_figures(number, dataset) {
         let figure = |text: &str| Cell::share(text.parse::<f64>().ok());
-        let cells = figures.split(',').map(figure);
+        let cells = figures.into_iter().map(figure);
         table
             .rows
             .push([Cell::text(method)].into_iter().chain(cells).collect());

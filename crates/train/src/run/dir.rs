@@ -13,6 +13,7 @@ use super::info::RunInfo;
 use crate::Error;
 use crate::config::Config;
 use crate::fitting::EpochReport;
+use crate::weights::file;
 
 const CONFIG: &str = "config.toml";
 const RUN: &str = "run.json";
@@ -165,6 +166,14 @@ impl RunDir {
     /// The folder of event files.
     pub fn tensorboard(&self) -> PathBuf {
         self.path.join(TENSORBOARD)
+    }
+
+    /// How many numbers were trained or could have been: running statistics are not among them.
+    pub fn weight_count(&self) -> Result<usize, Error> {
+        let (weights, _) = file::read(&self.weights())?;
+        let weights = weights.iter();
+        let own = weights.filter(|(name, _)| !name.contains("running_"));
+        Ok(own.map(|(_, weight)| weight.values.len()).sum())
     }
 
     pub(crate) fn rejects(&self) -> PathBuf {
