@@ -1,14 +1,18 @@
 //! Where tensors live and who computes.
 
 use std::fmt;
-use std::panic::catch_unwind;
+use std::panic::{self, AssertUnwindSafe};
 use std::str::FromStr;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::error::panic_text;
+use crate::error::NO_REASON;
+
+/// How the loader of CUDA's libraries begins where it finds no driver.
+const NO_DRIVER: &str = r#"Unable to dynamically load the "cuda" shared library"#;
 
 /// A kind of device.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,16 +63,28 @@ impl Device {
         if self.is_host() {
             return Ok(device);
         }
-        let tried = device.clone();
-        let sum = catch_unwind(move || Tensor::<1>::ones([2], &tried).sum().into_scalar::<f32>());
-        let why = match sum {
-            Ok(2.0) => return Ok(device),
-            Ok(sum) => format!("1 and 1 are {sum} there"),
-            Err(panic) => first_line(panic_text(&*panic)),
+        match self.why_unusable(&device) {
+            None => Ok(device),
+            Some(why) => Err(self.problem(&format!(
+                "cannot be used on this machine: {why}; `mmfnd doctor` lists what can, `--device flex` always can"
+            ))),
+        }
+    }
+
+    /// Why a card cannot be used, if so. It is tried once a process: the runtime of one that could not be used is gone.
+    fn why_unusable(self, device: &burn::tensor::Device) -> Option<String> {
+        static TRIED: Mutex<Vec<(Device, Option<String>)>> = Mutex::new(Vec::new());
+        let mut tried = TRIED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, why)) = tried.iter().find(|(other, _)| *other == self) {
+            return why.clone();
+        }
+        let why = match first_panic(|| Tensor::<1>::ones([2], device).sum().into_scalar::<f32>()) {
+            Ok(2.0) => None,
+            Ok(sum) => Some(format!("1 and 1 are {sum} there")),
+            Err(panic) => Some(in_short(&panic)),
         };
-        Err(self.problem(&format!(
-            "cannot be used on this machine ({why}); `mmfnd doctor` lists what can, `--device flex` always can"
-        )))
+        tried.push((self, why.clone()));
+        why
     }
 
     /// How much of its memory features may take; none where tensors lie in the memory of this process anyway.
@@ -138,15 +154,27 @@ impl FeatureRoom {
     }
 }
 
-/// Of what a library says, which can be long.
-fn first_line(text: &str) -> String {
-    text.lines()
-        .next()
-        .unwrap_or_default()
-        .trim_end_matches('.')
-        .chars()
-        .take(200)
-        .collect()
+/// What work gives, or what the first panic says, whatever thread it is of: the caller's own panic only says that
+/// another thread, which opens the card, is no more. None of them is printed.
+fn first_panic<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    let first = Arc::new(OnceLock::new());
+    let (told, kept) = (panic::take_hook(), first.clone());
+    panic::set_hook(Box::new(move |panic| {
+        kept.get_or_init(|| panic.payload_as_str().unwrap_or(NO_REASON).to_owned());
+    }));
+    let done = panic::catch_unwind(AssertUnwindSafe(work));
+    panic::set_hook(told);
+    done.map_err(|_| first.get().map_or(NO_REASON, String::as_str).to_owned())
+}
+
+/// What a library says can be long, and not to the point.
+fn in_short(panic: &str) -> String {
+    if panic.starts_with(NO_DRIVER) {
+        return "there is no NVIDIA driver (`libcuda.so.1`); version 580 or newer is needed"
+            .to_owned();
+    }
+    let line = panic.lines().next().unwrap_or_default();
+    line.trim_end_matches('.').chars().take(200).collect()
 }
 
 impl fmt::Display for Device {
@@ -191,6 +219,20 @@ pub fn devices() -> Vec<DeviceReport> {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_several_panics_the_first_counts_and_is_told_in_short() {
+        let work = || {
+            let opening =
+                std::thread::spawn(|| panic!("{NO_DRIVER} - searched for a lot\nof names"));
+            opening.join().expect("the thread that opens a card");
+        };
+        let why = first_panic(work).unwrap_err();
+        assert!(why.starts_with(NO_DRIVER), "{why}");
+        assert!(in_short(&why).contains("no NVIDIA driver"), "{why}");
+        assert_eq!(in_short("adapter lost.\nand more"), "adapter lost");
+        assert_eq!(first_panic(|| 2), Ok(2));
+    }
 
     #[test]
     fn a_device_that_was_not_built_in_names_the_feature() {

@@ -175,9 +175,12 @@ pub enum WeightsProblem {
     Type(String),
 }
 
+/// Of a panic that says nothing.
+pub(crate) const NO_REASON: &str = "it gave no reason";
+
 /// What a panic that was caught says.
 pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("it gave no reason")
+        .unwrap_or(NO_REASON)
 }
