@@ -87,6 +87,7 @@ fn keep_aggregate(run: &Path, posts: &[Post], features: &Features) -> anyhow::Re
         .collect();
     let scored = head.predict_with_aggregate(features, posts, &rows)?;
     let posts: Vec<_> = rows.iter().map(|&row| &posts[row]).collect();
-    write_predictions_with_aggregate(&RunDir::open(run)?.aggregate(), &posts, scored)?;
+    let path = RunDir::open(run)?.aggregate();
+    write_predictions_with_aggregate(&path, &posts, (scored, head.extras()))?;
     Ok(())
 }

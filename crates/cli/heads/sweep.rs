@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use mmfnd_features::Store;
 use mmfnd_train::grid::Grid;
-use mmfnd_train::{Device, Event, Summary, Sweep, SweepOptions};
+use mmfnd_train::{Device, Event, RunRecord, Summary, Sweep, SweepOptions};
 
 use crate::heads::events::SweepEvents;
 use crate::heads::train::commit;

@@ -105,7 +105,7 @@ fn an_exported_row_is_a_list_as_long_as_its_text() {
     let fixture = filled(ValueType::F16);
     let posts: Vec<_> = [4, 0, 3].map(numbered).to_vec();
     let out = fixture.path.with_file_name("out.parquet");
-    fixture.store().export(&posts, &out).unwrap();
+    fixture.store().export(&posts, None, &out).unwrap();
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(out).unwrap()).unwrap();
     let batch = reader.build().unwrap().next().unwrap().unwrap();
     let column = batch.column_by_name("tokens").unwrap().as_list::<i32>();

@@ -122,9 +122,10 @@ impl Scorer<'_> {
                 let said = together.iter().map(output).collect::<Result<_, Error>>()?;
                 let mut said = Said::joined(said);
                 // only the last batch of those that have the same is filled up
-                let indices: Vec<_> = together.iter().flat_map(|(_, chunk)| *chunk).collect();
+                let of_batches = together.iter().flat_map(|(_, chunk)| chunk.iter());
+                let indices: Vec<usize> = of_batches.copied().collect();
                 on_said(&mut said, &indices);
-                for (&index, prediction) in indices.into_iter().zip(read(said, together[0].0)) {
+                for (index, prediction) in indices.into_iter().zip(read(said, together[0].0)) {
                     predictions[index] = Some(prediction);
                 }
             }
