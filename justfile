@@ -79,7 +79,7 @@ bench-train *ARGS:
 
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
-    cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test cards --test golden wgpu
+    cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test golden wgpu
 
 # The check of CUDA, here (docs/gpu.md); `MMFND_GPU_DRY=1 just gpu-check` tries the script itself, on the processor.
 gpu-check *ARGS:

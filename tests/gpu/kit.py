@@ -32,8 +32,8 @@ MIB = 1 << 20
 # The largest a piece may be, and what is left free beside it: the script that takes it, and names of files.
 LARGEST, MARGIN = 60, 1
 MOST_TRANSFERS = 5
-# One stream for all programs, with a window that reaches from one to the next: much in them is the same.
-PACKING = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 128 * MIB}]
+# One stream for all programs, with a window that reaches from one (of 140 to 170 MiB) to the next: most of them is the same.
+PACKING = [{"id": lzma.FILTER_LZMA2, "preset": 6, "dict_size": 256 * MIB}]
 
 
 def arguments() -> argparse.Namespace:

@@ -9,7 +9,7 @@ from pathlib import Path
 import llvm
 from place import ROOT, WORK
 
-PROGRAMS = {"mmfnd": "--bin", "dump": "--example", "made_up_store": "--example", "train": "--bench", "golden": "--test", "cards": "--test"}
+PROGRAMS = {"mmfnd": "--bin", "dump": "--example", "made_up_store": "--example", "train": "--bench", "golden": "--test"}
 
 
 def build(folder: Path, with_cuda: bool):

@@ -1,17 +1,13 @@
 //! The graphics card agrees with the processor, and with itself wherever the features lie; on Vulkan Mesa's lavapipe
-//! will do for one. Built with the cargo features `wgpu` and `cuda` only.
-
-#![cfg(any(feature = "wgpu", feature = "cuda"))]
-#![allow(clippy::unwrap_used, reason = "tests")]
-
-mod world;
+//! will do for one.
 
 use burn::tensor::{Device, Tensor, TensorData};
 use mmfnd_features::{Features, Store};
 use mmfnd_train::heads::{Head, Init, Inputs, MmfndConfig, Noise, Sizes, backward};
 use mmfnd_train::weights::{self, Weights};
 use mmfnd_train::{AdamW, Config, Device as Kind, ENCODERS, RunOptions, train};
-use world::{World, posts};
+
+use crate::world::{World, posts};
 
 const BATCH: usize = 6;
 
