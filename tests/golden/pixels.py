@@ -54,6 +54,18 @@ def words(array):
     return [row.astype(">u2").tobytes() for row in array.reshape(array.shape[0], -1)]
 
 
+def four_bit_palette_tiff():
+    """Of 13 × 5 pixels, big-endian and turned by a quarter; Pillow writes palettes of eight bits alone."""
+    width, height, colours = 13, 5, np.arange(48, dtype=">u2") * 1365
+    rows = (np.arange(height * 7).reshape(height, 7) * 37 % 256).astype(np.uint8)
+    tags = [(256, 3, 1, width), (257, 3, 1, height), (258, 3, 1, 4), (259, 3, 1, 1), (262, 3, 1, 3), (273, 4, 1, None), (274, 3, 1, 6)]
+    tags += [(277, 3, 1, 1), (278, 3, 1, height), (279, 4, 1, rows.size), (320, 3, 48, None)]
+    end = 8 + 2 + 12 * len(tags) + 4
+    places = {273: end + colours.nbytes, 320: end}
+    entry = lambda tag, kind, count, value: struct.pack(">HHI", tag, kind, count) + (struct.pack(">I", places[tag]) if tag in places else struct.pack(">HH" if kind == 3 else ">I", *([value, 0] if kind == 3 else [value])))
+    return b"MM\0*" + struct.pack(">IH", 8, len(tags)) + b"".join(entry(*tag) for tag in tags) + bytes(4) + colours.tobytes() + rows.tobytes()
+
+
 def pictures(rng):
     image = drawing(45, 31, rng)
     alpha = image.convert("RGBA")
@@ -98,6 +110,8 @@ def pictures(rng):
         "tiff_grey": saved(image.convert("L"), "TIFF"),
         "tiff_rgba": saved(alpha, "TIFF"),
         "tiff_cmyk": saved(image.convert("CMYK"), "TIFF"),
+        "tiff_palette": saved(palette, "TIFF", compression="tiff_lzw"),
+        "tiff_palette_4_bit": four_bit_palette_tiff(),
         "png_rgb_one_colour_transparent": saved(image, "PNG", transparency=image.getpixel((9, 9))),
         "png_grey_one_colour_transparent": saved(image.convert("L"), "PNG", transparency=image.convert("L").getpixel((9, 9))),
         "webp_alpha": saved(alpha, "WEBP", quality=90),

@@ -35,6 +35,8 @@ struct Waiting {
     tokens: Vec<u32>,
     values: Vec<f32>,
     since: Option<Instant>,
+    /// Up to when time was counted.
+    counted: Option<Instant>,
 }
 
 impl Waiting {
@@ -53,8 +55,17 @@ impl Waiting {
                 .is_some_and(|since| since.elapsed() >= when.every)
     }
 
-    fn write(&mut self, writer: &mut EncoderWriter, clock: &Clock) -> Result<(), Error> {
+    /// Of the time that went by since `begin`, or since the last part, the encoder has its share.
+    fn write(
+        &mut self,
+        writer: &mut EncoderWriter,
+        (begin, encoders): (Instant, u32),
+        clock: &Clock,
+    ) -> Result<(), Error> {
         if !self.keys.is_empty() {
+            let now = Instant::now();
+            let before = self.counted.replace(now).unwrap_or(begin);
+            writer.spent((now - before) / encoders);
             clock.time(|| writer.append_ragged(&self.keys, &self.tokens, &self.values))?;
         }
         self.keys.clear();
@@ -72,6 +83,8 @@ pub(crate) fn write(
     when: WriteWhen,
     clock: &Clock,
 ) -> Result<(), Error> {
+    let begin = Instant::now();
+    let mut is_busy = vec![false; writers.len()];
     let mut waiting_rows: Vec<Waiting> = writers.iter().map(|_| Waiting::default()).collect();
     loop {
         let oldest = waiting_rows
@@ -83,15 +96,17 @@ pub(crate) fn write(
         });
         let is_over = match rows.recv_timeout(wait) {
             Ok(rows) => {
+                is_busy[rows.encoder] = true;
                 waiting_rows[rows.encoder].add(rows);
                 false
             }
             Err(RecvTimeoutError::Timeout) => false,
             Err(RecvTimeoutError::Disconnected) => true,
         };
+        let encoders = is_busy.iter().map(|&is_busy| u32::from(is_busy)).sum();
         for (waiting, writer) in waiting_rows.iter_mut().zip(writers.iter_mut()) {
             if is_over || waiting.is_due(when) {
-                waiting.write(writer, clock)?;
+                waiting.write(writer, (begin, encoders), clock)?;
             }
         }
         if is_over {

@@ -379,9 +379,19 @@ fn what_another_machine_encoded_is_told_and_what_the_same_one_did_is_not() {
     assert_eq!(on("old", &posts[..1]), none);
     let old = vec![("none f32, fakes, old".to_owned(), 1)];
     assert_eq!(on("new", &posts[..2]), vec![old.clone(); 4]);
+    let seconds = || -> f64 {
+        let inspection = Store::open(&store).unwrap().inspect().unwrap();
+        inspection
+            .encoders
+            .iter()
+            .map(|encoder| encoder.seconds)
+            .sum()
+    };
+    let before = seconds();
     let texts_only = [vec![old[0].clone()], vec![old[0].clone()], vec![], vec![]];
     assert_eq!(on("new", &posts), texts_only, "no picture was encoded");
     let inspection = Store::open(&store).unwrap().inspect().unwrap();
+    assert!(before > 0.0 && seconds() > before, "time is kept");
     for encoder in inspection.encoders {
         let of = |processor| encoder.made_by[&format!("none f32, fakes, {processor}")];
         assert!(of("old") == 1 && of("new") >= 1, "{:?}", encoder.made_by);

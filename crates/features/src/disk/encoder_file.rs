@@ -26,6 +26,9 @@ pub(crate) struct EncoderFile {
     pub(crate) first: usize,
     /// One more than the number of the last part that was written.
     pub(crate) parts: usize,
+    /// Seconds that the encoding of its rows took, waiting included; 0 where earlier versions made them.
+    #[serde(default)]
+    pub(crate) seconds: f64,
     /// The classification layer's file.
     pub(crate) classifier: Checksums,
 }

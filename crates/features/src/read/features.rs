@@ -1,6 +1,6 @@
 //! Loading: the features of some posts in memory, each distinct row once, at the precision at which it is stored.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ use crate::table::{EncoderTable, Values};
 pub struct Features {
     /// The encoders.
     pub specs: Vec<EncoderSpec>,
+    /// Seconds that the encoding of all rows in the store took, where it is known.
+    pub encoding_seconds: BTreeMap<String, f64>,
     /// Their columns, in the same order.
     pub columns: Vec<Column>,
     /// Key of each post's picture; `None` where none could be used.
@@ -54,6 +56,10 @@ impl Features {
             .iter()
             .map(|table| table.file.encoder.clone())
             .collect();
+        let files = tables.iter().map(|table| &table.file);
+        let encoding_seconds = files
+            .filter(|file| file.seconds > 0.0)
+            .map(|file| (file.encoder.name.clone(), file.seconds));
         let inputs: Vec<_> = specs.iter().map(|spec| spec.input).collect();
         let keys = require(store, posts, &inputs)?;
         let found = tables.iter().map(|table| find(store, table, posts, &keys));
@@ -72,6 +78,7 @@ impl Features {
             with_ocr: (inputs.contains(&Input::TextOcr))
                 .then(|| keys.iter().any(PostKeys::has_ocr)),
             classifiers: classifiers.collect::<Result<_, _>>()?,
+            encoding_seconds: encoding_seconds.collect(),
             specs,
         })
     }

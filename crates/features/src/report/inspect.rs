@@ -69,6 +69,8 @@ pub struct EncoderReport {
     pub made_by: BTreeMap<String, usize>,
     /// Their bytes.
     pub bytes: u64,
+    /// Seconds that their encoding took, on all machines together; those that earlier versions made are not in it.
+    pub seconds: f64,
     /// Linked contents that have no row.
     pub missing: usize,
     /// Planned batches that are not done.
@@ -133,6 +135,7 @@ fn report(table: &EncoderTable, links: &[Target]) -> Result<EncoderReport, Error
         parts: table.parts.len(),
         made_by,
         bytes: sizes.sum::<Result<_, _>>()?,
+        seconds: table.file.seconds,
         missing: linked.iter().filter(|key| !present.contains(key)).count(),
         planned: plan.iter().filter(is_open).count(),
     })

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use mmfnd_posts::hash::sha256_hex;
 use rayon::prelude::*;
@@ -16,7 +17,7 @@ use crate::disk::lock::Lock;
 use crate::disk::part::{self, Part};
 use crate::identity::{EncoderSpec, Key, KeySet, Machine, Maker};
 use crate::table::part_bytes::Rows;
-use crate::table::{layout, part_bytes, plan};
+use crate::table::{EncoderTable, layout, part_bytes, plan};
 
 /// Appends rows to one encoder's table, and keeps its plan.
 #[derive(Debug)]
@@ -90,6 +91,11 @@ impl EncoderWriter {
         &self.present
     }
 
+    /// Counts what the encoding of rows took; kept with those that are appended next.
+    pub fn spent(&mut self, time: Duration) {
+        self.file.seconds += time.as_secs_f64();
+    }
+
     /// Appends rows as one part; when it returns they are on the disk.
     ///
     /// # Panics
@@ -132,9 +138,9 @@ impl EncoderWriter {
         Ok(())
     }
 
-    /// Takes parts of the same encoder in other stores, as they are.
-    pub(crate) fn take(&mut self, taken: &[Part]) -> Result<(), Error> {
-        for part in taken {
+    /// Takes the parts of the same encoder in another store, as they are.
+    pub(crate) fn take(&mut self, table: &EncoderTable) -> Result<(), Error> {
+        for part in &table.parts {
             let (_, keys) = layout::open(part, self.spec(), &replace_remedy(&self.folder))?;
             let part = part::take(&self.folder, self.next(), part)?;
             self.parts.push(part);
@@ -142,6 +148,7 @@ impl EncoderWriter {
         }
         sync_folder(&self.folder)?;
         self.file.parts = self.next();
+        self.file.seconds += table.file.seconds;
         self.file.write(&self.folder)
     }
 

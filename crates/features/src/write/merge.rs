@@ -210,7 +210,7 @@ fn write(stores: &[Store], targets: &[Target], new: &Path) -> Result<Merged, Err
         for store in stores {
             let table = store.table(&spec.name)?;
             table.check_parts()?;
-            encoder.take(&table.parts)?;
+            encoder.take(table)?;
         }
         if let Some(classifier) = stores[0].table(&spec.name)?.classifier()? {
             encoder.set_classifier(&classifier)?;

@@ -122,6 +122,7 @@ impl StoreWriter {
             encoder: spec.clone(),
             first: 0,
             parts: 0,
+            seconds: 0.0,
             classifier: Checksums::default(),
         };
         file.write(&new)?;

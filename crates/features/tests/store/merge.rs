@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mmfnd_features::{
-    EncoderSpec, Features, Shard, Store, StoreReject, StoreWriter, merge, verify,
+    EncoderSpec, Features, Inspection, Shard, Store, StoreReject, StoreWriter, merge, verify,
 };
 use mmfnd_posts::Post;
 
@@ -33,6 +34,7 @@ impl Folder {
         texts.sort();
         texts.dedup();
         let mut encoder = writer.encoder(&bert(), false).unwrap();
+        encoder.spent(Duration::from_secs(2));
         encoder.append(&texts, &rows(bert(), &texts)).unwrap();
         let mut encoder = writer.encoder(&resnet(), false).unwrap();
         let pictures = posts.iter().flat_map(|post| &post.images);
@@ -130,6 +132,14 @@ fn shards_become_the_store_that_they_are_parts_of() {
         (b.posts, b.texts, b.pictures, b.rejects)
     );
     assert!(!a.is_unfinished() && a.shard.is_none());
+    let seconds = |inspection: &Inspection| -> Vec<f64> {
+        let encoders = inspection.encoders.iter();
+        encoders.map(|encoder| encoder.seconds).collect()
+    };
+    assert_eq!((seconds(&a), seconds(&b)), (vec![6.0, 0.0], vec![2.0, 0.0]));
+    let loaded = Features::load(&Store::open(&out).unwrap(), &posts, &["bert", "resnet"]);
+    let known = [("bert".to_owned(), 6.0)].into();
+    assert_eq!(loaded.unwrap().encoding_seconds, known);
     // The merged store is one like any other: the whole work goes on in it.
     StoreWriter::open(&out).unwrap().set_shard(None).unwrap();
     for shard in &shards {

@@ -16,6 +16,7 @@ mod gif;
 mod jpeg;
 mod other;
 mod tiff;
+mod tiff_palette;
 
 /// A decoded picture, and what is seen of it on white paper.
 ///

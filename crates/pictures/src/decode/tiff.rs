@@ -9,6 +9,7 @@ use ::tiff::decoder::{Decoder, DecodingResult};
 use ::tiff::tags::Tag;
 
 use super::other::{alphas, bytes_per_pixel, on_white, refusal, samples, to_rgb};
+use super::tiff_palette::{Indices, MEMORY, as_grey};
 use super::{Decoded, Header};
 use crate::decode::jpeg::from_inverted_cmyk;
 use crate::refusal::{Refusal, check_size, told};
@@ -21,8 +22,15 @@ const UNASSOCIATED: u16 = 2;
 
 /// Width and height, by its header, as it is seen.
 pub(super) fn header(bytes: &[u8]) -> Result<Header, Refusal> {
+    if let Some(grey) = as_grey(bytes) {
+        let mut indices = Indices::open(&grey)?;
+        let [width, height] = turned_size(indices.size, indices.orientation()?);
+        return Ok(Header::new(width, height, MEMORY));
+    }
     let mut decoder = open(bytes)?;
-    let [width, height] = seen(&mut decoder)?;
+    let (width, height) = decoder.dimensions();
+    let orientation = decoder.orientation().map_err(refusal)?;
+    let [width, height] = turned_size([width, height], orientation);
     // A strip may be the whole picture, unpacked before it is copied.
     let inside = u64::from(decoder.color_type().bytes_per_pixel()) + 1;
     let memory = bytes_per_pixel(decoder.color_type()) + inside;
@@ -37,19 +45,26 @@ fn open(bytes: &[u8]) -> Result<TiffDecoder<Cursor<&[u8]>>, Refusal> {
 }
 
 /// Width and height when it is turned as it wants to be.
-fn seen(decoder: &mut impl ImageDecoder) -> Result<[u32; 2], Refusal> {
-    let (width, height) = decoder.dimensions();
-    Ok(match decoder.orientation().map_err(refusal)? {
+fn turned_size([width, height]: [u32; 2], orientation: Orientation) -> [u32; 2] {
+    match orientation {
         Orientation::Rotate90
         | Orientation::Rotate270
         | Orientation::Rotate90FlipH
         | Orientation::Rotate270FlipH => [height, width],
         _ => [width, height],
-    })
+    }
 }
 
 /// Decodes to RGB, and on white where something is transparent.
 pub(super) fn decode(bytes: &[u8]) -> Result<Decoded, Refusal> {
+    if let Some(grey) = as_grey(bytes) {
+        let mut indices = Indices::open(&grey)?;
+        let (size, orientation) = (indices.size, indices.orientation()?);
+        return Ok(Decoded {
+            on_white: None,
+            opaque: turned(indices.rgb()?, size, orientation),
+        });
+    }
     let mut decoder = open(bytes)?;
     let (width, height) = decoder.dimensions();
     let orientation = decoder.orientation().map_err(refusal)?;

@@ -52,6 +52,9 @@ pub struct RunInfo {
     pub posts: String,
     /// Whose features were read.
     pub encoders: Vec<Encoder>,
+    /// What their encoding took.
+    #[serde(default)]
+    pub encoding_seconds: BTreeMap<String, f64>,
     /// Whether BERT saw the text in the pictures.
     #[serde(default)]
     pub with_ocr: Option<bool>,
@@ -202,6 +205,9 @@ pub struct SweepFile {
     pub posts: String,
     /// Whose features are read.
     pub encoders: Vec<Encoder>,
+    /// What their encoding took.
+    #[serde(default)]
+    pub encoding_seconds: BTreeMap<String, f64>,
 }
 
 /// An axis of a sweep.

@@ -179,6 +179,7 @@ fn run(folder: &Path) -> Result<(Origin, Run), Problem> {
         with_ocr: info.with_ocr == Some(true),
         config: without_seed(files::config(folder)?),
         encoders: info.encoders,
+        encoding_seconds: info.encoding_seconds,
         sweep: None,
     };
     Ok((origin, run))
@@ -207,6 +208,7 @@ fn run_of(folder: &Path, sweep: &SweepFile, record: Record) -> Option<(Origin, R
         with_ocr: false,
         config: without_seed(config),
         encoders: sweep.encoders.clone(),
+        encoding_seconds: sweep.encoding_seconds.clone(),
         sweep: Some(folder.to_owned()),
     };
     Some((origin, run))

@@ -1,6 +1,6 @@
 //! Runs that differ in the seed alone, and what they are called.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -65,6 +65,8 @@ pub struct Origin {
     pub config: Config,
     /// Whose features were read.
     pub encoders: Vec<Encoder>,
+    /// Seconds that the encoding of the whole store took, of those encoders whose store says it.
+    pub encoding_seconds: BTreeMap<String, f64>,
     /// The sweep's folder, if it is of one.
     pub sweep: Option<PathBuf>,
 }

@@ -1,5 +1,7 @@
 //! What `run.json` says.
 
+use std::collections::BTreeMap;
+
 use mmfnd_features::EncoderSpec;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +27,9 @@ pub struct RunInfo {
     pub posts: String,
     /// The encoders whose features were read.
     pub encoders: Vec<EncoderSpec>,
+    /// Seconds that the encoding of the whole store took, of those encoders whose store says it.
+    #[serde(default)]
+    pub encoding_seconds: BTreeMap<String, f64>,
     /// Sizes of the features.
     pub sizes: Sizes,
     /// Whether BERT's features are of the text with that in the pictures; `None` for a head without BERT, and in runs

@@ -125,6 +125,7 @@ fn info(request: &RunRequest, splits: &Splits, sizes: Sizes, notes: Vec<String>)
         store: options.store.clone(),
         posts: fingerprint(request.posts, request.features),
         encoders: specs(request.features, &config.head.encoders()),
+        encoding_seconds: request.features.encoding_seconds.clone(),
         sizes,
         with_ocr: request.features.with_ocr.filter(|_| {
             let encoders = config.head.encoders();

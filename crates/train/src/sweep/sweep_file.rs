@@ -42,6 +42,8 @@ pub(crate) struct SweepInfo {
     store: String,
     posts: String,
     encoders: Vec<EncoderSpec>,
+    #[serde(default)]
+    encoding_seconds: BTreeMap<String, f64>,
 }
 
 impl SweepInfo {
@@ -71,6 +73,7 @@ impl SweepInfo {
             store: options.store.clone(),
             posts: fingerprint(sweep.posts, sweep.features),
             encoders: sweep.features.specs.clone(),
+            encoding_seconds: sweep.features.encoding_seconds.clone(),
         }
     }
 
