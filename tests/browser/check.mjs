@@ -59,15 +59,27 @@ const violations = async page => {
 
 const buttons = async page => {
   const wrong = [];
-  const download = page.waitForEvent("download", { timeout: 10_000 });
-  await page.locator("figure button", { hasText: "Save SVG" }).first().click();
-  const file = await download.then(download => download.path(), () => null);
-  const svg = file ? readFileSync(file, "utf8") : "";
-  if (!svg.startsWith("<svg") || svg.includes("var(--")) wrong.push(`“Save SVG” saves ${svg.slice(0, 80)}`);
+  const saves = page.locator("figure button", { hasText: "Save SVG" });
+  if ((await saves.count()) !== (await page.locator("figure").count())) wrong.push("figures without “Save SVG”");
+  if (await saves.count()) {
+    const download = page.waitForEvent("download", { timeout: 10_000 });
+    await saves.first().click();
+    const file = await download.then(download => download.path(), () => null);
+    const svg = file ? readFileSync(file, "utf8") : "";
+    if (!svg.startsWith("<svg") || svg.includes("var(--")) wrong.push(`“Save SVG” saves ${svg.slice(0, 80)}`);
+  }
   await page.locator("button", { hasText: "Copy as TSV" }).first().click();
   const said = page.locator("#said", { hasText: "Copied." }).waitFor({ state: "attached", timeout: 10_000 });
   await said.catch(() => wrong.push("“Copy as TSV” does not say that it did"));
   return wrong;
+};
+
+// What the file beside the page says that it shows.
+const counted = (file, page) => {
+  const text = readFileSync(file.replace(/html$/, "json"), "utf8");
+  const count = found => (Array.isArray(found) ? found : Object.values(found)).reduce((sum, inner) => sum + (inner && typeof inner === "object" ? count(inner) : 0), "description" in found && "data" in found ? 1 : 0);
+  const expected = count(JSON.parse(text));
+  return page.locator("figure svg").count().then(shown => (shown === expected ? [] : [`${shown} figures, and ${expected} in the file beside it`]));
 };
 
 const look = async (browser, file, way) => {
@@ -76,7 +88,7 @@ const look = async (browser, file, way) => {
   await page.evaluate(axe);
   await page.evaluate(inside);
   wrong.push(...(await page.evaluate(() => window.mmfndLayout())));
-  wrong.push(...(await violations(page)));
+  wrong.push(...(await violations(page)), ...(await counted(file, page)));
   await page.screenshot({ path: join(shots, `${name}-${way.name}.png`), fullPage: true });
   if (way.media === "print") await page.pdf({ path: join(shots, `${name}.pdf`), format: "A4" });
   else {

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use mmfnd_posts::{Label, Post};
-use mmfnd_report::{Disputed, Versus};
+use mmfnd_report::{Disputed, Versus, p_value};
 use mmfnd_train::statistics::RESAMPLES;
 use mmfnd_train::{Differing, Pair, RunDir};
 
@@ -113,13 +113,13 @@ fn in_words(pair: &Pair, folders: &[PathBuf; 2], posts: &HashMap<String, Post>) 
     }
     let difference = pair.difference;
     text += &format!(
-        "\na minus b: {:+.3}, 95 % interval [{:+.3}, {:+.3}], p = {:.3} ({})\nMcNemar's exact test: p = {:.3}\n",
+        "\na minus b: {:+.3}, 95 % interval [{:+.3}, {:+.3}], {} ({})\nMcNemar's exact test: {}\n",
         difference.mean,
         difference.low,
         difference.high,
-        difference.p,
+        p_value(difference.p),
         how(pair),
-        pair.mcnemar.p
+        p_value(pair.mcnemar.p)
     );
     if pair.differing.is_empty() {
         return text + "no post that one tells right and the other wrong\n";

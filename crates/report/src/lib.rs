@@ -34,7 +34,7 @@ pub use error::Error;
 pub use numbers::{Spread, tsne as map_of};
 pub use page::page;
 pub use sections::published_figures;
-pub use versus::{Disputed, Versus, versus};
+pub use versus::{Disputed, Versus, p_value, versus};
 
 /// What a report is of.
 #[derive(Clone, Debug, Default)]

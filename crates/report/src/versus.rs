@@ -101,6 +101,14 @@ fn names(versus: &Versus) -> [String; 2] {
     }
 }
 
+/// As papers write it: `p = 0.012`, `p < 0.001`.
+pub fn p_value(p: f64) -> String {
+    match p < 0.001 {
+        true => "p < 0.001".to_owned(),
+        false => format!("p = {p:.3}"),
+    }
+}
+
 fn headline(versus: &Versus, names: &[String; 2]) -> Block {
     let difference = versus.accuracy[0] - versus.accuracy[1];
     let (low, high) = versus.interval;
@@ -118,8 +126,9 @@ fn headline(versus: &Versus, names: &[String; 2]) -> Block {
         ),
         details: vec![
             format!(
-                "95 % interval {low:+.3} to {high:+.3}, p = {:.3} ({})",
-                versus.p, versus.how
+                "95 % interval {low:+.3} to {high:+.3}, {} ({})",
+                p_value(versus.p),
+                versus.how
             ),
             verdict.to_owned(),
         ],
@@ -137,8 +146,8 @@ fn figures(versus: &Versus, names: &[String; 2]) -> Table {
         ]);
     }
     table.notes.push(format!(
-        "McNemar's exact test of the posts that one alone tells right: p = {:.3}. One run each: how far another seed would differ is not in these figures; mmfnd sweep compares over seeds.",
-        versus.mcnemar
+        "McNemar's exact test of the posts that one alone tells right: {}. One run each: how far another seed would differ is not in these figures; mmfnd sweep compares over seeds.",
+        p_value(versus.mcnemar)
     ));
     table
 }
