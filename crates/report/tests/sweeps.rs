@@ -2,11 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod rounded;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
 use mmfnd_report::{Options, Report, page, report};
+use rounded::rounded;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -92,25 +95,4 @@ fn the_figures_four_and_five_are_drawn_as_ever() {
     insta::assert_snapshot!("experts-accuracy", rounded(&figure("experts-accuracy").svg));
     let rows = &figure("experts-f1").data.rows;
     assert_eq!(rows.len(), 5);
-}
-
-/// One element a line, coordinates to whole pixels: another version of a library may change the rest.
-fn rounded(svg: &str) -> String {
-    let mut text = String::new();
-    let mut rest = svg;
-    while let Some(character) = rest.chars().next() {
-        let is_number = character.is_ascii_digit();
-        let length = match is_number {
-            true => rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.')
-                .unwrap_or(rest.len()),
-            false => character.len_utf8(),
-        };
-        match rest[..length].parse::<f64>() {
-            Ok(number) if rest[..length].contains('.') => write!(text, "{number:.0}").unwrap(),
-            _ => text += &rest[..length],
-        }
-        rest = &rest[length..];
-    }
-    text.replace("><", ">\n<")
 }
