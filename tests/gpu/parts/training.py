@@ -38,7 +38,7 @@ def alone() -> tuple[dict, dict]:
 
 
 def sides(found: dict, factor: float, unit: str) -> str:
-    names = {"ours": "mmfnd", "theirs": "PyTorch", "compiled": "torch.compile"}
+    names = {"ours": "mmfnd", "theirs": "PyTorch", "fused": "PyTorch with fused AdamW", "compiled": "torch.compile"}
     return ", ".join(f"{name} {factor * found[side]:.2f} {unit}" for side, name in names.items() if side in found)
 
 
