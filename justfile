@@ -34,6 +34,7 @@ lint:
 golden:
     {{python}} tests/golden/events.py
     {{python}} tests/golden/export.py
+    {{python}} tests/golden/heads/export.py
     {{python}} tests/golden/metrics.py
     {{python}} tests/golden/pixels.py
     {{python}} tests/golden/products.py
@@ -76,6 +77,10 @@ bench-encode DATA="../shared/data" *ARGS="":
 # Training against PyTorch: a step, an epoch, a sweep (needs tests/golden/requirements.txt installed). Writes target/bench/train.json.
 bench-train *ARGS:
     {{python}} tests/speed/train.py {{ARGS}}
+
+# A training step of each of the eleven kinds of head against PyTorch (needs tests/golden/requirements.txt installed). Writes target/bench/heads.json; `just bench-heads eann cafe` shows some.
+bench-heads *ARGS:
+    {{python}} tests/speed/heads.py {{ARGS}}
 
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
