@@ -15,8 +15,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use super::exponential::exponential;
 use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
+use super::lanes::{exponential, total};
 
 /// Which weights are dropped: those whose word of the generator, a word for each weight in their order, is not below
 /// the threshold. The others are scaled.
@@ -214,51 +214,40 @@ fn kept(dropped: &Dropped, sizes: Sizes) -> Vec<u32> {
     let mut kept = vec![0; sizes.posts * rows * words];
     let posts = kept.par_chunks_exact_mut(rows * words).enumerate();
     posts.for_each(|(post, kept)| {
-        let mut keeps = dropped.keeps(post * rows * width, rows * width);
+        let mut drawn = dropped.words.clone();
+        drawn.set_word_pos((post * rows * width) as u128);
+        let mut bytes = vec![[[0xff; 4]; 32]; words]; // behind the last weight above any threshold
         for row in kept.chunks_exact_mut(words) {
-            for (j, keep) in keeps.by_ref().take(width).enumerate() {
-                row[j / 32] |= u32::from(keep) << (j % 32);
+            let own = bytes.as_flattened_mut().as_flattened_mut();
+            drawn.fill_bytes(&mut own[..4 * width]);
+            for (word, bytes) in row.iter_mut().zip(&bytes) {
+                *word = below(bytes, dropped.threshold);
             }
         }
     });
     kept
 }
 
-/// Compiles an expression once more for processors of wider registers, and takes that where it runs on one. Each lane
-/// is computed by itself and nothing is contracted, so that the values are the same everywhere.
-macro_rules! widest {
-    ($expression:expr) => {{
-        #[cfg(target_arch = "x86_64")]
-        {
-            #[target_feature(enable = "avx512f")]
-            fn by_16<T>(run: impl FnOnce() -> T) -> T {
-                run()
-            }
-            #[target_feature(enable = "avx2")]
-            fn by_8<T>(run: impl FnOnce() -> T) -> T {
-                run()
-            }
-            if std::arch::is_x86_feature_detected!("avx512f") {
-                // SAFETY: the processor has these instructions.
-                return unsafe {
-                    by_16(
-                        #[inline(always)]
-                        || $expression,
-                    )
-                };
-            }
-            if std::arch::is_x86_feature_detected!("avx2") {
-                // SAFETY: as above.
-                return unsafe {
-                    by_8(
-                        #[inline(always)]
-                        || $expression,
-                    )
-                };
-            }
+/// A bit for each of these words that is below the threshold.
+fn below(words: &[[u8; 4]; 32], threshold: u32) -> u32 {
+    widest!(below_by_lanes(words, threshold))
+}
+
+#[inline(always)]
+fn below_by_lanes(words: &[[u8; 4]; 32], threshold: u32) -> u32 {
+    let mut bits = [0; 32];
+    for k in 0..32 {
+        let is_below = u32::from_le_bytes(words[k]) < threshold;
+        bits[k] = if is_below { BITS[k] } else { 0 };
+    }
+    let mut count = 16;
+    while count > 0 {
+        for k in 0..count {
+            bits[k] |= bits[k + count];
         }
-        $expression
-    }};
+        count /= 2;
+    }
+    bits[0]
 }
 
 /// The weights of one number of x, and what they are multiplied with; filled up to whole words of 32.
@@ -367,18 +356,6 @@ impl Row {
         }
         total(d_t)
     }
-}
-
-/// By halves, so that it does not matter how many are added at once.
-fn total(mut sums: [f32; 32]) -> f32 {
-    let mut count = 16;
-    while count > 0 {
-        for k in 0..count {
-            sums[k] += sums[k + count];
-        }
-        count /= 2;
-    }
-    sums[0]
 }
 
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use burn::tensor::{Device, Shape, Tensor, TensorData};
 pub(super) type Plain = FloatTensor<Flex>;
 
 /// Whether our own operations run there.
-pub(super) fn is_flex(device: &Device) -> bool {
+pub(in crate::heads) fn is_flex(device: &Device) -> bool {
     device.clone().without_autodiff() == Device::flex()
 }
 

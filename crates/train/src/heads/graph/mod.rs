@@ -5,18 +5,29 @@
 //! whose time goes into copies and into passes over memory. Every device but `flex` runs the same sums with Burn's own
 //! operations and derivatives; the golden files and a test here compare the two.
 
+#[macro_use]
+mod lanes;
+
 mod affine;
 mod co_attention;
+mod contrast;
 mod expert_layers;
-mod exponential;
 mod flex;
 mod fork;
 mod mixture;
 mod product;
+mod recurrent;
+mod tanh;
+mod windows;
 
 pub(super) use affine::affine;
 pub(super) use co_attention::{Dropped, co_attention};
+pub(super) use contrast::{Against, Compared};
 pub(super) use expert_layers::expert_layers;
+pub(super) use flex::is_flex;
 pub(super) use fork::fork;
 pub use fork::{Cut, backward};
 pub(super) use mixture::{GateWeights, mixture};
+pub(super) use recurrent::{GruWeights, Order, gru};
+pub(super) use tanh::tanh;
+pub(super) use windows::Windows;

@@ -29,6 +29,32 @@ impl<'a> Matrix<'a> {
         }
     }
 
+    /// A row for each window of so many rows of that width: what it has in common with the next is not there twice.
+    pub fn windows(values: &'a [f32], width: usize, window: usize) -> Self {
+        Self {
+            values,
+            rows: (values.len() / width + 1).saturating_sub(window),
+            columns: window * width,
+            strides: [width, 1],
+        }
+    }
+
+    /// How many it has.
+    pub fn rows(self) -> usize {
+        self.rows
+    }
+
+    /// Its first rows, of one that lies row by row.
+    pub fn first_rows(self, rows: usize) -> Self {
+        Self::new(&self.values[..rows * self.columns], rows, self.columns)
+    }
+
+    /// So many of its rows, and so many more, of one that lies row by row.
+    pub fn row_blocks(self, rows: usize) -> impl Iterator<Item = Self> {
+        let parts = self.values.chunks_exact(rows * self.columns);
+        parts.map(move |part| Self::new(part, rows, self.columns))
+    }
+
     /// As they lie in memory.
     pub fn values(self) -> &'a [f32] {
         self.values
@@ -69,8 +95,8 @@ fn multiply(target: *mut f32, length: usize, adds: bool, (a, b): (Matrix, Matrix
         few if few < SHARED => Parallelism::None,
         _ => Parallelism::Rayon(0),
     };
-    // SAFETY: `Matrix::new` and the assertions above hold every index that sizes and strides can make inside the
-    // slices; nobody else has `target`.
+    // SAFETY: `Matrix::new`, `Matrix::windows` and the assertions above hold every index that sizes and strides can
+    // make inside the slices; nobody else has `target`.
     unsafe {
         gemm(
             a.rows,

@@ -3,11 +3,11 @@
 
 use burn::module::Module;
 use burn::nn::Linear;
+use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, softmax};
-use burn::tensor::{Tensor, TensorData};
 use strum::VariantNames;
 
-use crate::heads::graph::affine;
+use crate::heads::graph::{Against, Compared, affine};
 use crate::heads::losses::plain_cross_entropy;
 use crate::heads::{
     Head, Init, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes, Step, StepOutput,
@@ -15,7 +15,8 @@ use crate::heads::{
 };
 use crate::options::options;
 
-const TEMPERATURE: f64 = 0.07;
+/// τ
+const TEMPERATURE: f32 = 0.07;
 /// What the memory holds of either network: a row for each post that is trained on.
 const BANKS: [&str; 2] = ["text", "image"];
 
@@ -202,16 +203,22 @@ impl Cmc {
         let queries = [self.text.query(text), self.image.query(image)];
         let rows = self.compared(inputs, noise);
         let mut contrast = |of: usize| {
+            let query = queries[of].clone();
             // a post's picture is compared with texts, its text with pictures
-            let bank = memory.get(BANKS[1 - of]).expect("made with banks");
-            let scores = scores(queries[of].clone(), bank, &rows);
-            let scale = scale(
-                memory,
-                &format!("scale_{}", BANKS[of]),
-                &scores,
-                self.posts(memory),
-            );
-            contrast_of(scores / scale, self.posts(memory))
+            let compared = Compared {
+                bank: memory.get(BANKS[1 - of]).expect("made with banks"),
+                rows: &rows,
+                temperature: TEMPERATURE,
+            };
+            let posts = self.posts(memory) as f32;
+            let name = format!("scale_{}", BANKS[of]);
+            // Z: N times the mean of the first batch, and that from then on
+            let kept = memory.get(&name).map(|scale| scale[0]);
+            let scale = kept.unwrap_or_else(|| posts * compared.mean_score(query.clone()));
+            let kappa = (rows[0].len() - 1) as f32 / posts;
+            let contrast = compared.contrast(query, Against { scale, kappa });
+            memory.set(&name, vec![scale]);
+            contrast
         };
         let contrast = contrast(1) + contrast(0);
         for (name, query) in BANKS.iter().zip(queries) {
@@ -245,40 +252,6 @@ impl Cmc {
         let with_own = |(&own, drawn): (&usize, Vec<usize>)| [vec![own], drawn].concat();
         targets.posts.iter().zip(drawn).map(with_own).collect()
     }
-}
-
-/// exp(q_i · Q_j / τ) for each row j that post i is compared with.  `[B, K + 1]`
-fn scores(query: Tensor<2>, bank: &[f32], rows: &[Vec<usize>]) -> Tensor<2> {
-    let [posts, width] = query.dims();
-    let compared = rows[0].len();
-    let values = rows.iter().flatten();
-    let values = values.flat_map(|&row| bank[row * width..][..width].iter().copied());
-    let data = TensorData::new(values.collect::<Vec<_>>(), [posts, compared, width]);
-    let bank = Tensor::<3>::from_data(data, &query.device());
-    let products: Tensor<2> = bank.matmul(query.unsqueeze_dim::<3>(2)).squeeze_dim(2);
-    (products / TEMPERATURE).exp()
-}
-
-/// Z: N times the mean of the first batch, and that from then on.
-fn scale(memory: &mut Memory, name: &str, scores: &Tensor<2>, posts: usize) -> f64 {
-    if let Some(scale) = memory.get(name) {
-        return f64::from(scale[0]);
-    }
-    let mean: f32 = scores.clone().detach().mean().into_scalar();
-    let scale = posts as f32 * mean;
-    memory.set(name, vec![scale]);
-    f64::from(scale)
-}
-
-/// −log of being told from K others: the first column is of the post itself.
-fn contrast_of(p: Tensor<2>, posts: usize) -> Tensor<1> {
-    let [rows, compared] = p.dims();
-    let kappa = (compared - 1) as f64 / posts as f64;
-    let own = p.clone().narrow(1, 0, 1);
-    let own = (own.clone() / (own + kappa)).log().sum();
-    let others = p.narrow(1, 1, compared - 1);
-    let others = ((others + kappa).recip() * kappa).log().sum();
-    (own + others).neg() / rows as f64
 }
 
 /// Half of what is remembered of these posts becomes what was seen now.

@@ -128,7 +128,7 @@ impl Eann {
     fn features(&self, inputs: &Inputs) -> Tensor<2> {
         let tokens = inputs.tokens();
         let convolutions = [&self.conv1, &self.conv2, &self.conv3, &self.conv4];
-        let largest = |conv: &Conv| self.leaky(conv.forward(&tokens).max());
+        let largest = |conv: &Conv| self.leaky(conv.largest(&tokens));
         let text = Tensor::cat(convolutions.map(largest).to_vec(), 1);
         let text = self.leaky(affine(text, &self.text));
         let image = self.leaky(affine(inputs.resnet_logits(), &self.image));

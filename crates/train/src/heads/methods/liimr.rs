@@ -247,7 +247,7 @@ impl Liimr {
         let image = log_softmax(affine(picture, &self.image), 1);
         let tokens = inputs.tokens();
         let convolutions = [&self.conv1, &self.conv2, &self.conv3];
-        let windows = convolutions.map(|conv| relu(conv.forward(&tokens).max()));
+        let windows = convolutions.map(|conv| relu(conv.largest(&tokens)));
         let windows = Tensor::cat(windows.to_vec(), 1);
         let windows = self.windows_dropout.forward(windows, noise);
         let text = self

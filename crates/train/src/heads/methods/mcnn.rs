@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{relu, softmax};
 
 use super::pair::Pair;
-use crate::heads::graph::affine;
+use crate::heads::graph::{affine, tanh};
 use crate::heads::losses::disagreement;
 use crate::heads::{
     Dropout, Gru, Head, Init, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes,
@@ -136,7 +136,7 @@ impl Mcnn {
 
     /// The states of a post's tokens, each as its score weighs it among the post's own.  `[B, D]`
     fn attended(&self, states: &Tokens) -> Tensor<2> {
-        let keys = affine(states.rows.clone(), &self.key).tanh();
+        let keys = tanh(affine(states.rows.clone(), &self.key));
         let scores = (keys * self.score.val().unsqueeze()).sum_dim(1);
         let weights = states.with(scores).softmax();
         states.with(states.rows.clone() * weights.rows).sum()

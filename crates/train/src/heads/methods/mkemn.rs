@@ -97,7 +97,7 @@ impl Head for Mkemn {
         let image = states.spread(affine(inputs.resnet(), &self.image));
         let tokens = states.with(Tensor::cat(vec![states.rows.clone(), image], 1));
         let convolutions = [&self.conv1, &self.conv2, &self.conv3];
-        let windows = convolutions.map(|conv| relu(conv.forward(&tokens).max()));
+        let windows = convolutions.map(|conv| relu(conv.largest(&tokens)));
         let post = affine(Tensor::cat(windows.to_vec(), 1), &self.post).tanh();
         let remembered = self.remember(post.clone());
         let drop = |x| self.dropout.forward(relu(x), noise);

@@ -111,7 +111,7 @@ impl Safe {
     fn both(&self, inputs: &Inputs) -> (Tensor<2>, Tensor<1>) {
         let tokens = inputs.tokens();
         let reduced = tokens.with(affine(tokens.rows.clone(), &self.reduce));
-        let largest = |conv: &Conv| relu(conv.forward(&reduced).max());
+        let largest = |conv: &Conv| relu(conv.largest(&reduced));
         let text = Tensor::cat(vec![largest(&self.conv3), largest(&self.conv4)], 1);
         let text = affine(text, &self.text);
         let image = self.image.forward(inputs.resnet());

@@ -5,8 +5,9 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::sigmoid;
 
-use super::tokens::{Tokens, indices, starts};
+use super::tokens::{Tokens, indices};
 use crate::heads::Init;
+use crate::heads::graph::{GruWeights, Order, gru, is_flex};
 use crate::heads::layers::bound;
 
 /// Weights by PyTorch's names: reset, update and new side by side.
@@ -20,55 +21,6 @@ pub struct Gru {
     weight_hh_l0_reverse: Param<Tensor<2>>,
     bias_ih_l0_reverse: Param<Tensor<1>>,
     bias_hh_l0_reverse: Param<Tensor<1>>,
-}
-
-/// One direction's weights.
-struct Direction<'a> {
-    input: &'a Param<Tensor<2>>,
-    hidden: &'a Param<Tensor<2>>,
-    input_bias: &'a Param<Tensor<1>>,
-    hidden_bias: &'a Param<Tensor<1>>,
-}
-
-/// The rows that are read together, one of each post that is long enough: the first ones, then the second ones.
-struct Order {
-    /// Numbers of the rows, step by step.
-    rows: Vec<usize>,
-    /// How many posts each step has; never more than the step before.
-    posts: Vec<usize>,
-}
-
-impl Order {
-    /// The longest post first.
-    fn new(lengths: &[usize], is_reverse: bool) -> Self {
-        let starts = starts(lengths);
-        let mut posts: Vec<_> = (0..lengths.len()).collect();
-        posts.sort_by_key(|&post| std::cmp::Reverse(lengths[post]));
-        let longest = lengths.iter().copied().max().unwrap_or(0);
-        let (mut rows, mut counts) = (Vec::new(), Vec::new());
-        for step in 0..longest {
-            let there = posts.iter().take_while(|&&post| lengths[post] > step);
-            let before = rows.len();
-            rows.extend(there.map(|&post| match is_reverse {
-                false => starts[post] + step,
-                true => starts[post] + lengths[post] - 1 - step,
-            }));
-            counts.push(rows.len() - before);
-        }
-        Self {
-            rows,
-            posts: counts,
-        }
-    }
-
-    /// For each row in its own order, its place in this one.
-    fn back(&self) -> Vec<usize> {
-        let mut places = vec![0; self.rows.len()];
-        for (place, &row) in self.rows.iter().enumerate() {
-            places[row] = place;
-        }
-        places
-    }
 }
 
 impl Gru {
@@ -93,54 +45,68 @@ impl Gru {
 
     /// The states at each token, forwards and backwards side by side.  `[ΣT, 2 d_hidden]`
     pub fn forward(&self, tokens: &Tokens) -> Tokens {
-        let forwards = Direction {
-            input: &self.weight_ih_l0,
-            hidden: &self.weight_hh_l0,
-            input_bias: &self.bias_ih_l0,
-            hidden_bias: &self.bias_hh_l0,
-        };
-        let backwards = Direction {
-            input: &self.weight_ih_l0_reverse,
-            hidden: &self.weight_hh_l0_reverse,
-            input_bias: &self.bias_ih_l0_reverse,
-            hidden_bias: &self.bias_hh_l0_reverse,
-        };
+        if !is_flex(&tokens.rows.device()) {
+            return self.by_burn(tokens);
+        }
+        let rows = tokens.rows.clone();
+        tokens.with(gru(rows, &tokens.lengths, self.directions()))
+    }
+
+    /// Forwards and backwards.
+    fn directions(&self) -> [GruWeights; 2] {
+        [
+            GruWeights {
+                input: self.weight_ih_l0.val(),
+                hidden: self.weight_hh_l0.val(),
+                input_bias: self.bias_ih_l0.val(),
+                hidden_bias: self.bias_hh_l0.val(),
+            },
+            GruWeights {
+                input: self.weight_ih_l0_reverse.val(),
+                hidden: self.weight_hh_l0_reverse.val(),
+                input_bias: self.bias_ih_l0_reverse.val(),
+                hidden_bias: self.bias_hh_l0_reverse.val(),
+            },
+        ]
+    }
+
+    /// Each step by a dozen operations of Burn's.
+    fn by_burn(&self, tokens: &Tokens) -> Tokens {
+        let [forwards, backwards] = self.directions();
         let both = vec![
-            forwards.states(tokens, false),
-            backwards.states(tokens, true),
+            states(tokens, &forwards, false),
+            states(tokens, &backwards, true),
         ];
         tokens.with(Tensor::cat(both, 1))
     }
 }
 
-impl Direction<'_> {
-    fn states(&self, tokens: &Tokens, is_reverse: bool) -> Tensor<2> {
-        let order = Order::new(&tokens.lengths, is_reverse);
-        let device = tokens.rows.device();
-        let rows = tokens
-            .rows
-            .clone()
-            .select(0, indices(order.rows.iter().copied(), &device));
-        let inputs = rows.matmul(self.input.val()) + self.input_bias.val().unsqueeze();
-        let (weight, bias) = (self.hidden.val(), self.hidden_bias.val().unsqueeze::<2>());
-        let width = weight.dims()[0];
-        let mut state: Tensor<2> = Tensor::zeros([order.posts[0], width], &device);
-        let (mut states, mut first) = (Vec::new(), 0);
-        for &posts in &order.posts {
-            let before = state.narrow(0, 0, posts);
-            let input = inputs.clone().narrow(0, first, posts);
-            first += posts;
-            let hidden = before.clone().matmul(weight.clone()) + bias.clone();
-            let part = |x: &Tensor<2>, gate: usize| x.clone().narrow(1, gate * width, width);
-            let reset = sigmoid(part(&input, 0) + part(&hidden, 0));
-            let update = sigmoid(part(&input, 1) + part(&hidden, 1));
-            let new = (part(&input, 2) + reset * part(&hidden, 2)).tanh();
-            state = new.clone() + update * (before - new);
-            states.push(state.clone());
-        }
-        let states = Tensor::cat(states, 0);
-        states.select(0, indices(order.back().into_iter(), &device))
+fn states(tokens: &Tokens, weights: &GruWeights, is_reverse: bool) -> Tensor<2> {
+    let order = Order::new(&tokens.lengths, is_reverse);
+    let device = tokens.rows.device();
+    let rows = tokens
+        .rows
+        .clone()
+        .select(0, indices(order.rows.iter().copied(), &device));
+    let inputs = rows.matmul(weights.input.clone()) + weights.input_bias.clone().unsqueeze();
+    let bias = weights.hidden_bias.clone().unsqueeze::<2>();
+    let width = weights.hidden.dims()[0];
+    let mut state: Tensor<2> = Tensor::zeros([order.posts[0], width], &device);
+    let (mut states, mut first) = (Vec::new(), 0);
+    for &posts in &order.posts {
+        let before = state.narrow(0, 0, posts);
+        let input = inputs.clone().narrow(0, first, posts);
+        first += posts;
+        let hidden = before.clone().matmul(weights.hidden.clone()) + bias.clone();
+        let part = |x: &Tensor<2>, gate: usize| x.clone().narrow(1, gate * width, width);
+        let reset = sigmoid(part(&input, 0) + part(&hidden, 0));
+        let update = sigmoid(part(&input, 1) + part(&hidden, 1));
+        let new = (part(&input, 2) + reset * part(&hidden, 2)).tanh();
+        state = new.clone() + update * (before - new);
+        states.push(state.clone());
     }
+    let states = Tensor::cat(states, 0);
+    states.select(0, indices(order.back().into_iter(), &device))
 }
 
 #[cfg(test)]
@@ -150,15 +116,62 @@ mod tests {
     use crate::heads::Noise;
     use burn::tensor::Device;
 
+    fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+        x.into_data().try_into_vec().unwrap()
+    }
+
     #[test]
-    fn rows_go_by_steps_and_find_back() {
-        let order = Order::new(&[1, 3, 2], false);
-        assert_eq!(
-            (order.rows.as_slice(), order.posts.as_slice()),
-            (&[1, 4, 0, 2, 5, 3][..], &[3, 2, 1][..])
-        );
-        assert_eq!(order.back(), [2, 0, 3, 5, 1, 4]);
-        assert_eq!(Order::new(&[1, 3, 2], true).rows, [3, 5, 0, 2, 4, 1]);
+    fn our_sums_and_derivatives_are_burns() {
+        let device = Device::flex().autodiff();
+        let noise = Noise::new(1, 1);
+        let gru = Gru::new(5, 19, &mut Init::new(1, &device));
+        let lengths = vec![2, 7, 1, 4];
+        let rows = noise.normals::<2>(0, [14, 5], &device).require_grad();
+        let weights: Tensor<2> = noise.normals(1, [14, 38], &device);
+        let tokens = Tokens {
+            rows: rows.clone(),
+            lengths,
+        };
+        let found = |states: Tokens| {
+            let gradients = (states.rows.clone() * weights.clone()).sum().backward();
+            let mut found = vec![
+                numbers(states.rows),
+                numbers(rows.grad(&gradients).unwrap()),
+            ];
+            for of in gru.directions() {
+                for matrix in [of.input, of.hidden] {
+                    found.push(numbers(matrix.grad(&gradients).unwrap()));
+                }
+                for bias in [of.input_bias, of.hidden_bias] {
+                    found.push(numbers(bias.grad(&gradients).unwrap()));
+                }
+            }
+            found
+        };
+        let (ours, burns) = (found(gru.forward(&tokens)), found(gru.by_burn(&tokens)));
+        for (ours, burns) in ours.iter().zip(&burns) {
+            assert_eq!(ours.len(), burns.len());
+            for (ours, burns) in ours.iter().zip(burns) {
+                assert!((ours - burns).abs() < 2e-5, "{ours} {burns}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_not_a_number_stays_so_and_what_is_large_does_not_become_it() {
+        let device = Device::flex();
+        let gru = Gru::new(1, 2, &mut Init::new(1, &device));
+        let states = |value| {
+            let tokens = Tokens {
+                rows: Tensor::from_floats([[value]], &device),
+                lengths: vec![1],
+            };
+            numbers(gru.forward(&tokens).rows)
+        };
+        assert!(states(f32::NAN).iter().all(|value| value.is_nan()));
+        for value in [1e6, -1e6] {
+            assert!(states(value).iter().all(|value| value.abs() <= 1.0));
+        }
     }
 
     #[test]
