@@ -33,7 +33,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let posts = mmfnd_posts::read_posts(&common.posts)?;
     let store = Store::open(&common.store)?;
     let mut kinds = Vec::new();
-    for kind in &HEADS {
+    for kind in HEADS {
         match obstacle(kind.name, &store, &posts)? {
             None => kinds.push(kind.name),
             Some(why) => note(format_args!("left out: {} ({why})", kind.name)),

@@ -14,7 +14,7 @@ pub struct Arguments {}
 /// Runs the subcommand.
 pub fn run(_arguments: Arguments) -> anyhow::Result<()> {
     let mut text = String::new();
-    for kind in &HEADS {
+    for kind in HEADS {
         text += &format!("head.kind={}: {}\n", kind.name, kind.about);
         let training = kind.training_defaults();
         if !training.is_empty() {

@@ -40,3 +40,13 @@ pub use sweep::{
     AxisInfo, ClassFigures, Comparison, Differing, Event, Figures, OnEvent, Pair, PointSummary,
     RunRecord, Status, Summary, Sweep, SweepOptions, grid, statistics,
 };
+
+#[cfg(test)]
+extern crate self as mmfnd_train; // as the tests' world calls it
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod new_head;
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+#[path = "../tests/world/mod.rs"]
+mod world;

@@ -8,7 +8,7 @@ use crate::heads::{Head, Modalities, Training, each_head};
 use crate::options::{OptionInfo, Options};
 
 /// The heads; the first one is the default.
-pub const HEADS: [HeadKind; 13] = each_head!(HeadKind);
+pub const HEADS: &[HeadKind] = &each_head!(HeadKind);
 
 /// One head, whatever the types of its network and of its options.
 #[derive(Clone, Copy, Debug)]

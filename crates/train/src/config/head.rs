@@ -90,6 +90,9 @@ pub(super) const KIND: &str = "kind";
 
 fn find_kind(name: &Value) -> Result<&'static HeadKind, String> {
     let found = name.as_str().and_then(HeadKind::find);
-    let names = || HEADS.map(|kind| format!("`{}`", kind.name)).join(", ");
-    found.ok_or_else(|| format!("`head.kind` is {name}; it has to be one of {}", names()))
+    found.ok_or_else(|| {
+        let names = HEADS.iter().map(|kind| format!("`{}`", kind.name));
+        let names = names.collect::<Vec<_>>().join(", ");
+        format!("`head.kind` is {name}; it has to be one of {names}")
+    })
 }

@@ -18,6 +18,8 @@ macro_rules! each_head {
             $of::of::<$crate::heads::Cmc>(),
             $of::of::<$crate::heads::Mcnn>(),
             $of::of::<$crate::heads::Mkemn>(),
+            #[cfg(test)]
+            $of::of::<$crate::heads::Example>(), // of docs/new-head.md
         ]
     };
 }

@@ -17,6 +17,8 @@
 
 mod baselines;
 mod catalogue;
+#[cfg(test)]
+mod example;
 mod graph;
 mod head;
 mod inputs;
@@ -33,6 +35,8 @@ mod targets;
 
 pub use baselines::{Concat, ConcatMlp, Feature, LinearConfig, LinearProbe, MlpConfig};
 pub(crate) use catalogue::each_head;
+#[cfg(test)]
+pub(crate) use example::Example;
 pub use graph::{Cut, backward};
 pub use head::Head;
 pub use inputs::{Inputs, Sizes};

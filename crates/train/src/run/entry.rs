@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::fitting::EpochReport;
 use crate::heads::{Head, each_head};
 
-const HEADS: [HeadRun; 13] = each_head!(HeadRun);
+const HEADS: &[HeadRun] = &each_head!(HeadRun);
 
 /// How one head is trained and read back.
 struct HeadRun {
