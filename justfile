@@ -38,6 +38,7 @@ golden:
     {{python}} tests/golden/metrics.py
     {{python}} tests/golden/pixels.py
     {{python}} tests/golden/products.py
+    {{python}} tests/golden/resnet.py
     {{python}} tests/golden/separation.py
     {{python}} tests/golden/significance.py
     {{python}} tests/golden/tokens.py

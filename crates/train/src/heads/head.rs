@@ -1,7 +1,7 @@
 //! What a head is to the program around it: its name, its options, the features that it reads, and how it gets from
 //! those to logits.
 
-use burn::module::Module;
+use burn::module::{Module, ModuleDisplay};
 use burn::tensor::Tensor;
 
 use super::inputs::{Inputs, Sizes};
@@ -13,7 +13,7 @@ use super::step::{Step, StepOutput, Training};
 use crate::options::Options;
 
 /// A network over cached features. A new one is a file or folder beside this one and a line in `catalogue.rs`.
-pub trait Head: Module + 'static {
+pub trait Head: Module + ModuleDisplay + 'static {
     /// Its section `[head]` of an experiment, without `kind`; an unknown field has to be an error.
     type Config: Options;
 

@@ -1,6 +1,6 @@
 //! What a head reads: a batch of features, and their sizes.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
 
 use super::layers::cosine;
@@ -36,6 +36,15 @@ fn is_zero(size: &usize) -> bool {
     *size == 0
 }
 
+/// The distinct pictures of a batch, as a ResNet reads them.
+#[derive(Clone, Debug)]
+pub struct Pictures {
+    /// Pixels, or the maps of a frozen layer.  `[P, H, W, C]`
+    pub maps: Tensor<4>,
+    /// For each post that has a picture its number among them.  `[B]`
+    pub of: Tensor<1, Int>,
+}
+
 /// A batch of features; what the head does not read is `None`. With masks B is, for each modality, the number of posts
 /// that have it.
 #[derive(Clone, Debug, Default)]
@@ -52,6 +61,8 @@ pub struct Inputs {
     pub tokens: Option<Tokens>,
     /// What ResNet's own classification layer makes of its features, of a head that reads that.  `[B, D]`
     pub resnet_logits: Option<Tensor<2>>,
+    /// The pictures of the batch, where ResNet is trained with the head.
+    pub pictures: Option<Pictures>,
     /// Which posts have what; `None` where all have both.
     pub mask: Option<ModalityMask>,
     /// In training only.

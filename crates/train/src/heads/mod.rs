@@ -15,6 +15,7 @@
 //! weighs, M branches, C classes (0 real, 1 fake). Layers compute what PyTorch's do: `tests/golden` holds outputs,
 //! gradients and running statistics to compare with.
 
+mod backbone;
 mod baselines;
 mod catalogue;
 #[cfg(test)]
@@ -33,13 +34,17 @@ mod sequences;
 mod step;
 mod targets;
 
+pub use backbone::{
+    Block, BlockKind, Convolution, Layout, Norms, Online, Reads, Resnet, ResnetConfig,
+    TrainedLayers,
+};
 pub use baselines::{Concat, ConcatMlp, Feature, LinearConfig, LinearProbe, MlpConfig};
 pub(crate) use catalogue::each_head;
 #[cfg(test)]
 pub(crate) use example::Example;
 pub use graph::{Cut, backward};
 pub use head::Head;
-pub use inputs::{Inputs, Sizes};
+pub use inputs::{Inputs, Pictures, Sizes};
 pub use layers::{
     BatchNorm, Classifier, ClassifierKind, Dropout, ExpertLinear, Experts, Gate, GateShares, Init,
     LayerNorm, LayerPool, Mapping, ModalityAttention, Noise, Ple, PleLevel, Pooling, Projection,

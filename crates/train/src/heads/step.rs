@@ -1,9 +1,9 @@
 //! What a batch is trained by: usually one step, the cross-entropy of the logits; a head may have several, with losses
 //! of their own, in stages.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 
-use super::graph::Cut;
+use super::graph::{Cut, backward_to_trunk};
 use super::output::Output;
 
 /// What a head is trained with where `[train]` does not say.
@@ -128,15 +128,24 @@ pub struct StepOutput {
     pub losses: Vec<LossTerm>,
     /// Where the graph is cut.
     pub cuts: Vec<Cut>,
+    /// Where it is cut off what stands before the head.
+    pub trunk: Option<Cut>,
 }
 
 impl StepOutput {
+    /// Gradients of a loss that this was made into, on both sides of every cut.
+    pub fn gradients(&mut self, loss: &Tensor<1>) -> Vec<Gradients> {
+        let cuts = std::mem::take(&mut self.cuts);
+        backward_to_trunk(loss, (cuts, self.trunk.take()))
+    }
+
     /// Logits and losses.
     pub fn of(logits: Tensor<2>, losses: Vec<LossTerm>) -> Self {
         Self {
             logits: Some(logits),
             losses,
             cuts: Vec::new(),
+            trunk: None,
         }
     }
 }
@@ -147,6 +156,7 @@ impl From<Output> for StepOutput {
             logits: Some(output.logits),
             losses: Vec::new(),
             cuts: output.cuts,
+            trunk: None,
         }
     }
 }

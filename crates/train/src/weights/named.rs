@@ -105,17 +105,20 @@ enum Axes {
     Reversed,
     /// A matrix or a vector for each expert, named as its own.
     OfExperts,
+    /// As they lie here.
+    Same,
 }
 
 /// Every layer that has weights of two axes or more, with how they lie in the file. It is a fact of the layer: of the
 /// weight of an embedding, say, the axes stand in the file as they do here.
-const LAYOUTS: [(&str, Axes); 6] = [
+const LAYOUTS: [(&str, Axes); 7] = [
     ("Linear", Axes::Reversed),
     ("Gate", Axes::Reversed),
     ("Conv", Axes::Reversed),
     ("Gru", Axes::Reversed),
     ("Mkemn", Axes::Reversed), // its memory
     ("ExpertLinear", Axes::OfExperts),
+    ("Convolution", Axes::Same),
 ];
 
 /// How one tensor of ours lies in the file: names, and the shape of each.
@@ -156,7 +159,7 @@ impl Layout {
                     reversed: (!is_bias).then_some(vec![d_input, d_output]),
                 }
             }
-            ([] | [_], _) => Self {
+            ([] | [_], _) | (_, Some((_, Axes::Same))) => Self {
                 names: vec![name],
                 shape: shape.to_vec(),
                 reversed: None,

@@ -10,6 +10,7 @@ mod head;
 mod methods;
 mod metrics;
 mod parts;
+mod resnet;
 mod significance;
 mod training;
 #[cfg(any(feature = "wgpu", feature = "cuda"))]

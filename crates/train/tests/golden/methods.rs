@@ -87,6 +87,7 @@ fn inputs(golden: &Golden, (start, count): (usize, usize), device: &Device) -> I
             lengths: own.to_vec(),
         }),
         targets: Some(targets(golden, (start, count))),
+        pictures: None,
         mask: None,
     }
 }

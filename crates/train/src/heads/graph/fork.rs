@@ -47,24 +47,45 @@ fn cut(ends: &mut [Option<Tensor<2>>]) -> Option<Cut> {
     (!cut.ends.is_empty()).then_some(cut)
 }
 
+/// A leaf in the place of a tensor, and where the graph before it was cut off, if there is one.
+pub(in crate::heads) fn cut_off(end: Tensor<2>) -> (Tensor<2>, Option<Cut>) {
+    let mut ends = [Some(end)];
+    let cut = cut(&mut ends);
+    let [leaf] = ends;
+    (leaf.expect("it was there"), cut)
+}
+
 /// Gradients of a loss, of what lies behind the cuts and of each branch.
 pub fn backward(loss: &Tensor<1>, cuts: Vec<Cut>) -> Vec<Gradients> {
     let mut last = loss.backward();
     let roots: Vec<_> = cuts
         .into_iter()
-        .filter_map(|cut| cut.root(&mut last))
+        .filter_map(|cut| cut.root(std::slice::from_mut(&mut last)))
         .collect();
     let mut all: Vec<_> = roots.into_par_iter().map(|root| root.backward()).collect();
     all.push(last);
     all
 }
 
+/// [`backward`], then of what stands before all branches, where the graph was cut off it.
+pub(in crate::heads) fn backward_to_trunk(
+    loss: &Tensor<1>,
+    (cuts, trunk): (Vec<Cut>, Option<Cut>),
+) -> Vec<Gradients> {
+    let mut all = backward(loss, cuts);
+    let root = trunk.and_then(|trunk| trunk.root(&mut all));
+    all.extend(root.map(|root| root.backward()));
+    all
+}
+
 impl Cut {
     /// Σ end · gradient: its gradients are those of the loss. `None` where the loss does not depend on the branch.
-    fn root(self, gradients: &mut Gradients) -> Option<Tensor<1>> {
+    fn root(self, gradients: &mut [Gradients]) -> Option<Tensor<1>> {
         let pairs = self.ends.into_iter().zip(self.leaves);
         let products = pairs.filter_map(|(end, leaf)| {
-            let gradient = leaf.grad_remove(gradients)?;
+            let parts = gradients.iter_mut();
+            let parts = parts.filter_map(|gradients| leaf.grad_remove(gradients));
+            let gradient = parts.reduce(|sum, part| sum + part)?;
             Some((end * Tensor::from_inner(gradient)).sum())
         });
         products.reduce(|a, b| a + b)

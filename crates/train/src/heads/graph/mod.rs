@@ -9,11 +9,14 @@
 mod lanes;
 
 mod affine;
+mod channel_affine;
 mod co_attention;
 mod contrast;
+mod convolution;
 mod expert_layers;
 mod flex;
 mod fork;
+mod max_pool;
 mod mixture;
 mod product;
 mod recurrent;
@@ -21,12 +24,15 @@ mod tanh;
 mod windows;
 
 pub(super) use affine::affine;
+pub(super) use channel_affine::channel_affine;
 pub(super) use co_attention::{Dropped, co_attention};
 pub(super) use contrast::{Against, Compared};
+pub(super) use convolution::{Window, convolution};
 pub(super) use expert_layers::expert_layers;
 pub(super) use flex::is_flex;
-pub(super) use fork::fork;
 pub use fork::{Cut, backward};
+pub(super) use fork::{backward_to_trunk, cut_off, fork};
+pub(super) use max_pool::max_pool;
 pub(super) use mixture::{GateWeights, mixture};
 pub(super) use recurrent::{GruWeights, Order, gru};
 pub(super) use tanh::tanh;

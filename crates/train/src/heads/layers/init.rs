@@ -80,6 +80,24 @@ impl<'a> Init<'a> {
         Param::from_tensor(Tensor::from_data(data, self.device))
     }
 
+    /// Values from N(0, deviation²), two at a time (Box and Muller 1958).
+    pub fn normal<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        deviation: f32,
+    ) -> Param<Tensor<D>> {
+        let length = shape.iter().product::<usize>();
+        let mut values = Vec::with_capacity(length + 1);
+        while values.len() < length {
+            let radius = deviation * (-2.0 * (1.0 - self.rng.random::<f32>()).ln()).sqrt();
+            let (sin, cos) = (std::f32::consts::TAU * self.rng.random::<f32>()).sin_cos();
+            values.extend([radius * cos, radius * sin]);
+        }
+        values.truncate(length);
+        let data = TensorData::new(values, shape);
+        Param::from_tensor(Tensor::from_data(data, self.device))
+    }
+
     /// So many numbers from U(low, high).
     pub fn values(&mut self, count: usize, low: f32, high: f32) -> Vec<f32> {
         (0..count)

@@ -37,6 +37,17 @@ impl BatchNorm {
         let (weight, bias) = (self.weight.val(), self.bias.val());
         normalise(x, weight, bias, &self.running_mean, &self.running_var)
     }
+
+    /// Scale and shift of each feature by the running statistics, for a norm that is not trained.  `[D]` each
+    pub fn affine(&self) -> [Tensor<1>; 2] {
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        let (weight, bias) = (weight.without_autodiff(), bias.without_autodiff());
+        let running = |of: &RunningState<Tensor<1>>| of.value_sync().without_autodiff();
+        let deviation = (running(&self.running_var) + EPSILON).sqrt();
+        let scale = weight / deviation;
+        let shift = bias - running(&self.running_mean) * scale.clone();
+        [scale, shift]
+    }
 }
 
 /// Running statistics before the first batch.

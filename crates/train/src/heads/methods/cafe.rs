@@ -335,6 +335,7 @@ impl Cafe {
             logits: None,
             losses: vec![loss],
             cuts: Vec::new(),
+            trunk: None,
         })
     }
 }

@@ -44,6 +44,7 @@ pub(super) fn inputs(device: &Device) -> Inputs {
             rows: normals(5, [lengths.iter().sum(), SIZES.tokens], device),
             lengths,
         }),
+        pictures: None,
         mask: None,
         targets: Some(Targets {
             labels: (0..POSTS).map(|post| post % 2).collect(),
