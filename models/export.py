@@ -4,7 +4,7 @@
     python3 models/export.py twitter --calibrate PICTURES                # downloads the checkpoints
     python3 models/export.py twitter --random-init --vocab VOCABULARIES  # full-size graphs, random weights: for parity and speed, not for results
 
-Writes models/PRESET/ (*.onnx in fp32, fp16 and int8, *.tokenizer.json, resnet.classifier.safetensors, manifest.json) and models/presets/PRESET[-fp16|-int8].toml with every checksum.
+Writes models/PRESET/ (*.onnx in fp32, fp16 and int8, *.tokenizer.json, resnet.classifier.safetensors, resnet.safetensors, manifest.json) and models/presets/PRESET[-fp16|-int8].toml with every checksum.
 Every ONNX file is compared with the untouched PyTorch model before it is kept.
 
 In int8 a ResNet needs to know how large its activations become: --calibrate names a folder with pictures of the kind that will be encoded. Without it, the int8 preset has ResNet in fp32.
@@ -163,13 +163,14 @@ def entries(name, preset, shapes, out, precision, token_states):
         file = out / f"{feature}.tokenizer.json"
         return {"tokenizer": f"../{name}/{file.name}", "tokenizer_sha256": sha256(file), "max_length": max_length}
 
-    classifier = out / "resnet.classifier.safetensors"
+    classifier, backbone = out / "resnet.classifier.safetensors", out / "resnet.safetensors"
+    trained = {"map": "layer3", "map_shape": shapes["resnet_map"], "backbone": f"../{name}/{backbone.name}", "backbone_sha256": sha256(backbone)}
     clip_image = {"alpha": "white", "resize": clip_resize, **({} if preset.chinese else {"crop": 224}), "filter": "bicubic", "mean": CLIP_MEAN, "std": CLIP_STD}
     return [
         entry("bert", "text+ocr", "cls_layers", **words("bert", 300), **({"token_states": "token_states"} if token_states else {})),
         entry("clip_text", "text", "text_embeds", **words("clip_text", preset.clip_tokens)),
         entry("clip_image", "image", "image_embeds", image=clip_image),
-        entry("resnet", "image", "pooled", classifier=f"../{name}/{classifier.name}", classifier_sha256=sha256(classifier),
+        entry("resnet", "image", "pooled", classifier=f"../{name}/{classifier.name}", classifier_sha256=sha256(classifier), **trained,
               image={"resize": {"shortest": 256}, "crop": 224, "crop_offset": "round", "filter": "bilinear", "mean": IMAGENET_MEAN, "std": IMAGENET_STD}),
     ]
 
@@ -208,7 +209,8 @@ def main():
             save_tokenizer(tokenizer, out / f"{name}.tokenizer.json")
         resnet = models[2]
         save_file({"weight": resnet.fc.weight.detach().contiguous(), "bias": resnet.fc.bias.detach().contiguous()}, str(out / "resnet.classifier.safetensors"))
-        distances, shapes = {}, {"bert": [models[0].config.num_hidden_layers + 1, models[0].config.hidden_size], "resnet": [resnet.fc.in_features]}
+        save_file({key: value.contiguous() for key, value in resnet.state_dict().items() if not key.startswith("fc.") and not key.endswith("num_batches_tracked")}, str(out / "resnet.safetensors"))
+        distances, shapes = {}, {"bert": [models[0].config.num_hidden_layers + 1, models[0].config.hidden_size], "resnet": [resnet.fc.in_features], "resnet_map": [1024, 14, 14]}
         shapes |= dict.fromkeys(["clip_text", "clip_image"], [models[1].config.projection_dim])
         for one in exports(preset, models, toks, args.token_states, photos):
             distances |= write_models(one, args.precisions, out, photos)

@@ -5,7 +5,7 @@
     python3 models/demo/train.py
 
 Minutes on two cores. No label is seen: BERT learns masked words, which words a text has and which it ends with, ResNet the facts of a picture and whether a piece was pasted in
-(pasted here, from another picture of the batch), CLIP which text goes with which picture. Writes *.onnx, *.tokenizer.json and resnet.classifier.safetensors
+(pasted here, from another picture of the batch), CLIP which text goes with which picture. Writes *.onnx, *.tokenizer.json, resnet.classifier.safetensors, resnet.safetensors
 beside this file, each export compared with PyTorch, and models/presets/demo.toml with every checksum.
 """
 
@@ -32,6 +32,7 @@ from safetensors.torch import save_file
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from torch.nn import functional as F
 
+from backbone import third_layer, write_backbone
 from networks import Bert, ClipImage, ClipText, ResNet
 
 HERE = Path(__file__).resolve().parent
@@ -308,13 +309,14 @@ def write_preset(bert, resnet):
         file = HERE / f"{name}.tokenizer.json"
         return {"tokenizer": f"../demo/{file.name}", "tokenizer_sha256": sha256(file), "max_length": length}
 
-    classifier = HERE / "resnet.classifier.safetensors"
+    classifier, backbone = HERE / "resnet.classifier.safetensors", HERE / "resnet.safetensors"
+    trained = {"map": third_layer(HERE / "resnet.onnx"), "map_shape": [64, 4, 4], "backbone": f"../demo/{backbone.name}", "backbone_sha256": sha256(backbone)}
     image = {"resize": {"width": SIDE, "height": SIDE}, "filter": "bilinear", "mean": MEAN, "std": STD}
     entries = [
         entry("bert", "text+ocr", "cls_layers", [bert.layers + 1, bert.width], token_states=last_states(HERE / "bert.onnx"), **words("bert", BERT_LENGTH)),
         entry("clip_text", "text", "text_embeds", [D_CLIP], **words("clip_text", CLIP_LENGTH)),
         entry("clip_image", "image", "image_embeds", [D_CLIP], image=image),
-        entry("resnet", "image", "pooled", [resnet.width], classifier=f"../demo/{classifier.name}", classifier_sha256=sha256(classifier), image=image),
+        entry("resnet", "image", "pooled", [resnet.width], classifier=f"../demo/{classifier.name}", classifier_sha256=sha256(classifier), **trained, image=image),
     ]
     lines = ["# Written by models/demo/train.py; the checksums are those of the committed files.", 'name = "demo"', 'description = "tiny encoders trained on drawings of the demo world"']
     for table in entries:
@@ -356,6 +358,7 @@ def main():
         bert = bert.result()
     save_file({"weight": classifier.weight.detach().contiguous(), "bias": classifier.bias.detach().contiguous()}, str(HERE / "resnet.classifier.safetensors"))
     export_all(bert, text, image, resnet, tokenizer)
+    write_backbone()
     write_preset(bert, resnet)
     print(f"{vocabulary} pieces, {time.time() - start:.0f} s in all")
 

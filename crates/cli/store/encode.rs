@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use anyhow::bail;
 use mmfnd_encode::{
-    Device, EncoderSummary, Options, Preset, Progress, Summary, TokenStates, bfloat16, in_bfloat16,
+    Device, EncoderSummary, Maps, Options, Preset, Progress, Summary, TokenStates, bfloat16,
+    in_bfloat16,
 };
 use mmfnd_features::{Shard, Store, ValueType};
 use mmfnd_posts::{PostSource, PostsFile};
@@ -72,6 +73,10 @@ pub struct Arguments {
     /// With --with-tokens: most tokens of a text that are kept [default: as the store has them, 128 in a new one]
     #[arg(long, value_name = "N", requires = "with_tokens", value_parser = clap::value_parser!(u16).range(1..=8192))]
     max_tokens: Option<u16>,
+    /// Also keep the maps that ResNet's fourth layer reads, for `train --online-resnet`; how much they take is said
+    /// before
+    #[arg(long)]
+    with_maps: bool,
     /// Write finished features at least this often; it is what a kill can lose
     #[arg(long, value_name = "SECONDS", default_value_t = 15.0, value_parser = seconds)]
     write_every: f64,
@@ -124,6 +129,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     });
     let options = Options {
         tokens,
+        maps: arguments.with_maps,
         device: match arguments.device {
             DeviceName::Cpu => Device::Cpu,
             DeviceName::Cuda => Device::Cuda,
@@ -289,6 +295,13 @@ fn show(shown: &mut Option<(String, Shown)>, progress: &Progress<'_>) {
         {
             note(format_args!(
                 "the states of {tokens} tokens of {texts} texts will take {:.1} MB of the store",
+                bytes as f64 / 1e6
+            ));
+        }
+        if let Some(Maps { pictures, bytes }) = progress.maps {
+            note(format_args!(
+                "the maps of {} will take {:.1} MB of the store",
+                count(pictures as usize, "picture"),
                 bytes as f64 / 1e6
             ));
         }

@@ -47,8 +47,8 @@ pub use ocr::{
 pub use onnx::{FromPreset, Origin, Runtime, bfloat16, has_tiles, in_bfloat16, nvidia};
 pub use options::{Device, Options};
 pub use plan::Budget;
-pub use preset::{EXPORTED, EncoderPreset, Preset, TOKENS, available};
-pub use progress::{Progress, Times, TokenStates};
+pub use preset::{EXPORTED, EncoderPreset, MAPS, Preset, TOKENS, available};
+pub use progress::{Maps, Progress, Times, TokenStates};
 pub use run::{Limit, Sample, Sampled, check_sample, check_sample_with, encode, encode_with};
 pub use stage::{EncoderSummary, Summary};
 

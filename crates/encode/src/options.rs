@@ -37,6 +37,9 @@ pub struct Options {
     /// Whether the last states of BERT's tokens are kept, and of how many a text at most; as the store has them where
     /// this does not say.
     pub tokens: Option<usize>,
+    /// Whether the maps of ResNet's third layer are kept, which its fourth one is trained from; a store that has them
+    /// gets those of new pictures without being asked.
+    pub maps: bool,
     /// Which part of the work; all of it when there is none.
     pub shard: Option<Shard>,
     /// Most bytes of finished features of one encoder that wait in memory.
@@ -55,6 +58,7 @@ impl Default for Options {
             batch_tokens: None,
             batch_images: None,
             tokens: None,
+            maps: false,
             shard: None,
             part_bytes: 32 << 20,
         }

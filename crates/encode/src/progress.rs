@@ -29,6 +29,15 @@ pub struct TokenStates {
     pub bytes: u64,
 }
 
+/// Maps of pictures that are going to be kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Maps {
+    /// Distinct pictures whose maps they are.
+    pub pictures: u64,
+    /// Bytes that they take in the store.
+    pub bytes: u64,
+}
+
 /// State of one stage, given to the callback after every batch.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress<'a> {
@@ -50,6 +59,8 @@ pub struct Progress<'a> {
     pub times: Times,
     /// The states of tokens that the stage will keep, where it keeps some; known before its first batch.
     pub token_states: Option<TokenStates>,
+    /// The maps that the stage will keep, where it keeps some; known before its first batch.
+    pub maps: Option<Maps>,
     /// Time to go at the speed so far, by the tokens, pixels or bytes that are left; none before anything is done.
     pub eta: Option<Duration>,
 }
@@ -245,6 +256,7 @@ mod tests {
             elapsed: Duration::from_secs(1),
             times: Times::default(),
             token_states: None,
+            maps: None,
             eta: None,
         };
         assert!((progress.padding() - 0.25).abs() < 1e-9);

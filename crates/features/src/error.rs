@@ -147,6 +147,7 @@ pub struct PostRow {
 fn option_for(name: &str) -> &'static str {
     match name {
         "tokens" => " --with-tokens",
+        "resnet_map" => " --with-maps",
         _ => "",
     }
 }

@@ -199,6 +199,7 @@ impl Contents {
                 elapsed,
                 times: clocks.times(),
                 token_states: None,
+                maps: None,
                 eta: Some(elapsed.mul_f64(costs.left())),
             });
         }

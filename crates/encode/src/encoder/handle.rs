@@ -10,8 +10,9 @@ use crate::error::Error;
 pub struct Encoded {
     /// A row each.  `[B, product(spec.shape)]`
     pub rows: Array2<f32>,
-    /// Of each content the states of its tokens, one after the other; empty of an encoder that gives none.
-    pub tokens: Vec<Vec<f32>>,
+    /// Of each content the states within the encoder: of a text those of its tokens, one after the other, of a picture
+    /// a map; empty of an encoder that gives none.
+    pub states: Vec<Vec<f32>>,
 }
 
 /// A frozen encoder: prepared inputs in, one row of features for each.
@@ -28,11 +29,11 @@ pub trait Encoder {
     /// - output: `[B, product(spec.shape)]`
     fn encode(&mut self, batch: &[&Self::Input]) -> Result<Array2<f32>, Error>;
 
-    /// Encodes a batch, with the states of its tokens where the encoder was opened to give them.
-    fn encode_with_tokens(&mut self, batch: &[&Self::Input]) -> Result<Encoded, Error> {
+    /// Encodes a batch, with the states within the encoder where it was opened to give them.
+    fn encode_with_states(&mut self, batch: &[&Self::Input]) -> Result<Encoded, Error> {
         let rows = self.encode(batch)?;
-        let tokens = Vec::new();
-        Ok(Encoded { rows, tokens })
+        let states = Vec::new();
+        Ok(Encoded { rows, states })
     }
 }
 

@@ -12,15 +12,16 @@ use crate::error::Error;
 pub trait Encoders: Sync {
     /// What the store records of each.
     fn specs(&self) -> &[EncoderSpec];
-    /// What the store records of the states of a text encoder's tokens, where they are wanted and it gives them.
-    fn token_states(&self, _number: usize) -> Option<&EncoderSpec> {
+    /// What the store records of the states within an encoder, where they are wanted and it gives them: of a text
+    /// encoder those of its tokens, of an image encoder a map.
+    fn states(&self, _number: usize) -> Option<&EncoderSpec> {
         None
     }
     /// All features that the encoders make, each with its encoder's number.
     fn features(&self) -> Vec<(usize, &EncoderSpec)> {
         let specs = self.specs().iter().enumerate();
         let all = specs.flat_map(|(number, spec)| {
-            let both = [Some(spec), self.token_states(number)].into_iter();
+            let both = [Some(spec), self.states(number)].into_iter();
             both.flatten().map(move |spec| (number, spec))
         });
         all.collect()
@@ -42,8 +43,12 @@ pub trait Encoders: Sync {
     fn preprocessing(&self, number: usize) -> Preprocessing;
     /// The bytes of a classifier that goes with the features, where there is one.
     fn classifier(&self, number: usize) -> Result<Option<Vec<u8>>, Error>;
-    /// Opens a text encoder, with what [`Encoders::token_states`] says; `pad_id` fills up shorter texts.
+    /// The bytes of the weights that go with an image encoder's map, where it has one.
+    fn backbone(&self, _number: usize) -> Result<Option<Vec<u8>>, Error> {
+        Ok(None)
+    }
+    /// Opens a text encoder, with what [`Encoders::states`] says; `pad_id` fills up shorter texts.
     fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error>;
-    /// Opens an image encoder.
+    /// Opens an image encoder, with what [`Encoders::states`] says.
     fn open_image(&self, number: usize) -> Result<Handles<f32>, Error>;
 }

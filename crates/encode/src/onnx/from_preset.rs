@@ -12,13 +12,13 @@ use super::session::{ImageEncoder, TextEncoder};
 use crate::encoder::{Encoders, Handles, Tokens};
 use crate::error::Error;
 use crate::options::Options;
-use crate::preset::{Preset, TOKENS};
+use crate::preset::{MAPS, Preset, TOKENS};
 
 /// The encoders of a preset; their files are read when they are asked for.
 pub struct FromPreset<'a> {
     preset: &'a Preset,
     specs: Vec<EncoderSpec>,
-    token_states: Vec<Option<EncoderSpec>>,
+    states: Vec<Option<EncoderSpec>>,
     engine: Engine,
 }
 
@@ -45,14 +45,20 @@ impl<'a> FromPreset<'a> {
                 ..states
             })
         };
+        let kept_maps = stored.iter().find(|spec| spec.name == MAPS);
+        let maps = |(encoder, spec): (&crate::EncoderPreset, &EncoderSpec)| {
+            let maps = (encoder.maps(spec)).filter(|_| options.maps || kept_maps.is_some())?;
+            let kept = kept_maps.map_or(ValueType::F16, |spec| spec.value_type);
+            Some(EncoderSpec {
+                value_type: options.value_type.unwrap_or(kept),
+                ..maps
+            })
+        };
+        let pairs = preset.encoders.iter().zip(&specs);
+        let states = pairs.map(|pair| token_states(pair).or_else(|| maps(pair)));
         Self {
             preset,
-            token_states: preset
-                .encoders
-                .iter()
-                .zip(&specs)
-                .map(token_states)
-                .collect(),
+            states: states.collect(),
             specs,
             engine,
         }
@@ -64,8 +70,8 @@ impl Encoders for FromPreset<'_> {
         &self.specs
     }
 
-    fn token_states(&self, number: usize) -> Option<&EncoderSpec> {
-        self.token_states[number].as_ref()
+    fn states(&self, number: usize) -> Option<&EncoderSpec> {
+        self.states[number].as_ref()
     }
 
     fn check(&self, number: usize) -> Result<(), Error> {
@@ -113,15 +119,24 @@ impl Encoders for FromPreset<'_> {
             .transpose()
     }
 
+    fn backbone(&self, number: usize) -> Result<Option<Vec<u8>>, Error> {
+        let encoder = &self.preset.encoders[number];
+        let file = encoder.backbone.as_deref();
+        let named = file.zip(encoder.backbone_sha256.as_deref());
+        named
+            .map(|(file, expected)| encoder.read(file, expected, &self.preset.name))
+            .transpose()
+    }
+
     fn open_text(&self, number: usize, pad_id: u32) -> Result<Handles<u32>, Error> {
         let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
-        let states = self.token_states(number);
+        let states = self.states(number);
         TextEncoder::open(preset, (spec, states), pad_id, self.engine)
     }
 
     fn open_image(&self, number: usize) -> Result<Handles<f32>, Error> {
         let (preset, spec) = (&self.preset.encoders[number], self.specs[number].clone());
         let size = self.preprocessing(number).input_size();
-        ImageEncoder::open(preset, spec, size, self.engine)
+        ImageEncoder::open(preset, (spec, self.states(number)), size, self.engine)
     }
 }

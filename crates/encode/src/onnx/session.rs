@@ -18,7 +18,7 @@ use super::tiles::Rewritten;
 use crate::encoder::{Encoded, Encoder, Handles};
 use crate::error::Error;
 use crate::options::Device;
-use crate::preset::{EncoderPreset, TOKENS};
+use crate::preset::{EncoderPreset, MAPS, TOKENS};
 
 /// What an opened session needs to know to run a batch.
 struct Graph {
@@ -26,8 +26,9 @@ struct Graph {
     model: PathBuf,
     session: Session,
     output: String,
-    /// The states of the tokens, where they are wanted: their name, how many of a text at most, and their width.
-    token_states: Option<(String, [usize; 2])>,
+    /// The states within it, where they are wanted: the name of their value, and their shape of one content, of tokens
+    /// that of the most.
+    states: Option<(String, Vec<usize>)>,
 }
 
 impl Graph {
@@ -37,11 +38,11 @@ impl Graph {
     /// own; their weights are common to all.
     fn open(
         preset: &EncoderPreset,
-        (spec, token_states): (&EncoderSpec, Option<&EncoderSpec>),
+        (spec, states): (&EncoderSpec, Option<&EncoderSpec>),
         engine: Engine,
     ) -> Result<Vec<Arc<Self>>, Error> {
-        let token_states = (preset.token_states.as_ref()).zip(token_states);
-        let states_name = token_states.map(|(name, _)| name.as_str());
+        let states = preset.states_name().zip(states);
+        let states_name = states.map(|(name, _)| name);
         let runtime = engine.runtime()?;
         let division = Division::new(engine.device, engine.threads);
         let mut file = ModelFile::read(preset, &spec.preset)?;
@@ -72,8 +73,7 @@ impl Graph {
                 model: preset.model.clone(),
                 session: session.map_err(failed)?,
                 output: preset.output.clone(),
-                token_states: token_states
-                    .map(|(name, spec)| (name.clone(), [spec.shape[0], spec.token_width()])),
+                states: states.map(|(name, spec)| (name.to_owned(), spec.shape.clone())),
             };
             graph.check(&preset.output)?;
             Ok(Arc::new(graph))
@@ -143,7 +143,7 @@ impl Graph {
             problem,
         };
         let mut outputs = vec![self.output.as_str()];
-        outputs.extend(self.token_states.as_ref().map(|(name, _)| name.as_str()));
+        outputs.extend(self.states.as_ref().map(|(name, _)| name.as_str()));
         let mut found = shared_session::run(&self.session, inputs, &outputs)
             .map_err(|error| failed(error.to_string()))?
             .into_iter();
@@ -171,9 +171,10 @@ impl Graph {
 
     /// Of each text the states of its tokens, as many as are kept.
     fn tokens(&self, states: &DynValue, batch: &[&[u32]]) -> Result<Vec<Vec<f32>>, Error> {
-        let Some((name, [most, width])) = &self.token_states else {
+        let Some((name, shape)) = &self.states else {
             return Ok(Vec::new());
         };
+        let (most, width) = (shape[0], shape[1]);
         let failed = |problem: String| Error::Output {
             encoder: TOKENS.into(),
             content: format!("a batch of {}", batch.len()),
@@ -181,7 +182,7 @@ impl Graph {
         };
         let states = states.try_extract_array::<f32>();
         let states = states.map_err(|error| failed(error.to_string()))?;
-        let expected = [batch.len(), longest(batch), *width];
+        let expected = [batch.len(), longest(batch), width];
         if states.shape() != expected {
             return Err(failed(format!(
                 "`{name}` has shape {:?}, expected {expected:?}; correct `token_states` in the preset",
@@ -190,7 +191,7 @@ impl Graph {
         }
         let own = |(row, ids): (usize, &&[u32])| {
             let states = states.index_axis(Axis(0), row);
-            let kept = ids.len().clamp(1, *most).min(expected[1]);
+            let kept = ids.len().clamp(1, most).min(expected[1]);
             states
                 .slice_axis(Axis(0), (..kept).into())
                 .iter()
@@ -198,6 +199,31 @@ impl Graph {
                 .collect()
         };
         Ok(batch.iter().enumerate().map(own).collect())
+    }
+}
+
+impl Graph {
+    /// Of each picture its map.
+    fn maps(&self, maps: &DynValue, rows: usize) -> Result<Vec<Vec<f32>>, Error> {
+        let Some((name, shape)) = &self.states else {
+            return Ok(Vec::new());
+        };
+        let failed = |problem: String| Error::Output {
+            encoder: MAPS.into(),
+            content: format!("a batch of {rows}"),
+            problem,
+        };
+        let maps = maps.try_extract_array::<f32>();
+        let maps = maps.map_err(|error| failed(error.to_string()))?;
+        let expected: Vec<usize> = [rows].into_iter().chain(shape.iter().copied()).collect();
+        if maps.shape() != expected {
+            return Err(failed(format!(
+                "`{name}` has shape {:?}, expected {expected:?}; correct `map_shape` in the preset",
+                maps.shape()
+            )));
+        }
+        let rows = maps.outer_iter();
+        Ok(rows.map(|row| row.iter().copied().collect()).collect())
     }
 }
 
@@ -279,11 +305,11 @@ impl TextEncoder {
     /// shorter texts.
     pub(crate) fn open(
         preset: &EncoderPreset,
-        (spec, token_states): (EncoderSpec, Option<&EncoderSpec>),
+        (spec, states): (EncoderSpec, Option<&EncoderSpec>),
         pad_id: u32,
         engine: Engine,
     ) -> Result<Handles<u32>, Error> {
-        let graphs = Graph::open(preset, (&spec, token_states), engine)?.into_iter();
+        let graphs = Graph::open(preset, (&spec, states), engine)?.into_iter();
         Ok(graphs
             .map(|graph| Box::new(Self { graph, pad_id }) as _)
             .collect())
@@ -301,11 +327,11 @@ impl Encoder for TextEncoder {
         Ok(self.run(batch)?.rows)
     }
 
-    fn encode_with_tokens(&mut self, batch: &[&[u32]]) -> Result<Encoded, Error> {
+    fn encode_with_states(&mut self, batch: &[&[u32]]) -> Result<Encoded, Error> {
         let Ran { rows, states } = self.run(batch)?;
-        let tokens = states.map(|states| self.graph.tokens(&states, batch));
-        let tokens = tokens.transpose()?.unwrap_or_default();
-        Ok(Encoded { rows, tokens })
+        let states = states.map(|states| self.graph.tokens(&states, batch));
+        let states = states.transpose()?.unwrap_or_default();
+        Ok(Encoded { rows, states })
     }
 }
 
@@ -335,14 +361,14 @@ pub struct ImageEncoder {
 }
 
 impl ImageEncoder {
-    /// Opens the model that a preset names; `size` is width and height of its input.
+    /// Opens the model that a preset names, with its map where that is wanted; `size` is width and height of its input.
     pub(crate) fn open(
         preset: &EncoderPreset,
-        spec: EncoderSpec,
+        (spec, states): (EncoderSpec, Option<&EncoderSpec>),
         size: (u32, u32),
         engine: Engine,
     ) -> Result<Handles<f32>, Error> {
-        let graphs = Graph::open(preset, (&spec, None), engine)?.into_iter();
+        let graphs = Graph::open(preset, (&spec, states), engine)?.into_iter();
         let pixels = [3, size.1 as usize, size.0 as usize];
         Ok(graphs
             .map(|graph| Box::new(Self { graph, pixels }) as _)
@@ -358,12 +384,25 @@ impl Encoder for ImageEncoder {
     }
 
     fn encode(&mut self, batch: &[&[f32]]) -> Result<Array2<f32>, Error> {
+        Ok(self.run(batch)?.rows)
+    }
+
+    fn encode_with_states(&mut self, batch: &[&[f32]]) -> Result<Encoded, Error> {
+        let Ran { rows, states } = self.run(batch)?;
+        let states = states.map(|maps| self.graph.maps(&maps, batch.len()));
+        let states = states.transpose()?.unwrap_or_default();
+        Ok(Encoded { rows, states })
+    }
+}
+
+impl ImageEncoder {
+    fn run(&self, batch: &[&[f32]]) -> Result<Ran, Error> {
         let [channels, height, width] = self.pixels;
         let shape = [batch.len(), channels, height, width];
         let tensor = Tensor::from_array((shape, batch.concat()))
             .map_err(|error| self.graph.unfit(error.to_string()))?;
         let inputs = [("pixel_values", tensor.into_dyn())];
-        Ok(self.graph.run(batch.len(), &inputs)?.rows)
+        self.graph.run(batch.len(), &inputs)
     }
 }
 

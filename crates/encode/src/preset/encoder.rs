@@ -17,6 +17,9 @@ use crate::error::Error;
 /// Name of the feature that the states of an encoder's tokens are.
 pub const TOKENS: &str = "tokens";
 
+/// Name of the feature that the maps within ResNet are.
+pub const MAPS: &str = "resnet_map";
+
 /// One encoder: a model, how its input is prepared, which output is kept.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,6 +56,15 @@ pub struct EncoderPreset {
     pub classifier: Option<PathBuf>,
     /// SHA-256 of the classifier's file.
     pub classifier_sha256: Option<String>,
+    /// The map that a trained part of it would read, `[B, C, H, W]`: an ONNX output, or a value within the graph; of
+    /// the encoder `resnet`.
+    pub map: Option<String>,
+    /// The shape of that map without the batch axis.
+    pub map_shape: Option<Vec<usize>>,
+    /// Its weights under torchvision's names (safetensors), to be trained from.
+    pub backbone: Option<PathBuf>,
+    /// SHA-256 of that file.
+    pub backbone_sha256: Option<String>,
 }
 
 /// Everything that can change a value, in an order that no feature of a JSON library can change.
@@ -118,6 +130,21 @@ impl EncoderPreset {
                 "only a text encoder has `token_states`",
             ),
             (
+                self.map.is_some() && !(is_image && self.name == "resnet"),
+                "only the image encoder `resnet` has a `map`",
+            ),
+            (
+                self.map.is_some() != self.map_shape.is_some()
+                    || self.map.is_some() != self.backbone.is_some()
+                    || self.backbone.is_some() != self.backbone_sha256.is_some(),
+                "`map`, `map_shape`, `backbone` and `backbone_sha256` go together",
+            ),
+            (
+                (self.map_shape.as_ref())
+                    .is_some_and(|shape| shape.len() != 3 || shape.contains(&0)),
+                "`map_shape` is [channels, height, width], none of them 0",
+            ),
+            (
                 self.image
                     .as_ref()
                     .is_some_and(|image| !image.is_possible()),
@@ -135,6 +162,7 @@ impl EncoderPreset {
             self.weights.as_mut(),
             self.tokenizer.as_mut(),
             self.classifier.as_mut(),
+            self.backbone.as_mut(),
         ];
         for path in paths.into_iter().flatten() {
             *path = tidy(&folder.join(&*path));
@@ -150,6 +178,7 @@ impl EncoderPreset {
             self.classifier
                 .as_ref()
                 .zip(self.classifier_sha256.as_ref()),
+            self.backbone.as_ref().zip(self.backbone_sha256.as_ref()),
         ];
         pairs
             .into_iter()
@@ -227,6 +256,26 @@ impl EncoderPreset {
             classifier_sha256: None,
             ..encoder.clone()
         })
+    }
+
+    /// What the store records of the maps, where the encoder gives them. The weights that go with them are part of what
+    /// they are.
+    pub fn maps(&self, encoder: &EncoderSpec) -> Option<EncoderSpec> {
+        let (name, shape) = self.map.as_ref().zip(self.map_shape.as_ref())?;
+        let weights = self.backbone_sha256.as_ref()?.to_ascii_lowercase();
+        let described = format!("{} {name} {shape:?} {weights}", encoder.fingerprint);
+        Some(EncoderSpec {
+            name: MAPS.to_owned(),
+            shape: shape.clone(),
+            fingerprint: sha256_hex(described.as_bytes()),
+            classifier_sha256: Some(weights),
+            ..encoder.clone()
+        })
+    }
+
+    /// The value within the graph that tokens or maps are.
+    pub(crate) fn states_name(&self) -> Option<&str> {
+        (self.token_states.as_deref()).or(self.map.as_deref())
     }
 
     /// What the store records; the fingerprint covers everything that can change a value.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 mod encoder;
 mod exported;
 
-pub use encoder::{EncoderPreset, TOKENS};
+pub use encoder::{EncoderPreset, MAPS, TOKENS};
 pub(crate) use encoder::{remedy, tidy};
 pub use exported::EXPORTED;
 
@@ -126,10 +126,11 @@ impl Preset {
                 (!names.insert(encoder.name.as_str())).then_some("two encoders have this name")
             });
             let own = encoder.token_states.as_ref().map(|_| TOKENS);
+            let own = own.or(encoder.map.as_ref().map(|_| MAPS));
             let rule = rule.or_else(|| {
                 let is_new = own.is_none_or(|name| names.insert(name));
                 (!is_new).then_some(
-                    "`token_states` are the feature `tokens`, and another encoder has that name",
+                    "`token_states` are the feature `tokens`, a `map` is `resnet_map`, and another encoder has that name",
                 )
             });
             if let Some(rule) = rule {

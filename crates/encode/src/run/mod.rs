@@ -19,7 +19,7 @@ use crate::encoder::Encoders;
 use crate::error::Error;
 use crate::onnx::{FromPreset, check_cuda};
 use crate::options::{Device, Options};
-use crate::preset::{Preset, TOKENS};
+use crate::preset::{MAPS, Preset, TOKENS};
 use crate::progress::Progress;
 use crate::stage::{StageOptions, Summary, WriteWhen};
 use crate::workers::Workers;
@@ -73,22 +73,24 @@ pub fn encode_with<'a>(
     };
     store.set_shard(options.shard)?;
     let mut writers = Vec::new();
-    let mut token_writers = BTreeMap::new();
+    let mut state_writers = BTreeMap::new();
     for (number, spec) in encoders.specs().iter().enumerate() {
         let mut open = |spec: &EncoderSpec| {
             let writer = store.encoder(spec, options.replace.contains(&spec.name));
             writer.map_err(|error| explained(error, (encoders, number), store.path()))
         };
         writers.push(open(spec)?);
-        if let Some(spec) = encoders.token_states(number) {
-            token_writers.insert(number, open(spec)?);
+        if let Some(spec) = encoders.states(number) {
+            state_writers.insert(number, open(spec)?);
         }
     }
-    if options.tokens.is_some() && token_writers.is_empty() {
-        return Err(Error::UnknownEncoder {
-            name: TOKENS.to_owned(),
-            known: names(encoders).join("`, `"),
-        });
+    for (name, is_wanted) in [(TOKENS, options.tokens.is_some()), (MAPS, options.maps)] {
+        if is_wanted && !names(encoders).contains(&name) {
+            return Err(Error::UnknownEncoder {
+                name: name.to_owned(),
+                known: names(encoders).join("`, `"),
+            });
+        }
     }
     let contents = Contents::read(
         posts,
@@ -101,7 +103,7 @@ pub fn encode_with<'a>(
         contents: &contents,
         options: &options_of_stages,
     };
-    let mut summary = run.encode(&mut store, (writers, token_writers))?;
+    let mut summary = run.encode(&mut store, (writers, state_writers))?;
     summary.time = started.elapsed();
     Ok(summary)
 }

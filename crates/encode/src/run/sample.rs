@@ -277,9 +277,9 @@ impl<'a> Comparison<'a> {
             let ids = tokens
                 .ids(text)
                 .map_err(|problem| self.failed(&content, problem.to_string()))?;
-            let mut encoded = encoder.encode_with_tokens(&[&ids])?;
+            let mut encoded = encoder.encode_with_states(&[&ids])?;
             let new = match self.table.spec().ragged {
-                true => encoded.tokens.pop().unwrap_or_default(),
+                true => encoded.states.pop().unwrap_or_default(),
                 false => encoded.rows.iter().copied().collect(),
             };
             self.compare(row, content, new)?;
@@ -294,6 +294,7 @@ impl<'a> Comparison<'a> {
         (encoders, number): (&dyn Encoders, usize),
     ) -> Result<(), Error> {
         let preprocessing = encoders.preprocessing(number);
+        let is_map = self.table.spec().name != encoders.specs()[number].name;
         let mut encoder = encoders.open_image(number)?.swap_remove(0);
         for &row in rows {
             let path = &files[&self.table.keys()[row]];
@@ -301,11 +302,12 @@ impl<'a> Comparison<'a> {
             let picture = mmfnd_pictures::read(path).and_then(|bytes| Picture::decode(&bytes));
             let picture = picture.map_err(|refusal| self.failed(&content, refusal.to_string()))?;
             let pixels = preprocessing.pixels(picture.with(preprocessing.alpha));
-            self.compare(
-                row,
-                content,
-                encoder.encode(&[&pixels])?.iter().copied().collect(),
-            )?;
+            let mut encoded = encoder.encode_with_states(&[&pixels])?;
+            let new = match is_map {
+                true => encoded.states.pop().unwrap_or_default(),
+                false => encoded.rows.iter().copied().collect(),
+            };
+            self.compare(row, content, new)?;
         }
         Ok(())
     }

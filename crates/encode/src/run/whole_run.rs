@@ -21,16 +21,16 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// `writers` are in the order of the encoders' numbers, those of the states of tokens have the number of their
-    /// encoder. What a writer knows of its store goes with it as soon as its encoder is done.
+    /// `writers` are in the order of the encoders' numbers, those of the states within them have the number of
+    /// their encoder. What a writer knows of its store goes with it as soon as its encoder is done.
     pub(crate) fn encode(
         &self,
         store: &mut StoreWriter,
-        (mut writers, mut token_writers): (Vec<EncoderWriter>, BTreeMap<usize, EncoderWriter>),
+        (mut writers, mut state_writers): (Vec<EncoderWriter>, BTreeMap<usize, EncoderWriter>),
     ) -> Result<Summary, Error> {
         let known = decoded_before(store.linked_pictures()?, &writers);
         let mut choices = Choices::new(self.contents, known);
-        self.check((&mut writers, &token_writers), &choices)?;
+        self.check((&mut writers, &mut state_writers), &choices)?;
         let numbered = writers.into_iter().enumerate();
         let (pictures, texts): (Vec<_>, Vec<_>) =
             numbered.partition(|(_, writer)| writer.spec().input == Input::Image);
@@ -38,12 +38,15 @@ impl Run<'_> {
         for (number, writer) in texts {
             let given = (self.posts, self.contents);
             let mut writers = vec![writer];
-            writers.extend(token_writers.remove(&number));
+            writers.extend(state_writers.remove(&number));
             let encoder = (self.encoders, number);
             let of_encoder = encode_texts(given, encoder, &mut writers, self.options)?;
             summaries.extend(of_encoder.into_iter().map(|summary| (number, summary)));
         }
-        summaries.extend(self.encode_pictures(&mut choices, pictures)?);
+        let encoders = pictures.len();
+        let writers = pictures.into_iter().chain(state_writers);
+        let writers = (encoders, writers.unzip());
+        summaries.extend(self.encode_pictures(&mut choices, writers)?);
         summaries.sort_by_key(|(number, _)| *number);
         let links = Links {
             posts: self.posts,
@@ -61,11 +64,11 @@ impl Run<'_> {
     /// A missing or wrong file is found before the hours of work that come first.
     fn check(
         &self,
-        (writers, token_writers): (&mut [EncoderWriter], &BTreeMap<usize, EncoderWriter>),
+        (writers, state_writers): (&mut [EncoderWriter], &mut BTreeMap<usize, EncoderWriter>),
         choices: &Choices<'_>,
     ) -> Result<(), Error> {
         let lacks = |number: usize, writer: &EncoderWriter| {
-            let mut writers = [Some(writer), token_writers.get(&number)]
+            let mut writers = [Some(writer), state_writers.get(&number)]
                 .into_iter()
                 .flatten();
             writers.any(|writer| self.is_lacking(writer, choices))
@@ -86,6 +89,13 @@ impl Run<'_> {
             // Also where no row is missing: a deleted or damaged layer has no other remedy.
             let is_wanted = is_named && (lacking.contains(&number) || !writer.has_classifier()?);
             if is_wanted && let Some(bytes) = self.encoders.classifier(number)? {
+                writer.set_classifier_bytes(&bytes)?;
+            }
+        }
+        for (&number, writer) in state_writers.iter_mut() {
+            let is_named = writer.spec().input == Input::Image;
+            let is_wanted = is_named && (lacking.contains(&number) || !writer.has_classifier()?);
+            if is_wanted && let Some(bytes) = self.encoders.backbone(number)? {
                 writer.set_classifier_bytes(&bytes)?;
             }
         }
@@ -111,13 +121,13 @@ impl Run<'_> {
         keys.filter(|key| self.contents.is_our_text(key))
     }
 
+    /// The first writers are those of so many image encoders; behind them come those of maps.
     fn encode_pictures(
         &self,
         choices: &mut Choices<'_>,
-        writers: Vec<(usize, EncoderWriter)>,
+        (encoders, (numbers, mut writers)): (usize, (Vec<usize>, Vec<EncoderWriter>)),
     ) -> Result<Vec<(usize, EncoderSummary)>, Error> {
-        let (numbers, mut writers): (Vec<usize>, Vec<EncoderWriter>) = writers.into_iter().unzip();
-        let given = (self.encoders, numbers.as_slice());
+        let given = (self.encoders, &numbers[..encoders]);
         let result = encode_pictures(choices, given, &mut writers, self.options)?;
         let used = self.pictures(choices).len();
         let summaries = numbers.iter().zip(&writers).zip(&result.rows);

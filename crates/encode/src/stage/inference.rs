@@ -31,11 +31,11 @@ struct Done {
     refusals: Result<Vec<Option<Refusal>>, Error>,
 }
 
-/// What an encoder's rows are, and the number of their writer; the same of the states of its tokens.
+/// What an encoder's rows are, and the number of their writer; the same of the states within it.
 struct Specs {
     number: usize,
     spec: EncoderSpec,
-    token_states: Option<(usize, EncoderSpec)>,
+    states: Option<(usize, EncoderSpec)>,
 }
 
 /// One worker's handles, by encoder; none of an encoder that no batch lacks.
@@ -48,8 +48,9 @@ pub(crate) fn run<E: Send, P: Sync>(
     (to_run, finished): Ends<E>,
     on_progress: &dyn Fn(&Progress<'_>),
 ) -> Result<StageResult, Error> {
+    let with_states = encoders.iter().filter(|encoder| encoder.states.is_some());
     let result = StageResult {
-        rows: vec![0; encoders.len() + 1],
+        rows: vec![0; encoders.len() + with_states.count()],
         ..StageResult::default()
     };
     let progress = StageProgress::new(&stage.batches);
@@ -61,10 +62,7 @@ pub(crate) fn run<E: Send, P: Sync>(
         .map(|(number, encoder)| Specs {
             number,
             spec: encoder.spec.clone(),
-            token_states: encoder
-                .token_states
-                .clone()
-                .map(|spec| (encoders.len(), spec)),
+            states: encoder.states.clone(),
         })
         .collect();
     let workers = handles_of_workers(encoders);
@@ -90,11 +88,11 @@ fn open<E: Send>(
         .iter()
         .flatten()
         .fold(0, |all, item| all | item.lacking);
-    let behind_all = 1 << encoders.len();
     thread::scope(|scope| {
         let mut opening = Vec::new();
         for (number, encoder) in encoders.iter_mut().enumerate() {
-            let of_states = encoder.token_states.as_ref().map_or(0, |_| behind_all);
+            let states = encoder.states.as_ref();
+            let of_states = states.map_or(0, |(number, _)| 1 << number);
             let own = (1 << number) | of_states;
             if lacking & own != 0 && encoder.opened.is_empty() {
                 opening.push(scope.spawn(move || {
@@ -166,7 +164,7 @@ fn run_batch<E, P>(
         for (specs, encoder) in specs.iter().zip(handles) {
             if let Some(encoder) = encoder {
                 let encode =
-                    |batch: &[&[E]]| stage.clocks.run.time(|| encoder.encode_with_tokens(batch));
+                    |batch: &[&[E]]| stage.clocks.run.time(|| encoder.encode_with_states(batch));
                 let given = (items, prepared.as_slice());
                 rows.extend(run_encoder(specs, given, stage.name_of, encode)?);
             }
@@ -186,7 +184,7 @@ fn run_encoder<E>(
 ) -> Result<Vec<Rows>, Error> {
     let lacks = |item: &MissingContent, number: usize| item.lacking & (1 << number) != 0;
     let lacks_any = |item: &MissingContent| {
-        let states = specs.token_states.as_ref();
+        let states = specs.states.as_ref();
         lacks(item, specs.number) || states.is_some_and(|(number, _)| lacks(item, *number))
     };
     let given = items.iter().zip(prepared);
@@ -215,16 +213,16 @@ fn run_encoder<E>(
             values: values.concat(),
         });
     }
-    if let Some((number, spec)) = &specs.token_states {
-        let rows = wanted.iter().copied().zip(&encoded.tokens);
+    if let Some((number, spec)) = &specs.states {
+        let rows = wanted.iter().copied().zip(&encoded.states);
         let rows: Vec<_> = rows.filter(|(item, _)| lacks(item, *number)).collect();
-        all.extend(token_rows((*number, spec), &rows, name_of)?);
+        all.extend(state_rows((*number, spec), &rows, name_of)?);
     }
     Ok(all)
 }
 
-/// The states of tokens as rows, if the store may hold them.
-fn token_rows(
+/// The states within an encoder as rows, if the store may hold them.
+fn state_rows(
     (number, spec): (usize, &EncoderSpec),
     rows: &[(&MissingContent, &Vec<f32>)],
     name_of: &dyn Fn(&MissingContent) -> String,
@@ -239,7 +237,8 @@ fn token_rows(
         }
     }
     let width = spec.token_width();
-    let tokens = rows.iter().map(|(_, row)| (row.len() / width) as u32);
+    let tokens = rows.iter().filter(|_| spec.ragged);
+    let tokens = tokens.map(|(_, row)| (row.len() / width) as u32);
     Ok((!rows.is_empty()).then(|| Rows {
         encoder: number,
         keys: rows.iter().map(|(item, _)| item.key).collect(),

@@ -15,7 +15,7 @@ use crate::contents::Contents;
 use crate::encoder::Encoders;
 use crate::error::Error;
 use crate::plan::{Budget, MissingContent, write_plan};
-use crate::progress::Clocks;
+use crate::progress::{Clocks, Maps};
 
 /// What the stage did.
 pub(crate) struct PicturesResult {
@@ -34,6 +34,8 @@ impl PicturesResult {
 }
 
 /// Decodes every picture whose use is undecided and encodes what is missing; `numbers` are the encoders' numbers.
+/// Behind the writers of the encoders come those of their maps, which come from the same passes, in the encoders'
+/// order.
 pub(crate) fn encode_pictures(
     choices: &mut Choices<'_>,
     (encoders, numbers): (&dyn Encoders, &[usize]),
@@ -42,6 +44,12 @@ pub(crate) fn encode_pictures(
 ) -> Result<PicturesResult, Error> {
     let name = stage_name(writers);
     let mut stage_encoders = stage_encoders((encoders, numbers), writers);
+    let own = stage_encoders.iter().enumerate();
+    let own = own.map(|(number, encoder)| {
+        let states = encoder.states.as_ref();
+        (1 << number) | states.map_or(0, |(number, _)| 1 << number)
+    });
+    let own: Vec<u32> = own.collect();
     let preprocessings = numbers.iter().map(|number| encoders.preprocessing(*number));
     let preprocessings: Vec<Preprocessing> = preprocessings.collect();
     let contents = choices.contents;
@@ -57,6 +65,7 @@ pub(crate) fn encode_pictures(
         }
         let lacking = wanted.iter().fold(0, |all, item| all | item.lacking);
         set_machine(encoders, lacking, writers)?;
+        let maps = maps(&wanted, &writers[numbers.len()..], numbers.len());
         let budget = options
             .budget(Budget::PICTURES_ON_CPU, Budget::PICTURES_ON_GPU)
             .with_area(options.batch_images);
@@ -65,7 +74,11 @@ pub(crate) fn encode_pictures(
             counts_tokens: false,
             batches: write_plan(wanted, budget, writers)?,
             token_states: None,
-            prepare: |item: &MissingContent| Ok(prepare(contents, item, &preprocessings, &clocks)),
+            maps,
+            prepare: |item: &MissingContent| {
+                let wanted = preprocessings.iter().zip(&own);
+                Ok(prepare(contents, item, wanted, &clocks))
+            },
             name_of: &|item| format!("`{}`", contents.files[item.source as usize].display()),
             clocks: &clocks,
         };
@@ -107,21 +120,39 @@ fn stage_encoders<'a>(
     (encoders, numbers): (&'a dyn Encoders, &[usize]),
     writers: &[EncoderWriter],
 ) -> Vec<StageEncoder<'a, f32>> {
+    let mut behind = (numbers.len()..).zip(&writers[numbers.len()..]);
     let pairs = numbers.iter().zip(writers);
     pairs
         .map(|(&number, writer)| StageEncoder {
             spec: writer.spec().clone(),
-            token_states: None,
+            states: (encoders.states(number).and_then(|_| behind.next()))
+                .map(|(number, writer)| (number, writer.spec().clone())),
             open: Box::new(move || encoders.open_image(number)),
             opened: Vec::new(),
         })
         .collect()
 }
 
-fn prepare(
+/// The maps that some pictures lack; their writers stand behind `before` others.
+fn maps(wanted: &[MissingContent], writers: &[EncoderWriter], before: usize) -> Option<Maps> {
+    let lacking = (before..).zip(writers).map(|(number, writer)| {
+        let lacking = wanted
+            .iter()
+            .filter(|item| item.lacking & (1 << number) != 0);
+        let pictures = lacking.count() as u64;
+        let spec = writer.spec();
+        let bytes = pictures * (spec.width() * spec.value_type.bytes()) as u64;
+        (pictures, bytes)
+    });
+    let (pictures, bytes) = lacking.fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    (pictures > 0).then_some(Maps { pictures, bytes })
+}
+
+/// Pixels for each encoder of which a picture lacks what these bits say.
+fn prepare<'a>(
     contents: &Contents,
     item: &MissingContent,
-    preprocessings: &[Preprocessing],
+    wanted: impl Iterator<Item = (&'a Preprocessing, &'a u32)>,
     clocks: &Clocks,
 ) -> Prepared<f32> {
     let bytes = clocks
@@ -132,15 +163,12 @@ fn prepare(
             return Err(Refusal::Changed);
         }
         let picture = Picture::decode(&bytes)?;
-        let pixels = preprocessings
-            .iter()
-            .enumerate()
-            .map(|(encoder, preprocessing)| {
-                if item.lacking & (1 << encoder) == 0 {
-                    return Vec::new();
-                }
-                preprocessing.pixels(picture.with(preprocessing.alpha))
-            });
+        let pixels = wanted.map(|(preprocessing, own)| {
+            if item.lacking & own == 0 {
+                return Vec::new();
+            }
+            preprocessing.pixels(picture.with(preprocessing.alpha))
+        });
         Ok(pixels.collect())
     })
 }

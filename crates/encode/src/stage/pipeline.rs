@@ -97,6 +97,7 @@ mod tests {
                 vec![content(4)],
             ],
             token_states: None,
+            maps: None,
             prepare: |item: &MissingContent| {
                 assert!(item.source != 3, "not this one");
                 Ok(Ok(vec![vec![item.source]]))

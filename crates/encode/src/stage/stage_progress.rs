@@ -53,6 +53,7 @@ impl StageProgress {
             elapsed,
             times,
             token_states: stage.token_states,
+            maps: stage.maps,
             eta: weighted_time_to_go(elapsed, &times, to_run, to_prepare),
         });
     }

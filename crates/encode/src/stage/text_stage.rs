@@ -81,13 +81,14 @@ pub(crate) fn encode_texts(
         counts_tokens: true,
         batches: write_plan(items, budget, writers)?,
         token_states,
+        maps: None,
         prepare: |item: &MissingContent| clocks.prepare.time(|| texts.prepare(item)),
         name_of: &|item| texts.name(item.source),
         clocks: &clocks,
     };
     let mut stage_encoders = [StageEncoder {
         spec: texts.spec.clone(),
-        token_states: writers.get(1).map(|writer| writer.spec().clone()),
+        states: writers.get(1).map(|writer| (1, writer.spec().clone())),
         open: Box::new(|| encoders.open_text(number, texts.tokens.pad_id())),
         opened: Vec::new(),
     }];

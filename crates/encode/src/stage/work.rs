@@ -10,7 +10,7 @@ use crate::encoder::Handles;
 use crate::error::Error;
 use crate::options::Device;
 use crate::plan::{Budget, MissingContent};
-use crate::progress::{Clocks, TokenStates};
+use crate::progress::{Clocks, Maps, TokenStates};
 use crate::workers::Workers;
 
 /// What every stage uses.
@@ -35,8 +35,8 @@ impl StageOptions<'_> {
 /// One encoder of a stage; its model is opened when a batch lacks it.
 pub(crate) struct StageEncoder<'a, E> {
     pub(crate) spec: EncoderSpec,
-    /// Of the states of its tokens, where they are wanted; their writer is the one behind those of all encoders.
-    pub(crate) token_states: Option<EncoderSpec>,
+    /// The states within it, where they are wanted, with the number of their writer.
+    pub(crate) states: Option<(usize, EncoderSpec)>,
     pub(crate) open: Box<dyn Fn() -> Result<Handles<E>, Error> + Send + 'a>,
     pub(crate) opened: Handles<E>,
 }
@@ -57,6 +57,8 @@ pub(crate) struct Stage<'a, P> {
     pub(crate) batches: Vec<Vec<MissingContent>>,
     /// The states of tokens that will be kept, where some are.
     pub(crate) token_states: Option<TokenStates>,
+    /// The maps that will be kept, where some are.
+    pub(crate) maps: Option<Maps>,
     /// Makes a content ready; runs on worker threads.
     pub(crate) prepare: P,
     /// Names a content in messages.

@@ -33,11 +33,19 @@ pub enum Fault {
 /// What stands for the bytes of a classification layer.
 pub const CLASSIFIER: &[u8] = b"weight and bias";
 
+/// What stands for the bytes of the weights that go with maps.
+pub const BACKBONE: &[u8] = b"all weights";
+
+/// Shape of the maps.
+pub const MAP: [usize; 3] = [3, 2, 2];
+
 /// Two text encoders and two image encoders; rows depend a little on their batch, as in real runtimes.
 pub struct Fakes {
     specs: Vec<EncoderSpec>,
     /// Of `bert`'s tokens, where they are wanted.
     token_states: Option<EncoderSpec>,
+    /// Of `resnet`'s maps, where they are wanted.
+    maps: Option<EncoderSpec>,
     /// How many batches may run before an error that stands for a kill.
     pub lives: Option<usize>,
     /// Name of an encoder and what goes wrong with it.
@@ -63,6 +71,7 @@ impl Fakes {
         Self {
             specs: names.iter().map(spec).collect(),
             token_states: None,
+            maps: None,
             lives: None,
             fault: None,
             handles: 1,
@@ -79,6 +88,18 @@ impl Fakes {
             shape: vec![most, 3],
             ragged: true,
             ..self.specs[0].clone()
+        });
+        self
+    }
+
+    /// `resnet` also gives maps of the shape [`MAP`], and [`BACKBONE`] goes with them.
+    pub fn with_maps(mut self) -> Self {
+        let resnet = self.specs.iter().find(|spec| spec.name == "resnet");
+        self.maps = Some(EncoderSpec {
+            name: "resnet_map".into(),
+            shape: MAP.to_vec(),
+            classifier_sha256: Some(sha256_hex(BACKBONE)),
+            ..resnet.unwrap().clone()
         });
         self
     }
@@ -119,7 +140,7 @@ impl Fakes {
         let handle = |dawdles: usize| Counting {
             fault: fault.map(|(_, fault)| fault),
             inner: FakeEncoder::new(spec.clone()).feeling_its_batch(),
-            most_tokens: self.token_states(number).map(|states| states.shape[0]),
+            states: self.states(number).map(|states| states.shape.clone()),
             lives: self.lives,
             batches: self.batches.clone(),
             dawdles: Duration::from_millis(3 * dawdles as u64),
@@ -157,9 +178,12 @@ impl Encoders for Fakes {
         &self.specs
     }
 
-    fn token_states(&self, number: usize) -> Option<&EncoderSpec> {
-        let is_bert = self.specs[number].name == "bert";
-        self.token_states.as_ref().filter(|_| is_bert)
+    fn states(&self, number: usize) -> Option<&EncoderSpec> {
+        match self.specs[number].name.as_str() {
+            "bert" => self.token_states.as_ref(),
+            "resnet" => self.maps.as_ref(),
+            _ => None,
+        }
     }
 
     fn check(&self, _number: usize) -> Result<(), Error> {
@@ -198,6 +222,10 @@ impl Encoders for Fakes {
     fn classifier(&self, number: usize) -> Result<Option<Vec<u8>>, Error> {
         let is_named = self.specs[number].classifier_sha256.is_some();
         Ok(is_named.then(|| CLASSIFIER.to_vec()))
+    }
+
+    fn backbone(&self, _number: usize) -> Result<Option<Vec<u8>>, Error> {
+        Ok(self.maps.as_ref().map(|_| BACKBONE.to_vec()))
     }
 
     fn open_text(&self, number: usize, _pad_id: u32) -> Result<Handles<u32>, Error> {
@@ -239,8 +267,8 @@ pub fn ids(text: &str) -> Vec<u32> {
 
 struct Counting<E> {
     inner: FakeEncoder<E>,
-    /// Tokens of a text whose states are given, where they are.
-    most_tokens: Option<usize>,
+    /// Shape of the states that are given, where some are: of tokens of the most.
+    states: Option<Vec<usize>>,
     fault: Option<Fault>,
     lives: Option<usize>,
     batches: Arc<Mutex<Vec<(String, usize)>>>,
@@ -284,37 +312,39 @@ where
         Ok(values)
     }
 
-    fn encode_with_tokens(&mut self, batch: &[&[E]]) -> Result<Encoded, Error> {
+    fn encode_with_states(&mut self, batch: &[&[E]]) -> Result<Encoded, Error> {
         let rows = self.encode(batch)?;
-        let nudge = rows[[0, 0]] / 8.0; // of the batch, as in real runtimes
-        let states = |most: usize| {
-            let of = |inputs: &&[E]| {
-                let inputs = inputs.iter().take(most);
-                inputs
-                    .flat_map(|id| [id.state() + nudge, 0.0, 0.0])
-                    .collect()
-            };
-            batch.iter().map(of).collect()
-        };
-        let tokens = self.most_tokens.map(states).unwrap_or_default();
-        Ok(Encoded { rows, tokens })
+        let given = rows.outer_iter().zip(batch);
+        let states = (self.states.as_ref()).map(|shape| {
+            let of = given.map(|(row, inputs)| E::states(inputs, (row[0], rows[[0, 0]]), shape));
+            of.collect()
+        });
+        let states = states.unwrap_or_default();
+        Ok(Encoded { rows, states })
     }
 }
 
-/// What inputs have states: token ids, not pixels.
-trait States {
-    fn state(&self) -> f32;
+/// States within an encoder.
+trait States: Sized {
+    /// Of one content, by the first value of its row and of the batch's first row.
+    fn states(inputs: &[Self], values: (f32, f32), shape: &[usize]) -> Vec<f32>;
 }
 
 impl States for u32 {
-    fn state(&self) -> f32 {
-        *self as f32
+    /// `[id, 0, 0]` of each token, nudged by the batch, as in real runtimes.
+    fn states(inputs: &[Self], (_, of_batch): (f32, f32), shape: &[usize]) -> Vec<f32> {
+        let inputs = inputs.iter().take(shape[0]);
+        inputs
+            .flat_map(|id| [*id as f32 + of_batch / 8.0, 0.0, 0.0])
+            .collect()
     }
 }
 
 impl States for f32 {
-    fn state(&self) -> f32 {
-        unreachable!("pictures have no tokens")
+    /// Multiples of the row's first value.
+    fn states(_: &[Self], (of_row, _): (f32, f32), shape: &[usize]) -> Vec<f32> {
+        let places = 0..shape.iter().product();
+        places.map(|place| of_row * (1 + place) as f32).collect()
     }
 }
 

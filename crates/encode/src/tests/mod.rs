@@ -6,6 +6,7 @@ pub(crate) mod fakes;
 mod files;
 mod kill;
 mod long_texts;
+mod maps;
 mod models;
 mod pipeline;
 mod rejects;

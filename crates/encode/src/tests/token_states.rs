@@ -201,5 +201,5 @@ fn a_preset_that_gives_no_states_is_refused() {
     assert!(matches!(&error, Error::UnknownEncoder { name, .. } if name == "tokens"));
     let spec: Option<&EncoderSpec> = None;
     let encoders = FromPreset::new(&preset, &store, &options);
-    assert_eq!(crate::Encoders::token_states(&encoders, 0), spec);
+    assert_eq!(crate::Encoders::states(&encoders, 0), spec);
 }
