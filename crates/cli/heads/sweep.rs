@@ -204,10 +204,7 @@ impl Common {
 
 /// What at least one point reads.
 fn encoders(grid: &Grid) -> Vec<&'static str> {
-    let all = grid
-        .points
-        .iter()
-        .flat_map(|point| point.config.head.encoders());
+    let all = grid.points.iter().flat_map(|point| point.config.encoders());
     let all: BTreeSet<_> = all.collect();
     all.into_iter().collect()
 }

@@ -37,6 +37,10 @@ pub struct Arguments {
     /// One setting, such as train.epochs=20 or head.ablation=text-only; wins over the file
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
+    /// Train ResNet with the head, from its fourth layer on where `--set resnet.unfreeze` does not say otherwise; the
+    /// store needs its maps (`mmfnd encode --with-maps`)
+    #[arg(long)]
+    online_resnet: bool,
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
@@ -63,11 +67,15 @@ pub struct Arguments {
 pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let mut settings = arguments.settings;
     settings.extend(arguments.seed.map(|seed| format!("train.seed={seed}")));
-    let config = Config::read(arguments.config.as_deref(), &settings)?;
+    let file = arguments.config.as_deref();
+    let config = match arguments.online_resnet {
+        true => Config::read_online(file, &settings)?,
+        false => Config::read(file, &settings)?,
+    };
     arguments.device.open()?; // before anything is read
     let posts = mmfnd_posts::read_posts(&arguments.posts)?;
     let store = Store::open(&arguments.store)?;
-    let encoders = config.head.encoders();
+    let encoders = config.encoders();
     let features = load(&store, &posts, &encoders, arguments.memory_budget)?;
     let options = RunOptions {
         out: arguments.out,

@@ -100,7 +100,11 @@ pub enum DataProblem {
     /// A column that the head needs.
     #[error(
         "no features of encoder `{name}`; add them with `mmfnd encode --posts … --preset … --store …{}`",
-        if *name == "tokens" { " --with-tokens" } else { "" }
+        match *name {
+            "tokens" => " --with-tokens",
+            "resnet_map" => " --with-maps",
+            _ => "",
+        }
     )]
     NoEncoder {
         /// The encoder.
@@ -170,6 +174,9 @@ pub enum WeightsProblem {
         /// In the head.
         expected: Vec<usize>,
     },
+    /// What the file says of its network, beside the weights.
+    #[error("what it says of strides and stem cannot be read: {0}")]
+    Layout(String),
     /// A weight that is not of 32-bit floats.
     #[error("weight `{0}` is not of type F32")]
     Type(String),

@@ -20,7 +20,7 @@ mod scoring;
 mod sweep;
 pub mod weights;
 
-pub use config::{Config, HEADS, HeadConfig, HeadKind};
+pub use config::{Config, HEADS, HeadConfig, HeadKind, MAPS, OnlineConfig, Unfreeze};
 pub use data::{Dataset, ENCODERS, Splits, TOKENS};
 pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};

@@ -9,8 +9,14 @@ use toml::{Table, Value};
 use super::catalogue::{HEADS, plainly};
 use super::head::{HeadConfig, KIND};
 use super::keys::{full_key, with_full_keys};
+use super::resnet_section::{MAPS, OnlineConfig};
 use super::train_section::{Missing, TrainConfig};
 use crate::Error;
+use crate::heads::{Reads, TrainedLayers};
+use crate::options::Options;
+
+/// The section of the backbone.
+const RESNET: &str = "resnet";
 
 /// What is trained and how.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,15 +25,26 @@ pub struct Config {
     pub head: HeadConfig,
     /// The training.
     pub train: TrainConfig,
+    /// How ResNet is trained with the head, where it is.
+    pub resnet: Option<OnlineConfig>,
 }
 
 impl Config {
     /// From a file, if there is one, and `key=value` settings, the later ones winning.
     pub fn read(file: Option<&Path>, settings: &[String]) -> Result<Self, Error> {
-        let mut table = match file {
-            Some(file) => read_table(file)?,
-            None => Table::new(),
-        };
+        let table = file.map_or(Ok(Table::new()), read_table)?;
+        Self::with_settings(table, settings)
+    }
+
+    /// [`Config::read`], with ResNet trained with the head whether or not something says how.
+    pub fn read_online(file: Option<&Path>, settings: &[String]) -> Result<Self, Error> {
+        let mut table = file.map_or(Ok(Table::new()), read_table)?;
+        let section = Value::Table(Table::new());
+        table.entry(RESNET).or_insert(section);
+        Self::with_settings(table, settings)
+    }
+
+    fn with_settings(mut table: Table, settings: &[String]) -> Result<Self, Error> {
         // the head first: it decides which options there are
         let is_kind = |setting: &&String| {
             let key = setting.split('=').next().unwrap_or_default();
@@ -52,7 +69,29 @@ impl Config {
     /// As TOML, with every option set.
     pub fn to_toml(&self) -> String {
         let train = toml::to_string(&self.train).expect("plain values");
-        format!("[head]\n{}\n[train]\n{train}", self.head.to_toml())
+        let resnet = self.resnet.as_ref().map(|resnet| {
+            let resnet = toml::to_string(resnet).expect("plain values");
+            format!("\n[{RESNET}]\n{resnet}")
+        });
+        let resnet = resnet.unwrap_or_default();
+        format!("[head]\n{}\n[train]\n{train}{resnet}", self.head.to_toml())
+    }
+
+    /// How ResNet is trained with the head, where some layer of it is.
+    pub fn online(&self) -> Option<(&OnlineConfig, TrainedLayers)> {
+        let reads = self.head.encoders().contains(&"resnet");
+        let resnet = self.resnet.as_ref().filter(|_| reads)?;
+        Some((resnet, resnet.unfreeze.trained()?))
+    }
+
+    /// The features that are read.
+    pub fn encoders(&self) -> Vec<&'static str> {
+        let mut encoders = self.head.encoders();
+        let maps = self
+            .online()
+            .filter(|(_, trained)| trained.reads() == Reads::Map);
+        encoders.extend(maps.map(|_| MAPS));
+        encoders
     }
 
     /// The first key in which two configurations differ.
@@ -74,10 +113,23 @@ impl Config {
         };
         let problem = |problem: String| config_error(place, &problem);
         let head = HeadConfig::resolve(head).map_err(problem)?;
+        let resnet = table.remove(RESNET);
         let train = train_section(&table, &TrainConfig::of(&head.training()));
         let train = train.map_err(|error| problem(plainly(&error)))?;
-        let config = Self { head, train };
+        let resnet = resnet.map(|set| resnet_section(set, &train)).transpose();
+        let config = Self {
+            head,
+            resnet: resnet.map_err(problem)?,
+            train,
+        };
         config.train.check().map_err(problem)?;
+        let kind = config.head.kind();
+        if config.online().is_some() && kind.reads_resnet_logits {
+            return Err(problem(format!(
+                "`resnet.unfreeze` is for heads that read ResNet's features; `{}` reads what its classification layer makes of them: use `fc`",
+                kind.name
+            )));
+        }
         match config
             .head
             .needs_both()
@@ -116,6 +168,25 @@ fn train_section(table: &Table, defaults: &TrainConfig) -> Result<TrainConfig, t
     Ok(section.train.unwrap_or_else(|| defaults.clone()))
 }
 
+/// The section `[resnet]`: what is set, and of the rest the defaults.
+fn resnet_section(set: Value, train: &TrainConfig) -> Result<OnlineConfig, String> {
+    let Value::Table(set) = set else {
+        return Err(format!("`{RESNET}` has to be a section `[{RESNET}]`"));
+    };
+    let mut all = Table::try_from(OnlineConfig::of(train)).expect("plain values");
+    for (key, value) in set {
+        let alone = Table::from_iter([(key.clone(), value.clone())]);
+        let alone: Result<OnlineConfig, _> = Value::Table(alone).try_into();
+        alone.map_err(|error| format!("`{RESNET}.{key}`: {}", plainly(&error)))?;
+        all.insert(key, value);
+    }
+    let section: OnlineConfig = Value::Table(all)
+        .try_into()
+        .map_err(|error: toml::de::Error| plainly(&error))?;
+    section.check(train)?;
+    Ok(section)
+}
+
 /// The configuration's keys, such as `train.epochs`, with their values.
 pub fn leaves(config: &Config) -> Vec<(String, Value)> {
     let train = Table::try_from(&config.train).expect("plain values");
@@ -125,7 +196,10 @@ pub fn leaves(config: &Config) -> Vec<(String, Value)> {
     };
     let kind = (format!("head.{KIND}"), Value::from(config.head.kind().name));
     let head = named("head", config.head.table().clone());
-    [vec![kind], head, named("train", train)].concat()
+    let resnet = config.resnet.as_ref();
+    let resnet = resnet.map(|resnet| Table::try_from(resnet).expect("plain values"));
+    let resnet = named(RESNET, resnet.unwrap_or_default());
+    [vec![kind], head, named("train", train), resnet].concat()
 }
 
 /// The keys of all heads and of the training.
@@ -140,6 +214,8 @@ fn known_keys() -> Vec<String> {
             keys.push(key);
         }
     }
+    let resnet = OnlineConfig::OPTIONS.iter();
+    keys.extend(resnet.map(|option| format!("{RESNET}.{}", option.name)));
     keys
 }
 
@@ -171,11 +247,13 @@ fn parse_table(text: &str, place: &str) -> Result<Table, Error> {
     Ok(table)
 }
 
-/// The section `[train]` of a whole file.
+/// The sections `[train]` and `[resnet]` of a whole file.
 #[derive(Deserialize)]
 struct TrainLines {
     #[serde(default, rename = "train")]
     _train: TrainConfig,
+    #[serde(default, rename = "resnet")]
+    _resnet: OnlineConfig,
 }
 
 /// `train.epochs=20`; what is no TOML value is a string.

@@ -4,6 +4,7 @@ mod catalogue;
 mod experiment;
 mod head;
 mod keys;
+mod resnet_section;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests;
@@ -13,4 +14,5 @@ pub use catalogue::{HEADS, HeadKind};
 pub use experiment::{Config, leaves};
 pub use head::HeadConfig;
 pub(crate) use keys::full_key;
+pub use resnet_section::{MAPS, OnlineConfig, Unfreeze};
 pub use train_section::{ClassWeights, Missing, Schedule, Select, TrainConfig};

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use toml::Value;
 
-use super::{HEADS, TrainConfig};
+use super::{HEADS, OnlineConfig, TrainConfig};
 use crate::heads::{Example, Head};
 use crate::options::{OptionInfo, Options, Values};
 
@@ -57,6 +57,11 @@ fn table() -> String {
     writeln!(table, "| **`[train]`** | | | |").unwrap();
     for option in TrainConfig::OPTIONS {
         row(&mut table, "train", option, &defaults[option.name]);
+    }
+    let defaults = toml::Table::try_from(OnlineConfig::default()).unwrap();
+    writeln!(table, "| **`[resnet]`** | | | with `--online-resnet` |").unwrap();
+    for option in OnlineConfig::OPTIONS {
+        row(&mut table, "resnet", option, &defaults[option.name]);
     }
     table
 }

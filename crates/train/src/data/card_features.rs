@@ -45,6 +45,12 @@ impl CardFeatures {
         values.map(|[rows, width]| 4 * (rows * width) as u64).sum()
     }
 
+    /// But for one column.
+    pub fn without(mut self, index: usize) -> Self {
+        self.0[index] = None;
+        self
+    }
+
     /// Whether a column lies there.
     pub fn has(&self, index: usize) -> bool {
         self.0[index].is_some()

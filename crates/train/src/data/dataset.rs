@@ -6,12 +6,13 @@ use mmfnd_features::{Column, Features, Key};
 use mmfnd_posts::Post;
 
 use super::card_features::CardFeatures;
+use super::maps;
 use super::resnet_layer::ResnetLayer;
 use crate::Error;
-use crate::config::{Config, Missing};
+use crate::config::{Config, MAPS, Missing};
 use crate::device::Device;
 use crate::error::DataProblem;
-use crate::heads::{Modalities, Sizes};
+use crate::heads::{Modalities, Resnet, Sizes};
 
 /// The encoders that heads know beside [`TOKENS`].
 pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
@@ -24,6 +25,10 @@ const SHAPES: [(usize, &str); 4] = [
 ];
 /// The feature that is a row for each token of a text.
 pub const TOKENS: &str = "tokens";
+/// What maps have to be.
+const MAP_SHAPE: &str = "[channels, height, width]: the map of ResNet's third layer";
+/// The place of `resnet` in [`ENCODERS`].
+const RESNET: usize = 3;
 /// Classes of ResNet's layer where the store has none.
 const IMAGENET_CLASSES: usize = 1000;
 
@@ -33,6 +38,8 @@ pub struct Dataset<'a> {
     posts: &'a [Post],
     columns: [Option<&'a Column>; 4],
     tokens: Option<&'a Column>,
+    /// What a ResNet that is trained with the head reads, in the place of ResNet's features.
+    maps: Option<&'a Column>,
     on_card: CardFeatures,
     modalities: Vec<Modalities>,
     /// The layer that makes ResNet's logits, of a head that reads those.
@@ -53,6 +60,10 @@ impl<'a> Dataset<'a> {
         }
         let tokens = match encoders.contains(&TOKENS) {
             true => Some(tokens(features)?),
+            false => None,
+        };
+        let maps = match config.encoders().contains(&MAPS) {
+            true => Some(column(features, MAPS, (3, MAP_SHAPE))?),
             false => None,
         };
         if let [_, Some(text), Some(image), _] = columns
@@ -78,6 +89,7 @@ impl<'a> Dataset<'a> {
             posts,
             columns,
             tokens,
+            maps,
             on_card: CardFeatures::default(),
             modalities,
             layer: layer(features, config)?,
@@ -88,6 +100,38 @@ impl<'a> Dataset<'a> {
     /// The same features, some of which lie on a card, too: batches are taken from there.
     pub(crate) fn with_card(self, on_card: CardFeatures) -> Self {
         Self { on_card, ..self }
+    }
+
+    /// The same features, of ResNet those that a trained one gave: posts are scored with them.
+    pub(crate) fn with_resnet<'b>(&self, pooled: &'b Column) -> Dataset<'b>
+    where
+        'a: 'b,
+    {
+        let mut dataset: Dataset<'b> = self.clone();
+        dataset.columns[RESNET] = Some(pooled);
+        dataset.maps = None;
+        dataset.on_card = dataset.on_card.without(RESNET);
+        dataset
+    }
+
+    /// What a ResNet makes of these posts' pictures: each distinct one once. On a device without autodiff.
+    pub(crate) fn pooled(
+        &self,
+        backbone: &Resnet,
+        posts: &[usize],
+        device: &burn::tensor::Device,
+    ) -> Result<Column, Error> {
+        let column = self.maps.expect("a trained ResNet has something to read");
+        let with_picture = posts.iter().copied();
+        let with_picture = with_picture.filter(|&post| self.modalities(post).image);
+        let posts: Vec<_> = with_picture.collect();
+        let pooled = maps::pooled((column, &posts), backbone, device);
+        pooled.map_err(|(row, error)| error.of_post(row, self.id(row)).into())
+    }
+
+    /// What a ResNet that is trained with the head reads.
+    pub(crate) fn maps(&self) -> Option<&'a Column> {
+        self.maps
     }
 
     /// What lies on a card.

@@ -4,6 +4,7 @@
 mod card_features;
 mod dataset;
 mod identity;
+mod maps;
 mod numbering;
 mod prefetch;
 mod resnet_layer;

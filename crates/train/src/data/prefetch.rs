@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use super::card_features::CardRows;
 use super::dataset::Dataset;
+use super::maps::{self, Distinct};
 use super::resnet_layer::ResnetLayer;
 use crate::heads::{Inputs, Modalities, ModalityMask, Tokens};
 
@@ -24,12 +25,15 @@ struct Gathered {
     vectors: [Option<Vec<f32>>; 4],
     /// `[ΣT, width]`
     tokens: Option<Vec<f32>>,
+    /// Of the distinct pictures.  `[P, H, W, C]`
+    maps: Option<Vec<f32>>,
 }
 
 /// Columns whose values are on the disk.
 struct OnDisk {
     vectors: [Option<Column>; 4],
     tokens: Option<Column>,
+    maps: Option<Column>,
 }
 
 /// Why a row cannot be read, and which post it is of.
@@ -41,6 +45,8 @@ struct Wanted {
     modalities: Vec<Modalities>,
     /// Rows of those that have a text, and of those that have a picture.
     rows: [Vec<usize>; 2],
+    /// The distinct pictures, where ResNet is trained with the head.
+    pictures: Option<Distinct>,
 }
 
 impl Wanted {
@@ -57,7 +63,12 @@ impl Wanted {
             rows(|modalities| modalities.text),
             rows(|modalities| modalities.image),
         ];
-        Self { modalities, rows }
+        let maps = dataset.maps().filter(|_| !rows[1].is_empty());
+        Self {
+            pictures: maps.map(|maps| Distinct::of(maps, &rows[1])),
+            modalities,
+            rows,
+        }
     }
 
     /// Of the encoder with this index: the first two read texts.
@@ -93,8 +104,11 @@ impl<'a> Prefetch<'a> {
         let on_disk = OnDisk {
             vectors: columns.map(|column| on_disk(column).cloned()),
             tokens: on_disk(dataset.tokens()).cloned(),
+            maps: on_disk(dataset.maps()).cloned(),
         };
-        let is_any = on_disk.vectors.iter().any(Option::is_some) || on_disk.tokens.is_some();
+        let is_any = on_disk.vectors.iter().any(Option::is_some)
+            || on_disk.tokens.is_some()
+            || on_disk.maps.is_some();
         let read = is_any.then(|| {
             let (sender, receiver) = sync_channel(WAITING);
             let batches = batches.clone();
@@ -130,9 +144,19 @@ impl<'a> Prefetch<'a> {
             }
             None => Gathered::default(),
         };
+        let maps = self.dataset.maps().zip(wanted.pictures);
+        let pictures = maps.map(|(column, pictures)| {
+            let maps = match values.maps.take() {
+                Some(maps) => Ok(maps),
+                None => maps::read(column, &pictures.posts),
+            };
+            let maps = maps.map_err(|(row, error)| error.of_post(row, self.dataset.id(row)))?;
+            Ok::<_, Error>(pictures.tensors(maps, &column.shape, device))
+        });
+        let pictures = pictures.transpose()?;
         let mut features = [const { None }; 4];
         for (index, column) in self.dataset.columns().into_iter().enumerate() {
-            let rows = wanted.rows(index);
+            let rows = &wanted.rows[index / 2];
             let Some(column) = column.filter(|_| !rows.is_empty()) else {
                 continue;
             };
@@ -143,14 +167,16 @@ impl<'a> Prefetch<'a> {
                 (None, None) => matrix(gather(column, rows), column, device),
             });
         }
-        let tokens = self.dataset.tokens().filter(|_| !wanted.texts().is_empty());
+        let texts = &wanted.rows[0];
+        let tokens = self.dataset.tokens().filter(|_| !texts.is_empty());
         let tokens = tokens.map(|column| {
             let read = values.tokens.take();
-            let values = read.unwrap_or_else(|| gather_tokens(column, wanted.texts()));
-            tokens_of(values, (column, wanted.texts()), device)
+            let values = read.unwrap_or_else(|| gather_tokens(column, texts));
+            tokens_of(values, (column, texts), device)
         });
         Ok(Inputs {
             tokens,
+            pictures,
             ..self.inputs(features, &wanted.modalities, device)
         })
     }
@@ -250,6 +276,9 @@ fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, Unread> {
             read.map_err(|error| (row, error))?;
             rest = after;
         }
+    }
+    if let (Some(column), Some(pictures)) = (&columns.maps, &wanted.pictures) {
+        values.maps = Some(maps::read(column, &pictures.posts)?);
     }
     Ok(values)
 }

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::module::Module;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 use super::state::{Best, State};
 use crate::Error;
-use crate::heads::{Head, Memory};
+use crate::heads::Memory;
 use crate::optim::SavedMoments;
 use crate::weights::file::{problem, read, write};
 use crate::weights::{self, Weight, Weights};
@@ -54,7 +55,7 @@ mod exact {
 }
 
 /// Writes a checkpoint over the last one.
-pub(crate) fn save<H: Head>(folder: &Path, state: &State<H>) -> Result<(), Error> {
+pub(crate) fn save<H: Module>(folder: &Path, state: &State<H>) -> Result<(), Error> {
     if let Some(best) = &state.best {
         let path = best_path(folder, best.epoch);
         if !path.exists() {
@@ -91,7 +92,7 @@ pub(crate) fn save<H: Head>(folder: &Path, state: &State<H>) -> Result<(), Error
 }
 
 /// The last checkpoint, if there is one; `fresh` is a new state of the same head.
-pub(crate) fn load<H: Head>(
+pub(crate) fn load<H: Module>(
     folder: &Path,
     fresh: State<H>,
     device: &Device,
@@ -149,7 +150,7 @@ pub(crate) fn load<H: Head>(
     })
 }
 
-fn load_best<H: Head>(folder: &Path, best: BestPosition, head: H) -> Result<Best<H>, Error> {
+fn load_best<H: Module>(folder: &Path, best: BestPosition, head: H) -> Result<Best<H>, Error> {
     let path = best_path(folder, best.epoch);
     let (weights, _) = read(&path)?;
     Ok(Best {

@@ -2,9 +2,11 @@
 
 pub(crate) mod checkpoint;
 mod epoch_report;
+mod network;
 mod state;
 mod trainer;
 
 pub use epoch_report::EpochReport;
+pub(crate) use network::{BACKBONE, Network};
 pub(crate) use state::State;
 pub(crate) use trainer::Trainer;

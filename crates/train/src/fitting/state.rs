@@ -1,6 +1,8 @@
 //! Where a training stands: the weights, the optimiser, and the best epoch so far.
 
-use crate::heads::{Head, Memory};
+use burn::module::Module;
+
+use crate::heads::Memory;
 use crate::optim::AdamW;
 use crate::scoring::metrics::Metrics;
 
@@ -26,7 +28,7 @@ pub(crate) struct Best<H> {
     pub head: H,
 }
 
-impl<H: Head> State<H> {
+impl<H: Module> State<H> {
     /// More accurate, or as accurate with less loss; of equal epochs the earlier one stays.
     pub fn keep_if_best(&mut self, metrics: &Metrics) -> bool {
         let is_better = self

@@ -9,11 +9,12 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::epoch_report::EpochReport;
+use super::network::{BACKBONE, Network};
 use super::state::State;
 use crate::Error;
 use crate::config::{Select, TrainConfig};
 use crate::data::{Dataset, Numbering, Prefetch, Splits};
-use crate::heads::{Head, Inputs, LossTerm, Noise, Step, backward};
+use crate::heads::{Head, Inputs, LossTerm, Noise, Step};
 use crate::optim::{Loss, Rates, clip, cross_entropy};
 use crate::scoring::metrics::{Metrics, Scored};
 use crate::scoring::{GateUse, GateUseMeter, LossReport, Prediction, Scorer, pairs};
@@ -31,6 +32,8 @@ pub(crate) struct Trainer<'a> {
     pub config: &'a TrainConfig,
     pub loss: Loss,
     pub rates: Rates,
+    /// The same for the weights of a ResNet that is trained with the head.
+    pub backbone_rates: Option<Rates>,
     /// With autodiff.
     pub device: &'a burn::tensor::Device,
     /// Whether the test posts are looked at after each epoch.
@@ -47,7 +50,7 @@ struct Done {
 
 impl Trainer<'_> {
     /// One pass over the training posts.
-    pub fn epoch<H: Head>(&self, mut state: State<H>) -> Result<(State<H>, EpochReport), Error> {
+    pub fn epoch<N: Network>(&self, mut state: State<N>) -> Result<(State<N>, EpochReport), Error> {
         let start = Instant::now();
         state.epoch += 1;
         let stage = self.stage(state.epoch);
@@ -109,27 +112,31 @@ impl Trainer<'_> {
     }
 
     /// One step of a batch.
-    fn step<H: Head>(
+    fn step<N: Network>(
         &self,
-        mut state: State<H>,
+        mut state: State<N>,
         (turn, step): (usize, &Step),
         inputs: Inputs,
-    ) -> (State<H>, Option<Done>) {
+    ) -> (State<N>, Option<Done>) {
         let noise = Noise::new(self.config.seed, state.step).later(turn);
         let targets = self.loss.targets(&inputs.targets().labels, self.device);
         let output = (state.head).step(step.name, inputs, noise, &mut state.memory);
-        let Some(output) = output else {
+        let Some(mut output) = output else {
             return (state, None);
         };
         let class = (output.logits.clone()).filter(|_| step.class > 0.0);
         let class = class.map(|logits| (step.class, cross_entropy(logits, targets)));
         let loss = total(class, &output.losses);
-        let mut gradients = backward(&loss, output.cuts);
+        let mut gradients = output.gradients(&loss);
         if self.config.clip_norm > 0.0 {
             clip(&state.head, &mut gradients, self.config.clip_norm);
         }
         let rate = self.rates.at(state.step - 1) * step.rate;
         state.optimizer.set_learning_rate(rate);
+        if let Some(rates) = &self.backbone_rates {
+            let rate = rates.at(state.step - 1) * step.rate;
+            state.optimizer.set_group_rate(BACKBONE, rate);
+        }
         state.head = state.optimizer.step(state.head, &mut gradients);
         let done = Done {
             loss: loss.detach(),
@@ -159,11 +166,12 @@ impl Trainer<'_> {
     /// Metrics of posts at inference, and use of the experts while they were scored.
     fn evaluate(
         &self,
-        (head, stage): (&impl Head, usize),
+        (network, stage): (&impl Network, usize),
         rows: &[usize],
     ) -> Result<(Metrics, Vec<GateUse>), Error> {
         let scorer = Scorer {
-            forward: &|inputs| head.score(stage, inputs),
+            forward: &|inputs| network.head().score(stage, inputs),
+            backbone: network.backbone(),
             dataset: self.dataset,
             device: &self.device.clone().without_autodiff(),
         };
@@ -177,7 +185,7 @@ impl Trainer<'_> {
     /// Metrics of the test posts, where they are asked for; what is selected on the test posts has them already.
     fn test(
         &self,
-        trained: (&impl Head, usize),
+        trained: (&impl Network, usize),
         selection: &Metrics,
     ) -> Result<Option<Metrics>, Error> {
         if !self.test_each_epoch {

@@ -21,10 +21,18 @@ const CHUNK: usize = 1 << 15;
 /// The optimiser and its state.
 #[derive(Clone, Debug)]
 pub struct AdamW {
-    learning_rate: f64,
-    weight_decay: f64,
+    /// The first one is of all weights that are in no other.
+    groups: Vec<Group>,
     is_host: bool,
     moments: BTreeMap<String, Moments>,
+}
+
+/// Weights below one place of the module tree, with rates of their own.
+#[derive(Clone, Debug)]
+struct Group {
+    place: &'static str,
+    learning_rate: f64,
+    weight_decay: f64,
 }
 
 /// Running means of a weight's gradient and of its square.
@@ -50,17 +58,42 @@ pub(crate) struct SavedMoments {
 impl AdamW {
     /// Without state; `is_host` says whether tensors lie in the memory of this process.
     pub fn new(learning_rate: f64, weight_decay: f64, is_host: bool) -> Self {
-        Self {
+        let all = Group {
+            place: "",
             learning_rate,
             weight_decay,
+        };
+        Self {
+            groups: vec![all],
             is_host,
             moments: BTreeMap::new(),
         }
     }
 
-    /// For the steps from now on.
+    /// With rates of their own for the weights below a place in the module tree, such as `backbone`.
+    pub fn with_group(
+        mut self,
+        place: &'static str,
+        learning_rate: f64,
+        weight_decay: f64,
+    ) -> Self {
+        self.groups.push(Group {
+            place,
+            learning_rate,
+            weight_decay,
+        });
+        self
+    }
+
+    /// For the steps from now on, of the weights that are in no group.
     pub fn set_learning_rate(&mut self, learning_rate: f64) {
-        self.learning_rate = learning_rate;
+        self.groups[0].learning_rate = learning_rate;
+    }
+
+    /// The same of those below a place that has a group.
+    pub fn set_group_rate(&mut self, place: &str, learning_rate: f64) {
+        let groups = self.groups.iter_mut().filter(|group| group.place == place);
+        groups.for_each(|group| group.learning_rate = learning_rate);
     }
 
     /// One step along `gradients`.
@@ -110,11 +143,26 @@ impl AdamW {
         self
     }
 
-    fn rates(&self, steps: u64) -> StepFactors {
+    /// The group of a weight.
+    fn group(&self, path: &str) -> &Group {
+        let is_below = |group: &&Group| {
+            let rest = path.strip_prefix(group.place);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let named = self.groups[1..].iter().find(is_below);
+        named.unwrap_or(&self.groups[0])
+    }
+
+    fn rates(&self, path: &str, steps: u64) -> StepFactors {
+        let Group {
+            learning_rate,
+            weight_decay,
+            ..
+        } = *self.group(path);
         let power = i32::try_from(steps).unwrap_or(i32::MAX);
         StepFactors {
-            keep: 1.0 - self.learning_rate * self.weight_decay,
-            step: self.learning_rate / (1.0 - BETA_1.powi(power)),
+            keep: 1.0 - learning_rate * weight_decay,
+            step: learning_rate / (1.0 - BETA_1.powi(power)),
             root: (1.0 - BETA_2.powi(power)).sqrt(),
         }
     }
@@ -248,7 +296,7 @@ impl Step<'_> {
             None => Moments::new(&gradient, self.optimizer.is_host),
         };
         moments.steps += 1;
-        let rates = self.optimizer.rates(moments.steps);
+        let rates = self.optimizer.rates(&path, moments.steps);
         let weight = weight.inner();
         let weight = match moments.values {
             MomentValues::Host(mut values) => {
@@ -355,6 +403,31 @@ mod tests {
         for (whole, part) in whole.concat().iter().zip(parts.concat()) {
             assert!((whole - part).abs() < 1e-6, "{whole} {part}");
         }
+    }
+
+    #[test]
+    fn a_group_has_rates_of_its_own() {
+        let device = Device::flex().autodiff();
+        let pair = || {
+            let linear = |seed| -> Linear { Init::new(seed, &device).linear(1, 1) };
+            (linear(5), linear(6))
+        };
+        let stepped = |mut optimizer: AdamW| {
+            let (a, b) = pair();
+            let x = Tensor::<2>::from_floats([[2.0]], &device);
+            let loss = (a.forward(x.clone()) + b.forward(x)).square().sum();
+            let (a, b) = optimizer.step((a, b), &mut [loss.backward()]);
+            [a, b].map(|linear| -> f32 { linear.weight.val().into_scalar() })
+        };
+        let of = |optimizer: AdamW| stepped(optimizer);
+        let (fast, slow) = (AdamW::new(0.1, 0.5, true), AdamW::new(0.01, 0.0, true));
+        let both = AdamW::new(0.1, 0.5, true).with_group("1", 1.0, 0.0);
+        let both = {
+            let mut both = both;
+            both.set_group_rate("1", 0.01);
+            of(both)
+        };
+        assert_eq!(both, [of(fast)[0], of(slow)[1]]);
     }
 
     #[test]

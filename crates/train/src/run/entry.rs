@@ -6,7 +6,7 @@ use mmfnd_posts::Post;
 
 use super::dir::RunDir;
 use super::request::{RunOptions, RunRequest, RunSummary};
-use super::saved_head::{self, Forward};
+use super::saved_head::{self, Saved};
 use super::train::train_head;
 use crate::Error;
 use crate::config::Config;
@@ -19,7 +19,7 @@ const HEADS: &[HeadRun] = &each_head!(HeadRun);
 struct HeadRun {
     name: &'static str,
     train: fn(&RunRequest) -> Result<RunSummary, Error>,
-    load: fn(&RunDir, &Device) -> Result<Forward, Error>,
+    load: fn(&RunDir, &Device) -> Result<Saved, Error>,
 }
 
 impl HeadRun {
@@ -64,6 +64,6 @@ pub(crate) fn train_as_asked(request: &RunRequest) -> Result<RunSummary, Error> 
 }
 
 /// The head of the best epoch of a run.
-pub(super) fn load(run: &RunDir, config: &Config, device: &Device) -> Result<Forward, Error> {
+pub(super) fn load(run: &RunDir, config: &Config, device: &Device) -> Result<Saved, Error> {
     (HeadRun::named_by(config).load)(run, device)
 }

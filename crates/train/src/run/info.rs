@@ -6,7 +6,7 @@ use mmfnd_features::EncoderSpec;
 use serde::{Deserialize, Serialize};
 
 use crate::Device;
-use crate::heads::Sizes;
+use crate::heads::{ResnetConfig, Sizes};
 
 /// What `run.json` says: where a run comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,6 +36,9 @@ pub struct RunInfo {
     /// of versions that did not record it.
     #[serde(default)]
     pub with_ocr: Option<bool>,
+    /// Sizes of the ResNet that was trained with the head, where one was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backbone: Option<ResnetConfig>,
     /// Posts of each split, and how many were left out.
     pub counts: Counts,
     /// What was decided for the user.

@@ -1,5 +1,6 @@
 //! Features, posts and a configuration in, a run directory with weights, predictions and metrics out.
 
+mod backbone;
 mod dir;
 mod entry;
 mod final_metrics;

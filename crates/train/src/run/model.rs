@@ -9,7 +9,7 @@ use mmfnd_posts::Post;
 use super::dir::RunDir;
 use super::entry;
 use super::info::RunInfo;
-use super::saved_head::Forward;
+use super::saved_head::Saved;
 use crate::config::Config;
 use crate::data::{Dataset, specs};
 use crate::error::DataProblem;
@@ -18,7 +18,7 @@ use crate::{Device, Error};
 
 /// A trained head.
 pub struct Model {
-    forward: Forward,
+    saved: Saved,
     config: Config,
     encoders: Vec<&'static str>,
     device: burn::tensor::Device,
@@ -39,8 +39,8 @@ impl Model {
         run.metrics()?; // an unfinished run is an error
         let (config, device) = (run.config()?, device.open()?);
         Ok(Self {
-            forward: entry::load(&run, &config, &device)?,
-            encoders: config.head.encoders(),
+            saved: entry::load(&run, &config, &device)?,
+            encoders: config.encoders(),
             config,
             device,
             info: run.info()?,
@@ -102,7 +102,8 @@ impl Model {
         let is_usable = |row: &&usize| dataset.problem(**row).is_none();
         let usable: Vec<_> = rows.iter().filter(is_usable).copied().collect();
         let scorer = Scorer {
-            forward: &self.forward,
+            forward: &self.saved.forward,
+            backbone: self.saved.backbone.as_ref(),
             dataset: &dataset,
             device: &self.device,
         };

@@ -5,6 +5,7 @@ use std::time::Instant;
 use burn::tensor::{Tensor, TensorData};
 use mmfnd_posts::{Post, Split, TableColumn, write_table};
 
+use super::backbone::Backbone;
 use super::dir::RunDir;
 use super::final_metrics::{BestTest, RunMetrics, Selection};
 use super::info::{Counts, RunInfo};
@@ -14,8 +15,8 @@ use crate::data::{
     CardFeatures, Dataset, Numbering, ResnetLayer, Splits, TOKENS, fingerprint, labels, pictures,
     specs,
 };
-use crate::fitting::{EpochReport, State, Trainer, checkpoint};
-use crate::heads::{Head, Init, Sizes};
+use crate::fitting::{BACKBONE, EpochReport, Network, State, Trainer, checkpoint};
+use crate::heads::{Head, Init, Online, Resnet, Sizes};
 use crate::optim::{AdamW, Loss, Rates};
 use crate::scoring::metrics::Metrics;
 use crate::scoring::{Scorer, write_run};
@@ -35,11 +36,15 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let splits = Splits::of(posts, &pictures, &config.train)?;
     let numbering = Numbering::new(posts, &pictures, &splits);
     let layer = resnet_layer::<H>(request)?;
+    let backbone = Backbone::of(config, features)?;
     let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
     let sizes = counted::<H>(sizes, &numbering);
     let head = config.head.options::<H>();
     H::check(&head, &sizes).map_err(DataProblem::Head)?;
     let stages = H::stages(&head);
+    if let Some(backbone) = &backbone {
+        backbone.check_memory(&dataset, &splits.train, config.train.batch_size)?;
+    }
     let (run, _lock) = RunDir::create(&options.out, options.resume, options.overwrite)?;
     let on_card = match request.on_card {
         Some(on_card) => on_card.clone(),
@@ -47,10 +52,17 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     };
     let dataset = dataset.with_card(on_card);
     let mut notes = notes::<H>(config, &splits, layer.is_some());
+    notes.extend(backbone.as_ref().map(Backbone::note));
     notes.extend(dataset.card_note(options.device));
-    let info = info(request, &splits, sizes, notes);
+    let sizes_of_backbone = backbone.as_ref().map(|backbone| backbone.config().clone());
+    let info = RunInfo {
+        backbone: sizes_of_backbone,
+        ..info(request, &splits, sizes, notes)
+    };
     start(&run, config, &info)?;
     write_rejects(&run, posts, &splits)?;
+    let per_epoch = steps(splits.train.len(), &config.train);
+    let rates = |of: &TrainConfig| Rates::new(of, per_epoch);
     let trainer = Trainer {
         dataset: &dataset,
         posts,
@@ -59,19 +71,52 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         stages: &stages,
         config: &config.train,
         loss: Loss::of(&config.train, labels(posts, &splits.train).into_iter()),
-        rates: Rates::new(&config.train, steps(splits.train.len(), &config.train)),
+        rates: rates(&config.train),
+        backbone_rates: (config.online()).map(|(own, _)| rates(&own.training(&config.train))),
         device: &device,
         test_each_epoch: options.test_each_epoch,
     };
     let state = fresh::<H>(config, &sizes, layer, &device, options.device);
-    let (head, selection) = match run.is_finished() {
-        true => finished(&run, state.head.valid())?,
+    let trained = (&trainer, &run, request);
+    match backbone {
+        None => train_network(trained, state, info),
+        Some(backbone) => {
+            let resnet = backbone.resnet(&device);
+            let resnet = resnet.expect("it was made of these weights before");
+            let state = with_backbone(state, resnet, config);
+            train_network(trained, state, info)
+        }
+    }
+}
+
+/// Trains what is given, or takes it as the run has it, and writes what stands at the end of a run.
+fn train_network<N: Network>(
+    (trainer, run, request): (&Trainer, &RunDir, &RunRequest),
+    state: State<N>,
+    info: RunInfo,
+) -> Result<RunSummary, Error> {
+    let (network, selection) = match run.is_finished() {
+        true => finished(run, state.head.valid())?,
         false => {
-            let interval = options.checkpoint_interval;
-            train_epochs(&trainer, &run, state, (interval, request.on_epoch))?
+            let interval = request.options.checkpoint_interval;
+            train_epochs(trainer, run, state, (interval, request.on_epoch))?
         }
     };
-    finish(&trainer, &run, &head, selection, info)
+    finish(trainer, run, &network, selection, info)
+}
+
+/// A head's first state with a ResNet before it, whose weights have rates of their own.
+fn with_backbone<H: Head>(state: State<H>, resnet: Resnet, config: &Config) -> State<Online<H>> {
+    let (rates, _) = config.online().expect("there is a ResNet to train");
+    let (rate, decay) = (rates.learning_rate, rates.weight_decay);
+    State {
+        head: Online::new(state.head, resnet),
+        optimizer: state.optimizer.with_group(BACKBONE, rate, decay),
+        memory: state.memory,
+        epoch: state.epoch,
+        step: state.step,
+        best: None,
+    }
 }
 
 /// With the numbers of events and posts, of a head that counts them.
@@ -124,13 +169,14 @@ fn info(request: &RunRequest, splits: &Splits, sizes: Sizes, notes: Vec<String>)
         device: options.device,
         store: options.store.clone(),
         posts: fingerprint(request.posts, request.features),
-        encoders: specs(request.features, &config.head.encoders()),
+        encoders: specs(request.features, &config.encoders()),
         encoding_seconds: request.features.encoding_seconds.clone(),
         sizes,
         with_ocr: request.features.with_ocr.filter(|_| {
             let encoders = config.head.encoders();
             encoders.contains(&"bert") || encoders.contains(&TOKENS)
         }),
+        backbone: None,
         counts: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),
@@ -207,12 +253,12 @@ fn steps(posts: usize, config: &TrainConfig) -> usize {
 }
 
 /// All epochs that are still to be done; the weights of the best one.
-fn train_epochs<H: Head>(
+fn train_epochs<N: Network>(
     trainer: &Trainer,
     run: &RunDir,
-    state: State<H>,
+    state: State<N>,
     (interval, on_epoch): (std::time::Duration, &dyn Fn(&EpochReport)),
-) -> Result<(H, Selection), Error> {
+) -> Result<(N, Selection), Error> {
     let folder = run.checkpoint();
     let mut state = checkpoint::load(&folder, state, trainer.device)?;
     let mut reports = run.epochs()?;
@@ -243,7 +289,7 @@ fn train_epochs<H: Head>(
 }
 
 /// The weights of a run that is finished already.
-fn finished<H: Head>(run: &RunDir, head: H) -> Result<(H, Selection), Error> {
+fn finished<N: Network>(run: &RunDir, head: N) -> Result<(N, Selection), Error> {
     let (weights, _) = file::read(&run.weights())?;
     let head = weights::load(head, &weights);
     let head = head.map_err(|problem| file::problem(&run.weights(), problem))?;
@@ -251,19 +297,20 @@ fn finished<H: Head>(run: &RunDir, head: H) -> Result<(H, Selection), Error> {
 }
 
 /// Predicts all posts and writes what stands at the end of a run, the metrics last.
-fn finish<H: Head>(
+fn finish<N: Network>(
     trainer: &Trainer,
     run: &RunDir,
-    head: &H,
+    network: &N,
     selection: Selection,
     info: RunInfo,
 ) -> Result<RunSummary, Error> {
     let splits = [Split::Train, Split::Validation, Split::Test];
     let rows = splits.map(|split| trainer.splits.rows(split));
     let device = trainer.device.clone().without_autodiff();
-    let forward = |inputs| head.forward(inputs, None);
+    let forward = |inputs| network.head().forward(inputs, None);
     let scorer = Scorer {
         forward: &forward,
+        backbone: network.backbone(),
         dataset: trainer.dataset,
         device: &device,
     };
@@ -281,8 +328,11 @@ fn finish<H: Head>(
     let names = [0, 1, 2].map(|index| vec![splits[index]; rows[index].len()]);
     let (rows, predictions) = (rows.concat(), predictions.concat());
     let scored: Vec<_> = rows.iter().map(|&row| &trainer.posts[row]).collect();
-    file::write(&run.weights(), &weights::named(head), None)?;
-    let (posts, predicted) = ((&*scored, &*names.concat()), (&*predictions, H::EXTRAS));
+    file::write(&run.weights(), &weights::named(network), None)?;
+    let (posts, predicted) = (
+        (&*scored, &*names.concat()),
+        (&*predictions, N::Head::EXTRAS),
+    );
     write_run(&run.predictions(), posts, predicted)?;
     run.write_metrics(&metrics)?;
     run.remove_checkpoint()?;

@@ -8,7 +8,7 @@ use mmfnd_posts::Label;
 use super::scored::p_fake;
 use crate::Error;
 use crate::data::{Dataset, Prefetch};
-use crate::heads::{GateShares, Inputs, Modalities, Output};
+use crate::heads::{GateShares, Inputs, Modalities, Output, Resnet};
 use crate::weights::numbers;
 
 /// Posts in a batch. Always as many: the last batch is filled up, so that a post's prediction does not depend on how
@@ -50,6 +50,8 @@ pub type WithAggregate = (Prediction, Vec<f32>);
 #[derive(Clone, Copy)]
 pub(crate) struct Scorer<'a> {
     pub forward: &'a dyn Fn(Inputs) -> Output,
+    /// The ResNet that the head was trained with, where it was.
+    pub backbone: Option<&'a Resnet>,
     pub dataset: &'a Dataset<'a>,
     pub device: &'a burn::tensor::Device,
 }
@@ -97,9 +99,17 @@ impl Scorer<'_> {
         rows: &[usize],
         on_said: &mut dyn FnMut(&mut Said, &[usize]),
     ) -> Result<Vec<Prediction>, Error> {
+        let pooled = self
+            .backbone
+            .map(|backbone| self.dataset.pooled(backbone, rows, self.device));
+        let pooled = pooled.transpose()?;
+        let with_pooled = pooled
+            .as_ref()
+            .map(|pooled| self.dataset.with_resnet(pooled));
+        let dataset = with_pooled.as_ref().unwrap_or(self.dataset);
         let mut groups: BTreeMap<Modalities, Vec<usize>> = BTreeMap::new();
         for (index, &row) in rows.iter().enumerate() {
-            let modalities = self.dataset.modalities(row);
+            let modalities = dataset.modalities(row);
             groups.entry(modalities).or_default().push(index);
         }
         // posts that have all come first, so that a head's parts are met in its own order
@@ -114,7 +124,7 @@ impl Scorer<'_> {
             batch
         };
         let batches = chunks.iter().map(padded).collect();
-        let mut prefetch = Prefetch::new(self.dataset, batches);
+        let mut prefetch = Prefetch::new(dataset, batches);
         let mut predictions = vec![None; rows.len()];
         for chunks in chunks.chunk_by(|(of, _), (other, _)| of == other) {
             for together in chunks.chunks(READ_TOGETHER) {

@@ -253,5 +253,5 @@ fn use_the_same(a: &Config, b: &Config) -> bool {
     };
     // with masks the head says which posts it can score
     let is_alike = a.train.missing == Missing::Drop || a.head == b.head;
-    is_alike && posts(a) == posts(b) && a.head.encoders() == b.head.encoders()
+    is_alike && posts(a) == posts(b) && a.encoders() == b.encoders()
 }

@@ -5,6 +5,7 @@ mod heads;
 mod learning;
 mod methods;
 mod modalities;
+mod online;
 mod refusals;
 mod setup;
 #[path = "../world/mod.rs"]

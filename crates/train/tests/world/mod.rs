@@ -141,7 +141,7 @@ fn spec(name: &str, shape: &[usize], fingerprint: &str) -> EncoderSpec {
     }
 }
 
-fn key(post: &Post, is_image: bool) -> Key {
+pub fn key(post: &Post, is_image: bool) -> Key {
     match is_image {
         true => Key::of(format!("picture {}", post.id).as_bytes()),
         false => Key::of(post.text.as_bytes()),

@@ -1,0 +1,148 @@
+//! The ResNet that is trained with a head: from the weights that go with its maps, or back from those of a run.
+
+use burn::tensor::Device;
+use mmfnd_features::Features;
+
+use super::dir::RunDir;
+use crate::Error;
+use crate::config::{Config, MAPS};
+use crate::data::Dataset;
+use crate::error::{DataProblem, WeightsProblem};
+use crate::heads::{Init, Layout, Norms, Resnet, ResnetConfig, TrainedLayers};
+use crate::weights::{self, Weights, file};
+
+/// A ResNet as its weights describe it, and how it is trained.
+#[derive(Debug)]
+pub(super) struct Backbone {
+    config: ResnetConfig,
+    trained: TrainedLayers,
+    norms: Norms,
+    weights: Weights,
+}
+
+impl Backbone {
+    /// That of the features, where a configuration trains one.
+    pub fn of(config: &Config, features: &Features) -> Result<Option<Self>, Error> {
+        let Some((resnet, trained)) = config.online() else {
+            return Ok(None);
+        };
+        let index = features.specs.iter().position(|spec| spec.name == MAPS);
+        let index = index.ok_or(DataProblem::NoEncoder { name: MAPS })?;
+        let path = features.classifiers[index].as_ref();
+        let path = path.ok_or(DataProblem::NoEncoder { name: MAPS })?;
+        let (mut weights, layout) = file::read(path)?;
+        let problem = |problem| file::problem(path, problem);
+        let layout = layout.map(|layout| serde_json::from_str::<Layout>(&layout));
+        let layout = layout.transpose();
+        let layout = layout.map_err(|error| problem(WeightsProblem::Layout(error.to_string())))?;
+        let shape = |name: &str| weights.get(name).map(|weight| weight.shape.as_slice());
+        let config = ResnetConfig::of_weights(shape, layout.as_ref());
+        let config = config.map_err(|name| problem(WeightsProblem::Missing(name)))?;
+        let map = &features.columns[index].shape;
+        if map.first() != Some(&config.d_output(3)) {
+            return Err(problem(WeightsProblem::Shape {
+                name: "layer4.0.conv1.weight".to_owned(),
+                found: vec![config.widths[4], config.d_output(3)],
+                expected: vec![config.widths[4], map.first().copied().unwrap_or(0)],
+            }));
+        }
+        weights.retain(|name, _| trained.has(name));
+        let backbone = Self {
+            config,
+            trained,
+            norms: resnet.batch_norm,
+            weights,
+        };
+        let device = Device::flex();
+        backbone.resnet(&device).map_err(problem)?; // a weight that does not fit, with the file's name
+        Ok(Some(backbone))
+    }
+
+    /// With these weights on a device.
+    pub fn resnet(&self, device: &Device) -> Result<Resnet, WeightsProblem> {
+        let resnet = empty(&self.config, (self.trained, self.norms), device);
+        weights::load(resnet, &self.weights)
+    }
+
+    /// Whether there is memory for a step, as far as that is known beforehand: weights with their gradients and
+    /// moments, and what a batch of distinct pictures keeps until it is differentiated.
+    pub fn check_memory(
+        &self,
+        dataset: &Dataset,
+        posts: &[usize],
+        batch_size: usize,
+    ) -> Result<(), Error> {
+        let Some(maps) = dataset.maps() else {
+            return Ok(());
+        };
+        let distinct: std::collections::HashSet<_> =
+            posts.iter().filter_map(|&post| maps.row_of(post)).collect();
+        let pictures = distinct.len().min(batch_size);
+        let sides = [maps.shape[1], maps.shape[2]];
+        let kept = self.config.kept_numbers(self.trained.first_layer(), sides) + 2 * maps.width();
+        let weights: usize = self
+            .weights
+            .values()
+            .map(|weight| weight.values.len())
+            .sum();
+        let needed = 4 * (5 * weights + pictures * kept) as u64;
+        match available_memory() {
+            Some(there) if there < needed => Err(Error::Data(DataProblem::Head(format!(
+                "a step on {pictures} distinct pictures needs about {:.1} GB, and {:.1} GB are free; set a smaller `train.batch_size`",
+                needed as f64 / 1e9,
+                there as f64 / 1e9
+            )))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Its sizes.
+    pub fn config(&self) -> &ResnetConfig {
+        &self.config
+    }
+
+    /// What a user should know.
+    pub fn note(&self) -> String {
+        let numbers: usize = self
+            .weights
+            .values()
+            .map(|weight| weight.values.len())
+            .sum();
+        format!("ResNet's fourth layer is trained with the head, {numbers} numbers of it")
+    }
+}
+
+fn empty(
+    config: &ResnetConfig,
+    (trained, norms): (TrainedLayers, Norms),
+    device: &Device,
+) -> Resnet {
+    config.init(trained, norms, &mut Init::new(0, device))
+}
+
+/// Bytes that the system can still give, where it says so.
+fn available_memory() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text
+        .lines()
+        .find(|line| line.starts_with("MemAvailable:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(1024 * kilobytes)
+}
+
+/// A ResNet without its weights, as a run that trained one has it.
+pub(super) fn of_run(
+    run: &RunDir,
+    config: &Config,
+    device: &Device,
+) -> Result<Option<Resnet>, Error> {
+    let Some((resnet, trained)) = config.online() else {
+        return Ok(None);
+    };
+    let sizes = run.info()?.backbone;
+    let sizes = sizes.ok_or_else(|| {
+        run.problem("is damaged: `run.json` does not say what its ResNet is like; train again with `--overwrite`")
+    })?;
+    let how = (trained, resnet.batch_norm);
+    Ok(Some(empty(&sizes, how, device)))
+}
