@@ -199,6 +199,7 @@ fn features(posts: &[(u32, usize)], folder: &Path) -> Features {
     Features {
         specs: COLUMNS.map(spec).into(),
         columns: COLUMNS.map(column).into(),
+        encoding_seconds: Default::default(),
         image_key: posts.iter().map(key).collect(),
         with_ocr: Some(false),
         classifiers: vec![None, None, None, None, Some(weights)],

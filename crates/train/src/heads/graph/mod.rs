@@ -9,14 +9,12 @@
 mod lanes;
 
 mod affine;
-mod channel_affine;
 mod co_attention;
 mod contrast;
-mod convolution;
 mod expert_layers;
 mod flex;
 mod fork;
-mod max_pool;
+mod maps;
 mod mixture;
 mod product;
 mod recurrent;
@@ -24,15 +22,13 @@ mod tanh;
 mod windows;
 
 pub(super) use affine::affine;
-pub(super) use channel_affine::channel_affine;
 pub(super) use co_attention::{Dropped, co_attention};
 pub(super) use contrast::{Against, Compared};
-pub(super) use convolution::{Window, convolution};
 pub(super) use expert_layers::expert_layers;
 pub(super) use flex::is_flex;
 pub use fork::{Cut, backward};
 pub(super) use fork::{backward_to_trunk, cut_off, fork};
-pub(super) use max_pool::max_pool;
+pub(super) use maps::{Window, channel_affine, convolution, max_pool};
 pub(super) use mixture::{GateWeights, mixture};
 pub(super) use recurrent::{GruWeights, Order, gru};
 pub(super) use tanh::tanh;

@@ -12,7 +12,7 @@ use burn::tensor::module::max_pool2d;
 use burn::tensor::ops::MaxPoolOptions;
 use rayon::prelude::*;
 
-use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
+use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
 
 /// Of ResNet's stem: size, stride and padding.
 const WINDOW: [usize; 3] = [3, 2, 1];

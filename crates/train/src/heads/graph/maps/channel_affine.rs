@@ -12,7 +12,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 use rayon::prelude::*;
 
-use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
+use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
 
 /// Rows, and values, that a thread takes at a time.
 const ROWS: usize = 64;

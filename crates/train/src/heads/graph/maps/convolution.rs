@@ -17,8 +17,8 @@ use burn::tensor::module::conv2d;
 use burn::tensor::ops::ConvOptions;
 use rayon::prelude::*;
 
-use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
-use super::product::{Matrix, add_product, product_of};
+use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
+use super::super::product::{Matrix, add_product, product_of};
 
 /// Values that are unfolded at a time: 32 MB, or a picture where that is more.
 const UNFOLDED: usize = 1 << 23;
