@@ -54,7 +54,7 @@ fn write_run(folder: &Path) {
     let text =
         |of: fn(usize) -> String| TableColumn::Text((0..POSTS).map(|row| Some(of(row))).collect());
     let fake = |row: usize| row % 2 == 1;
-    let taken_for_fake = |row: usize| fake(row) != (row % 5 == 0);
+    let taken_for_fake = |row: usize| fake(row) != row.is_multiple_of(5);
     let p_fake = |row: usize| {
         let sure = 0.5 + 0.49 * ((row * 37 % POSTS) as f32 / POSTS as f32);
         if taken_for_fake(row) {
