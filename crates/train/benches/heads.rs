@@ -89,6 +89,7 @@ fn batch(lengths: Vec<usize>, device: &Device) -> Inputs {
             rows: random(lengths.iter().sum(), SIZES.tokens),
             lengths,
         }),
+        pictures: None,
         mask: None,
         targets: Some(Targets {
             labels: (0..posts).map(|post| post % 2).collect(),
