@@ -83,6 +83,10 @@ bench-train *ARGS:
 bench-heads *ARGS:
     {{python}} tests/speed/heads.py {{ARGS}}
 
+# ResNet trained with the head against PyTorch and torchvision, over posts as `mmfnd import twitter` writes them: `just bench-online data/twitter/posts.parquet`. Writes target/bench/online.json.
+bench-online POSTS *ARGS:
+    {{python}} tests/speed/online.py --posts {{POSTS}} {{ARGS}}
+
 # The head on Vulkan; without a GPU, Mesa's lavapipe does (Debian: mesa-vulkan-drivers).
 test-wgpu:
     cargo test --release -p mmfnd -p mmfnd-train --features wgpu --test golden wgpu

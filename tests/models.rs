@@ -27,7 +27,7 @@ fn copied(folder: &Path) -> PathBuf {
 #[test]
 fn what_is_there_is_listed_and_how_to_get_what_is_not() {
     let ran = Mmfnd::new(["models", "list"]).succeeds();
-    let ran = ran.expect_stdout("demo           7 files, ");
+    let ran = ran.expect_stdout("demo           8 files, ");
     let ran = ran.expect_stdout("encoders bert, clip_text, clip_image, resnet");
     for name in ["twitter", "weibo", "weibo-huge"] {
         if !Path::new(ROOT)
@@ -45,7 +45,7 @@ fn a_preset_is_checked_file_by_file() {
     Mmfnd::new(["models", "check", "demo"])
         .succeeds()
         .expect_stdout("bert.onnx` as it should be")
-        .expect_stdout("preset `demo`: 7 files, all as they should be");
+        .expect_stdout("preset `demo`: 8 files, all as they should be");
     let folder = tempfile::tempdir().unwrap();
     let preset = copied(folder.path());
     let check = || Mmfnd::new(["models", "check", preset.to_str().unwrap()]);
@@ -58,7 +58,7 @@ fn a_preset_is_checked_file_by_file() {
         .fails()
         .expect_stdout("resnet.onnx` missing")
         .expect_stdout("bert.tokenizer.json` not the file that the preset means")
-        .expect_stderr("2 of its 7 files are missing or wrong; the demo encoders are part of");
+        .expect_stderr("2 of its 8 files are missing or wrong; the demo encoders are part of");
 }
 
 #[test]

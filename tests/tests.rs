@@ -12,6 +12,7 @@ mod import;
 mod kill;
 mod models;
 mod ocr;
+mod online;
 mod outputs;
 mod program;
 mod report;

@@ -1,8 +1,9 @@
 """Writes a preset whose ResNet is the demo's with a damaged fourth layer, to see what training it mends (docs/online.md).
 
-    python3 models/demo/damaged.py FOLDER [--noise 1.0] [--seed 0]      # FOLDER/damaged.toml, for `mmfnd encode --preset FOLDER/damaged.toml`
+    python3 models/demo/damaged.py FOLDER [--noise 1.0] [--kept 2] [--seed 0]      # FOLDER/damaged.toml, for `mmfnd encode --preset FOLDER/damaged.toml`
 
-Each convolution of layer 4 gets noise of so many times its own deviation, in the ONNX file and in the weights that training starts from alike. Everything else is the demo's.
+Each convolution of layer 4 gets noise of so many times its own deviation, and those whose sum the layer gives (the last one and the shortcut) lose the weights of all but so many of their 96 channels, which are constant from then on. The ONNX file
+and the weights that training starts from are damaged alike; everything else is the demo's.
 """
 
 import argparse
@@ -24,6 +25,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--noise", type=float, default=1.0)
+    parser.add_argument("--kept", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     a = parser.parse_args()
     a.folder.mkdir(parents=True, exist_ok=True)
@@ -36,7 +38,10 @@ def main():
         name = f"{place(node.output[0])[0]}.weight"
         if name.startswith("layer4."):
             weight = weights[name]
-            weights[name] = weight + (a.noise * weight.std() * draw.standard_normal(weight.shape)).astype(np.float32)
+            weight = weight + (a.noise * weight.std() * draw.standard_normal(weight.shape)).astype(np.float32)
+            if "conv1" not in name:
+                weight[a.kept :] = 0
+            weights[name] = weight
             initialisers[node.input[1]].CopyFrom(numpy_helper.from_array(weights[name], node.input[1]))
     onnx.save(model, str(a.folder / "resnet.onnx"))
     save_file(weights, str(a.folder / "resnet.safetensors"), metadata=about)

@@ -10,6 +10,8 @@ import copy
 import json
 from pathlib import Path
 
+import onnx
+import onnxruntime
 import torch
 import torchvision
 from safetensors.torch import save_file
@@ -113,6 +115,19 @@ def write(name, block, first, train_norms):
     save_file(tensors, str(HERE / f"resnet_{name}.safetensors"), metadata={"about": json.dumps(about)})
 
 
+def write_demo():
+    """What ONNX Runtime makes of the demo's ResNet: pooled features and the map of layer 3, in `resnet_demo.safetensors`."""
+    model = onnx.load(HERE.parents[1] / "models" / "demo" / "resnet.onnx")
+    layer3 = [node.output[0] for node in model.graph.node if "/blocks.2/" in node.output[0]][-1]
+    model.graph.output.append(onnx.helper.make_tensor_value_info(layer3, onnx.TensorProto.FLOAT, None))
+    session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    pixels = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(SEED))
+    pooled, layer3 = session.run(["pooled", layer3], {"pixel_values": pixels.numpy()})
+    tensors = {"pixels": pixels, "pooled": torch.from_numpy(pooled), "map": torch.from_numpy(layer3)}
+    about = {"onnxruntime": onnxruntime.__version__, "seed": SEED}
+    save_file(tensors, str(HERE / "resnet_demo.safetensors"), metadata={"about": json.dumps(about)})
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
@@ -120,3 +135,4 @@ if __name__ == "__main__":
     write("layer3_norms", Bottleneck, 3, True)
     write("all", Bottleneck, 0, False)
     write("all_basic_norms", BasicBlock, 0, True)
+    write_demo()

@@ -14,6 +14,7 @@ use crate::heads::train::commit;
 use crate::show::sweep_progress::Progress;
 use crate::show::sweep_table::{Names, SweepTable};
 use crate::store::load::load;
+use crate::store::picture_model::picture_model;
 use crate::threads::jobs;
 
 /// Train every point of a grid with several seeds, several runs at once
@@ -58,6 +59,10 @@ pub struct Common {
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
+    /// With ResNet trained from pictures: the preset, a name or a TOML file, whose ResNet it is [default: the one that
+    /// encoded the posts]
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
     /// Most megabytes of features in memory, shared by all runs; what does not fit each run reads from the store as it
     /// needs it
     #[arg(long, value_name = "MB")]
@@ -107,7 +112,10 @@ pub(crate) fn sweep(
     let posts = mmfnd_posts::read_posts(&common.posts)?;
     let store = Store::open(&common.store)?;
     let features = load(&store, &posts, &encoders(grid), common.memory_budget)?;
+    let configs = grid.points.iter().map(|point| &point.config);
+    let pictures = picture_model(configs, &features, common.preset.as_deref())?;
     let options = SweepOptions {
+        pictures,
         jobs: common.jobs(),
         out: common.out.clone(),
         device: common.device,
@@ -183,6 +191,7 @@ impl Common {
             seeds,
             jobs: None,
             device: Device::default(),
+            preset: None,
             memory_budget: None,
             no_best_test: false,
             tensorboard: false,

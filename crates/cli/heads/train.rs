@@ -15,6 +15,7 @@ use crate::show::metrics::RunTable;
 use crate::show::note::note;
 use crate::show::progress::Stage;
 use crate::store::load::load;
+use crate::store::picture_model::picture_model;
 
 /// Train a head over the features of a store
 ///
@@ -41,6 +42,10 @@ pub struct Arguments {
     /// store needs its maps (`mmfnd encode --with-maps`)
     #[arg(long)]
     online_resnet: bool,
+    /// With ResNet trained from pictures: the preset, a name or a TOML file, whose ResNet it is [default: the one that
+    /// encoded the posts]
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<String>,
     /// Where to compute: flex, ndarray, wgpu or cuda
     #[arg(long, default_value = "flex")]
     device: Device,
@@ -77,7 +82,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     let store = Store::open(&arguments.store)?;
     let encoders = config.encoders();
     let features = load(&store, &posts, &encoders, arguments.memory_budget)?;
+    let pictures = picture_model([&config], &features, arguments.preset.as_deref())?;
     let options = RunOptions {
+        pictures,
         out: arguments.out,
         device: arguments.device,
         resume: arguments.resume,

@@ -1,9 +1,13 @@
 //! `mmfnd models`: which presets' models are there, which are missing, and how to get them.
 
+use std::path::PathBuf;
+
 use anyhow::bail;
 use clap::{Args, Subcommand};
 use mmfnd_encode::doctor::{self, FileState};
 use mmfnd_encode::{EXPORTED, Preset, available};
+
+use super::from_run::from_run;
 
 /// Show which presets' models are there, and how to get the others
 #[derive(Args)]
@@ -22,6 +26,19 @@ enum Command {
         #[arg(value_name = "PRESET|FILE.toml")]
         preset: String,
     },
+    /// A preset out of a run that trained a ResNet (`train --online-resnet`): that of the run's store with the trained
+    /// ResNet in its place, for `encode`, `predict` and the rest
+    FromRun {
+        /// Folder of the run
+        #[arg(value_name = "RUN")]
+        run: PathBuf,
+        /// Name of the new preset, which is written beside the one that it is made from
+        #[arg(long, value_name = "NAME")]
+        preset: String,
+        /// The preset whose ResNet was trained, a name or a TOML file [default: the one that encoded the run's posts]
+        #[arg(long, value_name = "PRESET")]
+        base: Option<String>,
+    },
 }
 
 /// Runs the subcommand.
@@ -32,6 +49,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
             Ok(())
         }
         Command::Check { preset } => check(&preset),
+        Command::FromRun { run, preset, base } => from_run(&run, &preset, base.as_deref()),
     }
 }
 

@@ -5,3 +5,4 @@ pub(crate) mod encode;
 mod export;
 pub(crate) mod features;
 pub(crate) mod load;
+pub(crate) mod picture_model;

@@ -44,10 +44,13 @@ pub use ocr::fuzzing;
 pub use ocr::{
     OcrError, OcrOptions, OcrReject, OcrSummary, check_ocr, ocr_install_line, read_pictures,
 };
-pub use onnx::{FromPreset, Origin, Runtime, bfloat16, has_tiles, in_bfloat16, nvidia};
+pub use onnx::{
+    Folded, FromPreset, Origin, Retrained, Runtime, bfloat16, has_tiles, in_bfloat16, nvidia,
+    retrained_model,
+};
 pub use options::{Device, Options};
 pub use plan::Budget;
-pub use preset::{EXPORTED, EncoderPreset, MAPS, Preset, TOKENS, available};
+pub use preset::{EXPORTED, EncoderPreset, MAPS, Preset, TOKENS, available, retrained_preset};
 pub use progress::{Maps, Progress, Times, TokenStates};
 pub use run::{Limit, Sample, Sampled, check_sample, check_sample_with, encode, encode_with};
 pub use stage::{EncoderSummary, Summary};

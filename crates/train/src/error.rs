@@ -33,6 +33,19 @@ pub enum Error {
     /// Posts or features that cannot be trained on.
     #[error(transparent)]
     Data(#[from] DataProblem),
+    /// A picture that a ResNet is trained from.
+    #[error(
+        "the picture of post `{post}`, `{path}`, cannot be used any more; encode the posts again, which lists it"
+    )]
+    Picture {
+        /// The post's id.
+        post: String,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: mmfnd_pictures::Refusal,
+    },
     /// A run directory that cannot be written to or read.
     #[error("`{path}` {problem}")]
     Run {

@@ -25,11 +25,12 @@ pub use data::{Dataset, ENCODERS, Splits, TOKENS};
 pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};
 pub use fitting::EpochReport;
+pub use heads::Reads;
 pub use optim::{AdamW, Loss, Rates, clip, cross_entropy};
 pub use options::{OptionInfo, Options, Values};
 pub use run::{
-    BestTest, Counts, Model, RunDir, RunInfo, RunLock, RunMetrics, RunOptions, RunSummary,
-    Selection, train,
+    BestTest, Counts, Model, PictureModel, RunDir, RunInfo, RunLock, RunMetrics, RunOptions,
+    RunSummary, Selection, TunedResnet, train,
 };
 pub use scoring::metrics::{self, Metrics};
 pub use scoring::{

@@ -18,6 +18,7 @@ mod tiles;
 pub use from_preset::FromPreset;
 #[cfg(test)]
 pub(crate) use graph::external::tests::model_with;
+pub use graph::{Folded, Retrained, retrained_model};
 pub use precision::{bfloat16, in_bfloat16};
 pub use runtime::{Origin, Runtime};
 pub(crate) use session::check_cuda;

@@ -9,10 +9,12 @@ use serde::Deserialize;
 
 mod encoder;
 mod exported;
+mod retrained;
 
 pub use encoder::{EncoderPreset, MAPS, TOKENS};
 pub(crate) use encoder::{remedy, tidy};
 pub use exported::EXPORTED;
+pub use retrained::retrained_preset;
 
 use crate::error::Error;
 use exported::exported;
@@ -65,38 +67,21 @@ impl Preset {
 
     /// Reads a preset by name (from `$MMFND_MODELS/presets`, `./models/presets` or the sources' own) or by file.
     pub fn find(name: &str) -> Result<Self, Error> {
-        if name.ends_with(".toml") {
-            return Self::read(Path::new(name));
-        }
-        let folders = folders();
-        let files: Vec<PathBuf> = folders
-            .iter()
-            .map(|folder| folder.join(format!("{name}.toml")))
-            .collect();
-        match files.iter().find(|file| file.is_file()) {
-            Some(file) => Self::read(file),
-            None => Err(refused(
-                name,
-                Problem::NotFound {
-                    looked: list(files.iter().map(|file| file.display())),
-                    available: match list(available().iter().map(|(name, _)| name)) {
-                        names if names.is_empty() => String::new(),
-                        names => format!("; there are {names}"),
-                    },
-                    remedy: exported(name)
-                        .map(|_| format!("; {}", remedy(name)))
-                        .unwrap_or_default(),
-                },
-            )),
-        }
+        Self::read(&find_file(name)?)
     }
 
     /// Reads a preset's file and checks everything that can be checked without opening a model.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let shown = path.display();
         let text = std::fs::read_to_string(path).map_err(|error| refused(&shown, error.into()))?;
+        Self::parse(&text, path)
+    }
+
+    /// [`Preset::read`], of the text that the file has or is going to have.
+    fn parse(text: &str, path: &Path) -> Result<Self, Error> {
+        let shown = path.display();
         let mut preset: Self =
-            toml::from_str(&text).map_err(|error| refused(&shown, Box::new(error).into()))?;
+            toml::from_str(text).map_err(|error| refused(&shown, Box::new(error).into()))?;
         preset.check().map_err(|problem| refused(&shown, problem))?;
         let folder = path.parent().unwrap_or(Path::new("."));
         for encoder in &mut preset.encoders {
@@ -104,7 +89,6 @@ impl Preset {
         }
         Ok(preset)
     }
-
     /// Keeps only the named encoders.
     pub fn only(mut self, names: &[String]) -> Result<Self, Error> {
         let known: Vec<&str> = self.encoders.iter().map(|e| e.name.as_str()).collect();
@@ -139,6 +123,34 @@ impl Preset {
             }
         }
         Ok(())
+    }
+}
+
+/// The file of a preset, by its name or by itself.
+fn find_file(name: &str) -> Result<PathBuf, Error> {
+    if name.ends_with(".toml") {
+        return Ok(PathBuf::from(name));
+    }
+    let folders = folders();
+    let files: Vec<PathBuf> = folders
+        .iter()
+        .map(|folder| folder.join(format!("{name}.toml")))
+        .collect();
+    match files.iter().find(|file| file.is_file()) {
+        Some(file) => Ok(file.clone()),
+        None => Err(refused(
+            name,
+            Problem::NotFound {
+                looked: list(files.iter().map(|file| file.display())),
+                available: match list(available().iter().map(|(name, _)| name)) {
+                    names if names.is_empty() => String::new(),
+                    names => format!("; there are {names}"),
+                },
+                remedy: exported(name)
+                    .map(|_| format!("; {}", remedy(name)))
+                    .unwrap_or_default(),
+            },
+        )),
     }
 }
 

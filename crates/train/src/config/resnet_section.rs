@@ -14,7 +14,8 @@ options! {
     /// How ResNet is trained with the head.
     pub struct OnlineConfig in "resnet" {
         /// from which layer on ResNet is trained with the head; `fc`: no further than without this section, the
-        /// classification layer alone, over the cached features
+        /// classification layer alone, over the cached features; `layer4` reads maps of the store, `layer3` and `all`
+        /// the pictures
         unfreeze: Unfreeze = Unfreeze::Layer4, words Unfreeze::VARIANTS;
         /// step size for ResNet's weights, after their warm-up; a tenth of `train.learning_rate` where nothing is said
         learning_rate: f64 = TENTH * TrainConfig::default().learning_rate, range 1e-9..=1.0;
@@ -69,6 +70,10 @@ pub enum Unfreeze {
     /// The fourth layer, from the third one's maps.
     #[default]
     Layer4,
+    /// The third and the fourth layer, from pictures.
+    Layer3,
+    /// All of it, from pictures.
+    All,
 }
 
 impl Unfreeze {
@@ -77,6 +82,8 @@ impl Unfreeze {
         match self {
             Self::Fc => None,
             Self::Layer4 => Some(TrainedLayers::Layer4),
+            Self::Layer3 => Some(TrainedLayers::Layer3),
+            Self::All => Some(TrainedLayers::All),
         }
     }
 }

@@ -1,12 +1,14 @@
 //! The columns that a head reads, and what else a run takes from posts and features.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use mmfnd_features::{Column, Features, Key};
 use mmfnd_posts::Post;
 
 use super::card_features::CardFeatures;
-use super::maps;
+use super::maps::{self, Source};
+use super::pixels::Pixels;
 use super::resnet_layer::ResnetLayer;
 use crate::Error;
 use crate::config::{Config, MAPS, Missing};
@@ -39,7 +41,7 @@ pub struct Dataset<'a> {
     columns: [Option<&'a Column>; 4],
     tokens: Option<&'a Column>,
     /// What a ResNet that is trained with the head reads, in the place of ResNet's features.
-    maps: Option<&'a Column>,
+    source: Option<Source<'a>>,
     on_card: CardFeatures,
     modalities: Vec<Modalities>,
     /// The layer that makes ResNet's logits, of a head that reads those.
@@ -62,8 +64,8 @@ impl<'a> Dataset<'a> {
             true => Some(tokens(features)?),
             false => None,
         };
-        let maps = match config.encoders().contains(&MAPS) {
-            true => Some(column(features, MAPS, (3, MAP_SHAPE))?),
+        let source = match config.encoders().contains(&MAPS) {
+            true => Some(Source::Maps(column(features, MAPS, (3, MAP_SHAPE))?)),
             false => None,
         };
         if let [_, Some(text), Some(image), _] = columns
@@ -89,7 +91,7 @@ impl<'a> Dataset<'a> {
             posts,
             columns,
             tokens,
-            maps,
+            source,
             on_card: CardFeatures::default(),
             modalities,
             layer: layer(features, config)?,
@@ -109,7 +111,7 @@ impl<'a> Dataset<'a> {
     {
         let mut dataset: Dataset<'b> = self.clone();
         dataset.columns[RESNET] = Some(pooled);
-        dataset.maps = None;
+        dataset.source = None;
         dataset.on_card = dataset.on_card.without(RESNET);
         dataset
     }
@@ -121,17 +123,26 @@ impl<'a> Dataset<'a> {
         posts: &[usize],
         device: &burn::tensor::Device,
     ) -> Result<Column, Error> {
-        let column = self.maps.expect("a trained ResNet has something to read");
+        let source = self.source.as_ref();
+        let source = source.expect("a trained ResNet has something to read");
         let with_picture = posts.iter().copied();
         let with_picture = with_picture.filter(|&post| self.modalities(post).image);
         let posts: Vec<_> = with_picture.collect();
-        let pooled = maps::pooled((column, &posts), backbone, device);
-        pooled.map_err(|(row, error)| error.of_post(row, self.id(row)).into())
+        let pooled = maps::pooled((source, &posts), self.posts.len(), backbone, device);
+        pooled.map_err(|(row, unread)| unread.of_post(row, self.id(row)))
     }
 
     /// What a ResNet that is trained with the head reads.
-    pub(crate) fn maps(&self) -> Option<&'a Column> {
-        self.maps
+    pub(crate) fn source(&self) -> Option<&Source<'a>> {
+        self.source.as_ref()
+    }
+
+    /// The same features, with the pictures that a ResNet is trained from.
+    pub(crate) fn with_pictures(self, pixels: Pixels) -> Self {
+        Self {
+            source: Some(Source::Pictures(Arc::new(pixels))),
+            ..self
+        }
     }
 
     /// What lies on a card.

@@ -6,13 +6,14 @@ use std::cell::OnceCell;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use mmfnd_features::{Column, Error};
+use mmfnd_features::Column;
 use rayon::prelude::*;
 
 use super::card_features::CardRows;
 use super::dataset::Dataset;
-use super::maps::{self, Distinct};
+use super::maps::{Ahead, Distinct, Source, Unread};
 use super::resnet_layer::ResnetLayer;
+use crate::Error;
 use crate::heads::{Inputs, Modalities, ModalityMask, Tokens};
 
 /// Batches that may wait for their step: enough to bridge a slow read, little memory.
@@ -33,11 +34,11 @@ struct Gathered {
 struct OnDisk {
     vectors: [Option<Column>; 4],
     tokens: Option<Column>,
-    maps: Option<Column>,
+    pictures: Option<Ahead>,
 }
 
-/// Why a row cannot be read, and which post it is of.
-type Unread = (usize, Error);
+/// Which row of the posts cannot be read, and why.
+type UnreadRow = (usize, Unread);
 
 /// The posts of a batch.
 #[derive(Clone, Debug)]
@@ -63,9 +64,9 @@ impl Wanted {
             rows(|modalities| modalities.text),
             rows(|modalities| modalities.image),
         ];
-        let maps = dataset.maps().filter(|_| !rows[1].is_empty());
+        let source = dataset.source().filter(|_| !rows[1].is_empty());
         Self {
-            pictures: maps.map(|maps| Distinct::of(maps, &rows[1])),
+            pictures: source.map(|source| Distinct::of(source, &rows[1])),
             modalities,
             rows,
         }
@@ -88,7 +89,7 @@ pub(crate) struct Prefetch<'a> {
     /// Columns that lie on a card.
     on_card: [Option<CardRows>; 4],
     /// What was read from the disk; none when all features are in memory.
-    read: Option<Receiver<Result<Gathered, Unread>>>,
+    read: Option<Receiver<Result<Gathered, UnreadRow>>>,
     /// ResNet's own layer on the device, once a batch was asked for.
     layer: OnceCell<[Tensor<2>; 2]>,
 }
@@ -104,11 +105,11 @@ impl<'a> Prefetch<'a> {
         let on_disk = OnDisk {
             vectors: columns.map(|column| on_disk(column).cloned()),
             tokens: on_disk(dataset.tokens()).cloned(),
-            maps: on_disk(dataset.maps()).cloned(),
+            pictures: dataset.source().and_then(Source::ahead),
         };
         let is_any = on_disk.vectors.iter().any(Option::is_some)
             || on_disk.tokens.is_some()
-            || on_disk.maps.is_some();
+            || on_disk.pictures.is_some();
         let read = is_any.then(|| {
             let (sender, receiver) = sync_channel(WAITING);
             let batches = batches.clone();
@@ -140,18 +141,18 @@ impl<'a> Prefetch<'a> {
         let mut values = match &self.read {
             Some(read) => {
                 let read = read.recv().expect("the thread reads every batch");
-                read.map_err(|(row, error)| error.of_post(row, self.dataset.id(row)))?
+                read.map_err(|(row, unread)| unread.of_post(row, self.dataset.id(row)))?
             }
             None => Gathered::default(),
         };
-        let maps = self.dataset.maps().zip(wanted.pictures);
-        let pictures = maps.map(|(column, pictures)| {
+        let source = self.dataset.source().zip(wanted.pictures);
+        let pictures = source.map(|(source, pictures)| {
             let maps = match values.maps.take() {
                 Some(maps) => Ok(maps),
-                None => maps::read(column, &pictures.posts),
+                None => source.read(&pictures.posts),
             };
-            let maps = maps.map_err(|(row, error)| error.of_post(row, self.dataset.id(row)))?;
-            Ok::<_, Error>(pictures.tensors(maps, &column.shape, device))
+            let maps = maps.map_err(|(row, unread)| unread.of_post(row, self.dataset.id(row)))?;
+            Ok::<_, Error>(pictures.tensors(maps, source.shape(), device))
         });
         let pictures = pictures.transpose()?;
         let mut features = [const { None }; 4];
@@ -240,7 +241,11 @@ fn on_device(rows: Tensor<2>, device: &Device) -> Tensor<2> {
 }
 
 /// Reads batch after batch; stops after an error, and when nobody waits any more.
-fn read_all(columns: &OnDisk, batches: &[Wanted], sender: &SyncSender<Result<Gathered, Unread>>) {
+fn read_all(
+    columns: &OnDisk,
+    batches: &[Wanted],
+    sender: &SyncSender<Result<Gathered, UnreadRow>>,
+) {
     for wanted in batches {
         let read = read(columns, wanted);
         let is_over = read.is_err();
@@ -251,7 +256,7 @@ fn read_all(columns: &OnDisk, batches: &[Wanted], sender: &SyncSender<Result<Gat
 }
 
 /// One after the other: all other threads are busy with the step.
-fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, Unread> {
+fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, UnreadRow> {
     let mut values = Gathered::default();
     let vectors = values.vectors.iter_mut().zip(&columns.vectors);
     for (index, (values, column)) in vectors.enumerate() {
@@ -263,7 +268,7 @@ fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, Unread> {
         let values = values.insert(vec![0.0; rows.len() * width]);
         for (target, &row) in values.chunks_exact_mut(width).zip(rows) {
             let read = column.read_row(row, target);
-            read.map_err(|error| (row, error))?;
+            read.map_err(|error| (row, error.into()))?;
         }
     }
     if let Some(column) = &columns.tokens {
@@ -273,12 +278,12 @@ fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, Unread> {
         for &row in wanted.texts() {
             let (target, after) = rest.split_at_mut(column.width_of(row));
             let read = column.read_row(row, target);
-            read.map_err(|error| (row, error))?;
+            read.map_err(|error| (row, error.into()))?;
             rest = after;
         }
     }
-    if let (Some(column), Some(pictures)) = (&columns.maps, &wanted.pictures) {
-        values.maps = Some(maps::read(column, &pictures.posts)?);
+    if let (Some(source), Some(pictures)) = (&columns.pictures, &wanted.pictures) {
+        values.maps = Some(source.read(&pictures.posts)?);
     }
     Ok(values)
 }

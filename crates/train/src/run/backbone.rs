@@ -1,15 +1,22 @@
 //! The ResNet that is trained with a head: from the weights that go with its maps, or back from those of a run.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use burn::tensor::Device;
 use mmfnd_features::Features;
 
 use super::dir::RunDir;
+use super::request::PictureModel;
 use crate::Error;
 use crate::config::{Config, MAPS};
 use crate::data::Dataset;
 use crate::error::{DataProblem, WeightsProblem};
-use crate::heads::{Init, Layout, Norms, Resnet, ResnetConfig, TrainedLayers};
+use crate::heads::{Init, Layout, Norms, Reads, Resnet, ResnetConfig, TrainedLayers};
 use crate::weights::{self, Weights, file};
+
+/// Why a ResNet cannot be trained from pictures.
+const NO_MODEL: &str = "`resnet.unfreeze` of `layer3` or `all` needs weights and preprocessing of a preset whose `resnet` has a `backbone`; name it with `--preset`";
 
 /// A ResNet as its weights describe it, and how it is trained.
 #[derive(Debug)]
@@ -22,14 +29,21 @@ pub(super) struct Backbone {
 
 impl Backbone {
     /// That of the features, where a configuration trains one.
-    pub fn of(config: &Config, features: &Features) -> Result<Option<Self>, Error> {
+    pub fn of(
+        config: &Config,
+        features: &Features,
+        given: Option<&PictureModel>,
+    ) -> Result<Option<Self>, Error> {
         let Some((resnet, trained)) = config.online() else {
             return Ok(None);
         };
-        let index = features.specs.iter().position(|spec| spec.name == MAPS);
-        let index = index.ok_or(DataProblem::NoEncoder { name: MAPS })?;
-        let path = features.classifiers[index].as_ref();
-        let path = path.ok_or(DataProblem::NoEncoder { name: MAPS })?;
+        let path = match trained.reads() {
+            Reads::Map => of_maps(features)?,
+            Reads::Pixels => {
+                let given = given.ok_or_else(|| DataProblem::Head(NO_MODEL.to_owned()))?;
+                given.weights.as_path()
+            }
+        };
         let (mut weights, layout) = file::read(path)?;
         let problem = |problem| file::problem(path, problem);
         let layout = layout.map(|layout| serde_json::from_str::<Layout>(&layout));
@@ -38,12 +52,15 @@ impl Backbone {
         let shape = |name: &str| weights.get(name).map(|weight| weight.shape.as_slice());
         let config = ResnetConfig::of_weights(shape, layout.as_ref());
         let config = config.map_err(|name| problem(WeightsProblem::Missing(name)))?;
-        let map = &features.columns[index].shape;
-        if map.first() != Some(&config.d_output(3)) {
+        let map = features
+            .column(MAPS)
+            .filter(|_| trained.reads() == Reads::Map);
+        let read = map.map_or(config.d_output(3), |map| map.shape[0]);
+        if read != config.d_output(3) {
             return Err(problem(WeightsProblem::Shape {
                 name: "layer4.0.conv1.weight".to_owned(),
                 found: vec![config.widths[4], config.d_output(3)],
-                expected: vec![config.widths[4], map.first().copied().unwrap_or(0)],
+                expected: vec![config.widths[4], read],
             }));
         }
         weights.retain(|name, _| trained.has(name));
@@ -72,14 +89,17 @@ impl Backbone {
         posts: &[usize],
         batch_size: usize,
     ) -> Result<(), Error> {
-        let Some(maps) = dataset.maps() else {
+        let Some(source) = dataset.source() else {
             return Ok(());
         };
-        let distinct: std::collections::HashSet<_> =
-            posts.iter().filter_map(|&post| maps.row_of(post)).collect();
+        let numbers = posts.iter().filter_map(|&post| source.number_of(post));
+        let distinct: HashSet<_> = numbers.collect();
         let pictures = distinct.len().min(batch_size);
-        let sides = [maps.shape[1], maps.shape[2]];
-        let kept = self.config.kept_numbers(self.trained.first_layer(), sides) + 2 * maps.width();
+        let [height, width, channels] = source.shape();
+        let kept = self
+            .config
+            .kept_numbers(self.trained.first_layer(), [height, width]);
+        let kept = kept + 2 * height * width * channels;
         let weights: usize = self
             .weights
             .values()
@@ -108,8 +128,20 @@ impl Backbone {
             .values()
             .map(|weight| weight.values.len())
             .sum();
-        format!("ResNet's fourth layer is trained with the head, {numbers} numbers of it")
+        let what = match self.trained {
+            TrainedLayers::Layer4 => "ResNet's fourth layer is",
+            TrainedLayers::Layer3 => "ResNet's third and fourth layer are",
+            TrainedLayers::All => "all of ResNet is",
+        };
+        format!("{what} trained with the head; the run holds {numbers} numbers of it")
     }
+}
+
+/// The weights that go with the maps.
+fn of_maps(features: &Features) -> Result<&Path, DataProblem> {
+    let index = features.specs.iter().position(|spec| spec.name == MAPS);
+    let path = index.and_then(|index| features.classifiers[index].as_deref());
+    path.ok_or(DataProblem::NoEncoder { name: MAPS })
 }
 
 fn empty(

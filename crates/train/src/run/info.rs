@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use mmfnd_features::EncoderSpec;
+use mmfnd_pictures::Preprocessing;
 use serde::{Deserialize, Serialize};
 
 use crate::Device;
@@ -39,6 +40,9 @@ pub struct RunInfo {
     /// Sizes of the ResNet that was trained with the head, where one was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub backbone: Option<ResnetConfig>,
+    /// What became of the pictures that it was trained from, where it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocessing: Option<Preprocessing>,
     /// Posts of each split, and how many were left out.
     pub counts: Counts,
     /// What was decided for the user.

@@ -9,6 +9,7 @@ mod model;
 mod request;
 mod saved_head;
 mod train;
+mod tuned;
 
 pub use dir::{RunDir, RunLock};
 pub use entry::train;
@@ -17,4 +18,5 @@ pub use final_metrics::{BestTest, RunMetrics, Selection};
 pub use info::{Counts, RunInfo};
 pub use model::Model;
 pub(crate) use request::RunRequest;
-pub use request::{RunOptions, RunSummary};
+pub use request::{PictureModel, RunOptions, RunSummary};
+pub use tuned::TunedResnet;

@@ -11,7 +11,7 @@ use super::entry;
 use super::info::RunInfo;
 use super::saved_head::Saved;
 use crate::config::Config;
-use crate::data::{Dataset, specs};
+use crate::data::{Dataset, Pixels, specs};
 use crate::error::DataProblem;
 use crate::scoring::{Prediction, Scorer, WithAggregate};
 use crate::{Device, Error};
@@ -98,9 +98,14 @@ impl Model {
     ) -> Result<Vec<Option<T>>, Error> {
         self.check(features)?;
         self.check_ocr(features, posts)?;
-        let dataset = Dataset::new(features, posts, &self.config)?;
-        let is_usable = |row: &&usize| dataset.problem(**row).is_none();
-        let usable: Vec<_> = rows.iter().filter(is_usable).copied().collect();
+        let mut dataset = Dataset::new(features, posts, &self.config)?;
+        let problems: Vec<_> = rows.iter().map(|&row| dataset.problem(row)).collect();
+        let usable = rows.iter().zip(&problems);
+        let usable = usable.filter(|(_, problem)| problem.is_none());
+        let usable: Vec<_> = usable.map(|(row, _)| *row).collect();
+        if let Some(how) = &self.info.preprocessing {
+            dataset = dataset.with_pictures(Pixels::find(features, (posts, &usable), how.clone())?);
+        }
         let scorer = Scorer {
             forward: &self.saved.forward,
             backbone: self.saved.backbone.as_ref(),
@@ -108,8 +113,8 @@ impl Model {
             device: &self.device,
         };
         let mut scored = of(&scorer, &usable)?.into_iter();
-        let next = |row: &usize| is_usable(&row).then(|| scored.next()).flatten();
-        Ok(rows.iter().map(next).collect())
+        let next = |problem: Option<_>| problem.map_or_else(|| scored.next(), |_: &str| None);
+        Ok(problems.into_iter().map(next).collect())
     }
 
     /// Whether features come from the encoders that the run was trained on.

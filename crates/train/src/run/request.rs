@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use mmfnd_features::Features;
+use mmfnd_pictures::Preprocessing;
 use mmfnd_posts::Post;
 
 use super::final_metrics::RunMetrics;
@@ -31,8 +32,19 @@ pub struct RunOptions {
     pub commit: Option<String>,
     /// Look at the test posts after each epoch, for [`RunMetrics::best_test`]; the epoch is not chosen by that.
     pub test_each_epoch: bool,
+    /// What a ResNet is trained from that reads pictures.
+    pub pictures: Option<PictureModel>,
     /// Least time from one checkpoint to the next, whatever `train.checkpoint_every` says.
     pub checkpoint_interval: Duration,
+}
+
+/// A preset's ResNet, to be trained from pictures.
+#[derive(Clone, Debug)]
+pub struct PictureModel {
+    /// Its weights: safetensors, under torchvision's names.
+    pub weights: PathBuf,
+    /// What becomes of a picture before it.
+    pub preprocessing: Preprocessing,
 }
 
 /// A finished run.

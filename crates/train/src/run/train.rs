@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use burn::tensor::{Tensor, TensorData};
+use mmfnd_pictures::Preprocessing;
 use mmfnd_posts::{Post, Split, TableColumn, write_table};
 
 use super::backbone::Backbone;
@@ -12,11 +13,11 @@ use super::info::{Counts, RunInfo};
 use super::request::{RunRequest, RunSummary};
 use crate::config::{Config, Select, TrainConfig};
 use crate::data::{
-    CardFeatures, Dataset, Numbering, ResnetLayer, Splits, TOKENS, fingerprint, labels, pictures,
-    specs,
+    CardFeatures, Dataset, Numbering, Pixels, ResnetLayer, Splits, TOKENS, fingerprint, labels,
+    pictures, specs,
 };
 use crate::fitting::{BACKBONE, EpochReport, Network, State, Trainer, checkpoint};
-use crate::heads::{Head, Init, Online, Resnet, Sizes};
+use crate::heads::{Head, Init, Online, Reads, Resnet, Sizes};
 use crate::optim::{AdamW, Loss, Rates};
 use crate::scoring::metrics::Metrics;
 use crate::scoring::{Scorer, write_run};
@@ -36,12 +37,20 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let splits = Splits::of(posts, &pictures, &config.train)?;
     let numbering = Numbering::new(posts, &pictures, &splits);
     let layer = resnet_layer::<H>(request)?;
-    let backbone = Backbone::of(config, features)?;
+    let backbone = Backbone::of(config, features, options.pictures.as_ref())?;
     let sizes = dataset.sizes(layer.as_ref().map(|layer| layer.classes));
     let sizes = counted::<H>(sizes, &numbering);
     let head = config.head.options::<H>();
     H::check(&head, &sizes).map_err(DataProblem::Head)?;
     let stages = H::stages(&head);
+    let preprocessing = preprocessing(request);
+    let dataset = match preprocessing.clone() {
+        Some(how) => {
+            let rows = [Split::Train, Split::Validation, Split::Test].map(|of| splits.rows(of));
+            dataset.with_pictures(Pixels::find(features, (posts, &rows.concat()), how)?)
+        }
+        None => dataset,
+    };
     if let Some(backbone) = &backbone {
         backbone.check_memory(&dataset, &splits.train, config.train.batch_size)?;
     }
@@ -57,6 +66,7 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let sizes_of_backbone = backbone.as_ref().map(|backbone| backbone.config().clone());
     let info = RunInfo {
         backbone: sizes_of_backbone,
+        preprocessing,
         ..info(request, &splits, sizes, notes)
     };
     start(&run, config, &info)?;
@@ -143,6 +153,14 @@ fn reads_resnet<H: Head>(config: &Config) -> bool {
     H::HAS_RESNET_LAYER && config.head.encoders().contains(&"resnet")
 }
 
+/// What becomes of the pictures that ResNet is trained from, where it is.
+fn preprocessing(request: &RunRequest) -> Option<Preprocessing> {
+    let (_, trained) = request.config.online()?;
+    let given = request.options.pictures.as_ref();
+    let given = given.filter(|_| trained.reads() == Reads::Pixels);
+    given.map(|given| given.preprocessing.clone())
+}
+
 /// What was decided for the user.
 fn notes<H: Head>(config: &Config, splits: &Splits, has_layer: bool) -> Vec<String> {
     let mut notes = splits.notes.clone();
@@ -177,6 +195,7 @@ fn info(request: &RunRequest, splits: &Splits, sizes: Sizes, notes: Vec<String>)
             encoders.contains(&"bert") || encoders.contains(&TOKENS)
         }),
         backbone: None,
+        preprocessing: None,
         counts: Counts {
             train: splits.train.len(),
             validation: splits.validation.len(),

@@ -223,6 +223,7 @@ impl Sweep<'_> {
             store: self.options.store.clone(),
             commit: self.options.commit.clone(),
             test_each_epoch: self.options.best_test,
+            pictures: self.options.pictures.clone(),
             checkpoint_interval: CHECKPOINT,
         };
         let on_epoch = |report: &EpochReport| {

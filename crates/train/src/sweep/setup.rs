@@ -6,7 +6,7 @@ use mmfnd_features::Features;
 use mmfnd_posts::Post;
 
 use super::grid::{Grid, Point};
-use crate::run::RunDir;
+use crate::run::{PictureModel, RunDir};
 use crate::{Device, Error};
 
 /// The folder of the runs in that of the sweep.
@@ -25,6 +25,8 @@ pub struct SweepOptions {
     pub seeds: usize,
     /// Whether the test posts are looked at after each epoch, for the best-test column.
     pub best_test: bool,
+    /// What a ResNet is trained from that reads pictures.
+    pub pictures: Option<PictureModel>,
     /// Fingerprint of the store that the features come from.
     pub store: String,
     /// The git commit of the program, where it is known.

@@ -12,12 +12,12 @@ use mmfnd_train::heads::{
     BlockKind, Feature, Head, Init, Inputs, LinearConfig, LinearProbe, Memory, Noise, Norms,
     Online, Pictures, ResnetConfig, Sizes, TrainedLayers,
 };
-use mmfnd_train::weights::{Weights, gradients, named};
+use mmfnd_train::weights::{Weight, Weights, gradients, load, named};
 use mmfnd_train::{Config, Loss, Model, RunDir, RunOptions, cross_entropy, train};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::setup::{bytes, interrupted_with, load, options, resumes_like, run};
+use crate::setup::{bytes, interrupted_with, options, resumes_like, run};
 use crate::world::{World, key, posts};
 
 /// A layer 4 that reads six channels and gives as many numbers as the made-up features of `resnet` have.
@@ -124,6 +124,52 @@ fn share_pictures(world: &World) {
     let links: Vec<_> = world.posts.iter().enumerate().map(link).collect();
     let mut store = StoreWriter::open(&world.path("store")).unwrap();
     store.write_links(&links).unwrap();
+}
+
+/// The weights of a safetensors file, and what it says beside them.
+fn read_file(path: &Path) -> (Weights, Option<String>) {
+    let bytes = std::fs::read(path).unwrap();
+    let (_, header) = SafeTensors::read_metadata(&bytes).unwrap();
+    let about = header.metadata().as_ref().map(|all| all["about"].clone());
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    let weight = |(name, view): (String, TensorView)| {
+        let (words, _) = view.data().as_chunks::<4>();
+        let values = words.iter().map(|word| f32::from_le_bytes(*word));
+        let (shape, values) = (view.shape().to_vec(), values.collect());
+        (name, Weight { shape, values })
+    };
+    (file.tensors().into_iter().map(weight).collect(), about)
+}
+
+#[test]
+fn the_demos_resnet_gives_what_its_onnx_twin_gives() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let (weights, layout) = read_file(&root.join("models/demo/resnet.safetensors"));
+    let (expected, _) = read_file(&root.join("tests/golden/resnet_demo.safetensors"));
+    let shape = |name: &str| weights.get(name).map(|weight| weight.shape.as_slice());
+    let layout = serde_json::from_str(&layout.unwrap()).unwrap();
+    let config = ResnetConfig::of_weights(shape, Some(&layout)).unwrap();
+    let device = Device::flex();
+    let given = |name: &str| {
+        let Weight { shape, values } = expected[name].clone();
+        let maps: Tensor<4> = Tensor::from_data(TensorData::new(values, shape), &device);
+        maps.permute([0, 2, 3, 1])
+    };
+    for (trained, name) in [
+        (TrainedLayers::All, "pixels"),
+        (TrainedLayers::Layer4, "map"),
+    ] {
+        let mut own = weights.clone();
+        own.retain(|name, _| trained.has(name));
+        let resnet = config.init(trained, Norms::Frozen, &mut Init::new(0, &device));
+        let resnet = load(resnet, &own).unwrap();
+        let pooled = resnet.forward(given(name));
+        let pooled: Vec<f32> = pooled.into_data().try_into_vec().unwrap();
+        for (ours, theirs) in pooled.iter().zip(&expected["pooled"].values) {
+            let allowed = 1e-5 * (1.0 + theirs.abs());
+            assert!((ours - theirs).abs() < allowed, "{name}: {ours} {theirs}");
+        }
+    }
 }
 
 /// Gradients of a linear head and of the ResNet before it, by name.
@@ -283,7 +329,7 @@ fn a_saved_run_predicts_what_it_predicted() {
     let summary = run(&world, "run", &ONLINE).unwrap();
     let model = Model::load(&world.path("run"), mmfnd_train::Device::default()).unwrap();
     assert!(model.encoders().contains(&"resnet_map"));
-    let predictions = model.predict(&load(&world), &world.posts, &summary.rows);
+    let predictions = model.predict(&crate::setup::load(&world), &world.posts, &summary.rows);
     let again: Vec<_> = predictions.unwrap().into_iter().flatten().collect();
     assert_eq!(again, summary.predictions);
     // finished runs are read back, not trained again
@@ -292,9 +338,13 @@ fn a_saved_run_predicts_what_it_predicted() {
         ..options(&world.path("run"))
     };
     let config = RunDir::open(&world.path("run")).unwrap().config().unwrap();
-    let same = train(&load(&world), &world.posts, &config, &options, &|_| {
-        panic!("an epoch")
-    });
+    let same = train(
+        &crate::setup::load(&world),
+        &world.posts,
+        &config,
+        &options,
+        &|_| panic!("an epoch"),
+    );
     assert_eq!(same.unwrap().predictions, summary.predictions);
 }
 
