@@ -6,7 +6,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use strum::VariantNames;
 
-use crate::heads::graph::affine;
+use crate::heads::graph::{affine, tanh};
 use crate::heads::layers::{normalise, running};
 use crate::heads::{
     Head, Init, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes, StepOutput, Training,
@@ -80,9 +80,9 @@ impl Tanh {
     }
 
     fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let x = affine(affine(x, &self.linear1).tanh(), &self.linear2);
+        let x = affine(tanh(affine(x, &self.linear1)), &self.linear2);
         match &self.linear3 {
-            Some(last) => affine(x.tanh(), last),
+            Some(last) => affine(tanh(x), last),
             None => x,
         }
     }
@@ -197,10 +197,10 @@ impl Mvae {
         let text = self.text_norm.forward(inputs.last_layer());
         let image = self.image_norm.forward(inputs.resnet());
         let single = vec![
-            self.text.forward(text.clone()).tanh(),
-            self.image.forward(image.clone()).tanh(),
+            tanh(self.text.forward(text.clone())),
+            tanh(self.image.forward(image.clone())),
         ];
-        let h = affine(Tensor::cat(single, 1), &self.shared).tanh();
+        let h = tanh(affine(Tensor::cat(single, 1), &self.shared));
         Encoded {
             text,
             image,
