@@ -9,7 +9,7 @@ use mmfnd_posts::{read_posts, write_posts};
 
 use crate::program::{Mmfnd, Ran};
 
-const NAMES: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
+const NAMES: [&str; 5] = ["bert", "tokens", "clip_text", "clip_image", "resnet"];
 
 /// A demo world in which a picture of some posts does not decode, so that another one stands for the post, or none.
 fn world(folder: &Path) -> PathBuf {
@@ -38,7 +38,8 @@ fn text(path: &Path) -> &str {
 
 fn encode(posts: &Path, store: &Path, more: &[&str]) -> Mmfnd {
     let given = ["encode", "--posts", text(posts), "--preset", "demo"];
-    Mmfnd::new([&given[..], &["--store", text(store)], more].concat())
+    let with_tokens = ["--with-tokens", "--store", text(store)];
+    Mmfnd::new([&given[..], &with_tokens, more].concat())
 }
 
 fn merge(stores: &[PathBuf], out: &Path) -> Mmfnd {
@@ -113,8 +114,8 @@ fn three_shards_merged_are_the_store_of_one_machine() {
     let (a, b) = (load(&merged), load(&whole));
     assert_eq!(a.image_key, b.image_key);
     for (a, b) in a.columns.iter().zip(&b.columns) {
-        let (mut x, mut y) = (vec![0.0; a.width()], vec![0.0; b.width()]);
         for post in 0..read.len() {
+            let (mut x, mut y) = (vec![0.0; a.width_of(post)], vec![0.0; b.width_of(post)]);
             assert_eq!(a.copy_row(post, &mut x), b.copy_row(post, &mut y));
             // Batches differ between the two, and with them the last bits.
             let far = x

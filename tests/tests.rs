@@ -10,6 +10,7 @@ mod features;
 mod house;
 mod import;
 mod kill;
+mod methods;
 mod models;
 mod ocr;
 mod online;

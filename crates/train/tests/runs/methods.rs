@@ -292,6 +292,42 @@ fn the_second_stage_of_cmc_changes_no_bit_of_the_first() {
     }
 }
 
+#[test]
+fn cmc_goes_on_with_its_banks_where_its_first_stage_was_killed() {
+    let world = World::new(posts(96));
+    let features = load(&world);
+    // three epochs a stage: what the second and third are compared with is in the banks that the first one left
+    let config = method("cmc").config(&["train.epochs=6"]).unwrap();
+    let run = |name: &str, last: usize, resume| {
+        let options = RunOptions {
+            resume,
+            ..options(&world.path(name))
+        };
+        train(&features, &world.posts, &config, &options, &|report| {
+            assert!(report.epoch <= last, "killed");
+        })
+    };
+    run("whole", 6, false).unwrap();
+    for last in [1, 2] {
+        let name = format!("cut {last}");
+        assert!(std::panic::catch_unwind(|| run(&name, last, false)).is_err());
+        run(&name, 6, true).unwrap();
+        for file in ["weights.safetensors", "metrics.json", "predictions.parquet"] {
+            let (whole, cut) = (bytes(&world, "whole", file), bytes(&world, &name, file));
+            assert!(whole == cut, "{file} killed behind epoch {last}");
+        }
+    }
+    let losses = |name: &str| {
+        let lines = String::from_utf8(bytes(&world, name, "metrics.jsonl")).unwrap();
+        let contrast = lines.lines().map(|line| {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line["losses"]["contrast"].clone()
+        });
+        contrast.collect::<Vec<_>>()
+    };
+    assert_eq!(losses("whole"), losses("cut 1"));
+}
+
 /// Names and bytes of what a safetensors file holds.
 fn tensors(file: &[u8]) -> Vec<(String, Vec<u8>)> {
     let tensors = safetensors::SafeTensors::deserialize(file).unwrap();
