@@ -42,7 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--vocabularies", type=Path, required=True, metavar="DIR")
     parser.add_argument("--data", type=Path, metavar="DIR")
     parser.add_argument("--transfer", type=int, default=64, metavar="MIB", help="most MiB of a transfer (default: %(default)s)")
-    parser.add_argument("--beside", type=int, metavar="MIB", help="MiB of a transfer that are not ours (default: the tracked files of this repository, which may travel with each)")
+    parser.add_argument("--beside", type=int, metavar="MIB", default=0, help="MiB of a transfer that are not ours, such as files of this repository that travel with each (default: %(default)s)")
     return parser.parse_args()
 
 
@@ -58,8 +58,7 @@ def main():
     add_libraries(stage)
     archive = WORK / "kit.tar.xz"
     pack(stage, archive)
-    beside = a.beside if a.beside is not None else -(-tracked_bytes() // MIB)
-    folders = cut(archive, a.out, min(LARGEST, a.transfer - beside - MARGIN) * MIB)
+    folders = cut(archive, a.out, min(LARGEST, a.transfer - a.beside - MARGIN) * MIB)
     show(stage, archive, folders)
     if len(folders) > MOST_TRANSFERS:
         sys.exit(f"more than {MOST_TRANSFERS} transfers: leave more room for the kit in each (--transfer, --beside)")
@@ -149,11 +148,6 @@ def cut(archive: Path, out: Path, size: int) -> list[Path]:
 def sha256(file: Path) -> str:
     with open(file, "rb") as source:
         return hashlib.file_digest(source, "sha256").hexdigest()
-
-
-def tracked_bytes() -> int:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, check=True, capture_output=True).stdout.decode().split("\0")
-    return sum((ROOT / name).stat().st_size for name in listed if name and (ROOT / name).is_file())
 
 
 def show(stage: Path, archive: Path, folders: list[Path]):
