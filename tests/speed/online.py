@@ -100,7 +100,7 @@ def training_posts(path):
     rows = [row for row in parquet.read_table(path).to_pylist() if row["split"] == "train"]
     numbers, posts = {}, []
     for row in rows:
-        file = next(iter(row["images"] or []), None)
+        file = next((str(path.parent / image) for image in row["images"]), None)
         if file and Path(file).exists():
             posts.append((numbers.setdefault(file, len(numbers)), row["label"]))
     return posts, list(numbers)
@@ -118,12 +118,14 @@ def distinct_of_a_batch(posts):
 
 def bench_steps(ours, a, name, pictures):
     """Medians over all steps of all rounds; the first round warms both sides up."""
-    theirs, times = Theirs(name == "all"), {"ours": [], "theirs": []}
+    theirs, times, peak = Theirs(name == "all"), {"ours": [], "theirs": []}, 0.0
     for turn in range(a.rounds + 1):
-        found = {"ours": ours.ask(name, pictures, a.steps)["step"], "theirs": theirs.steps(a.steps, pictures)}
+        answer = ours.ask(name, pictures, a.steps)
+        found = {"ours": answer["step"], "theirs": theirs.steps(a.steps, pictures)}
+        peak = answer["peak_mb"]
         for side in times:
             times[side] += found[side][1:] if turn else []
-    return compared({side: statistics.median(seconds) for side, seconds in times.items()}) | {"pictures": pictures}
+    return compared({side: statistics.median(seconds) for side, seconds in times.items()}) | {"pictures": pictures, "peak_mb": peak}
 
 
 def recipe(posts, files, count):
@@ -163,6 +165,7 @@ def main():
     result["layer4"] = bench_steps(ours, a, "layer4", distinct_of_a_batch(posts))
     if not a.no_all:
         result["all"] = bench_steps(ours, a, "all", WHOLE)
+        result["peak_mb"]["all"] = result["all"]["peak_mb"]
     ours.end()
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "posts"

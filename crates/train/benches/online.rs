@@ -114,7 +114,7 @@ fn steps(trained: TrainedLayers, pictures: usize, count: usize) -> Value {
         online = optimizer.step(online, &mut gradients);
         seconds.push(start.elapsed().as_secs_f64());
     }
-    json!({ "step": seconds })
+    json!({ "step": seconds, "peak_mb": peak_megabytes() })
 }
 
 /// One epoch as `mmfnd train --online-resnet` runs it, over made-up features and maps of posts that share pictures as
