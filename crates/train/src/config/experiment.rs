@@ -309,8 +309,12 @@ fn check_key(key: &str, place: &str) -> Result<(), Error> {
     if known.iter().any(|name| name == key) {
         return Ok(());
     }
-    let likeness = |name: &str| likeness(name, key);
-    let nearest = (known.iter()).max_by(|a, b| likeness(a).total_cmp(&likeness(b)));
+    // of names that are alike in several sections that of the section that is named
+    let likeness = |name: &str| (likeness(name, key), strsim::jaro_winkler(name, key));
+    let nearest = (known.iter()).max_by(|a, b| {
+        let ((a, whole_a), (b, whole_b)) = (likeness(a), likeness(b));
+        a.total_cmp(&b).then(whole_a.total_cmp(&whole_b))
+    });
     let nearest = nearest.expect("there are keys");
     let problem = format!("unknown key `{key}`; the nearest known one is `{nearest}`");
     Err(config_error(place, &problem))
