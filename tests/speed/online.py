@@ -125,7 +125,9 @@ def bench_steps(ours, a, name, pictures):
         peak = answer["peak_mb"]
         for side in times:
             times[side] += found[side][1:] if turn else []
-    return compared({side: statistics.median(seconds) for side, seconds in times.items()}) | {"pictures": pictures, "peak_mb": peak}
+    row = compared({side: statistics.median(seconds) for side, seconds in times.items()}) | {"pictures": pictures, "peak_mb": peak}
+    print(name, row, file=sys.stderr)  # should a later part fail
+    return row
 
 
 def recipe(posts, files, count):
