@@ -87,6 +87,25 @@ fn two_thousand_runs_make_a_page_of_less_than_five_megabytes() {
 }
 
 #[test]
+fn the_papers_choice_is_marked_within_the_frame_where_no_run_has_it() {
+    let folder = tempfile::tempdir().unwrap();
+    sweep(&folder.path().join("grid"), 2, 1, 3);
+    let report = report_of(&folder);
+    for id in ["experts-accuracy", "experts-f1"] {
+        let figure = report.figures().find(|figure| figure.id == id).unwrap();
+        let number = |text: &str| -> f64 {
+            let text = text.trim_start();
+            let end = text.find(|c: char| !c.is_ascii_digit() && c != '.');
+            text[..end.unwrap()].parse().unwrap()
+        };
+        let (before, _) = figure.svg.split_once("stroke-dasharray").unwrap();
+        let x = number(before.rsplit_once("<path d=\"M").unwrap().1);
+        let width = number(figure.svg.split_once("viewBox=\"0 0").unwrap().1);
+        assert!(x < width, "{id}: at {x} of {width}");
+    }
+}
+
+#[test]
 fn the_figures_four_and_five_are_drawn_as_ever() {
     let folder = tempfile::tempdir().unwrap();
     sweep(&folder.path().join("grid"), 5, 1, 3);

@@ -153,7 +153,7 @@ impl Chart {
         }
         let svg = kuva::render_to_svg(self.plots, layout);
         let ((width, height), contents) = opened(&svg);
-        let contents = contents.replace("kuva-clip-", &format!("{}-clip-", self.id));
+        let contents = with_own_clips(&contents, &self.id);
         let contents = shortened(&contents) + &legend(&self.keys, height);
         let size = (width, height + ROW * self.keys.len() as f64 + 4.0);
         framed(&self.id, size, (&self.title, &self.description), &contents)
@@ -181,6 +181,25 @@ fn opened(svg: &str) -> ((f64, f64), String) {
     (size, contents)
 }
 
+/// Clips under the drawing's name and in its own order: `kuva` counts them over all drawings of the process, so that
+/// the same figure would never be the same file.
+fn with_own_clips(contents: &str, id: &str) -> String {
+    let mut parts = contents.split("kuva-clip-");
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    let mut clips: Vec<&str> = Vec::new();
+    for part in parts {
+        let end = part.find(|c: char| !c.is_ascii_digit());
+        let (clip, rest) = part.split_at(end.unwrap_or(part.len()));
+        let place = clips.iter().position(|other| *other == clip);
+        let place = place.unwrap_or_else(|| {
+            clips.push(clip);
+            clips.len() - 1
+        });
+        text += &format!("{id}-clip-{place}{rest}");
+    }
+    text
+}
+
 fn theme() -> Theme {
     let colour = |name: &str| format!("var(--{name})");
     Theme {
@@ -192,5 +211,19 @@ fn theme() -> Theme {
         legend_bg: "none".to_owned(),
         legend_border: "none".to_owned(),
         ..Theme::light()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_is_the_same_however_many_were_drawn_before() {
+        let chart = || {
+            let chart = Chart::new("a", "title", "description", ("x", "y"));
+            chart.line("one", 0, &[(0.0, 0.0), (1.0, 1.0)]).svg()
+        };
+        assert_eq!(chart(), chart());
     }
 }

@@ -95,12 +95,11 @@ fn figure(
     });
     let margin = ((high - low) * 0.08).max(0.01);
     let y = ((low - margin).max(0.0), (high + margin).min(1.0));
-    let counts = families
-        .iter()
-        .flat_map(|(_, family)| family.keys().copied());
+    let counts = families.iter().flat_map(|(_, family)| family.keys());
+    let counts = counts.copied().chain([PAPER]); // its line stands inside the frame, whatever was swept
     let (first, last) = (
-        counts.clone().min().unwrap_or(1) as f64,
-        counts.max().unwrap_or(1) as f64,
+        counts.clone().min().unwrap_or(PAPER) as f64,
+        counts.max().unwrap_or(PAPER) as f64,
     );
     let mut chart = Chart::new(id, &title, &description, ("experts in each group", name))
         .ranges((first - 0.4, last + 0.4), y)
