@@ -4,6 +4,8 @@
 //! turns with it: `lengths T T …` (tokens of each post of the batch, answered with an empty object), then
 //! `step NAME COUNT` (seconds of each of as many batches). `RAYON_NUM_THREADS` sets the threads.
 
+mod full_size;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, stdin};
 use std::sync::Arc;
@@ -17,20 +19,14 @@ use mmfnd_train::heads::{
 use mmfnd_train::{AdamW, Loss, cross_entropy};
 use serde_json::json;
 
-#[global_allocator] // as in the program
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// Posts that are trained on: 70 % of 19,653, half of them fake.
 const POSTS: usize = 13_761;
+/// With tokens, and what heads count of the posts.
 const SIZES: Sizes = Sizes {
-    layers: 13,
-    bert: 768,
-    resnet: 2048,
-    resnet_classes: 1000,
-    clip: 512,
     tokens: 768,
     events: 10,
     posts: POSTS,
+    ..full_size::SIZES
 };
 const LOSS: Loss = Loss {
     class_weights: [1.0; 2],

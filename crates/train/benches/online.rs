@@ -4,6 +4,8 @@
 //! can be timed in turns with it: `layer4 PICTURES STEPS`, `all PICTURES STEPS`, `epoch POSTS FOLDER` (a line
 //! `PICTURE LABEL` a post). `RAYON_NUM_THREADS` sets the threads.
 
+mod full_size;
+
 use std::cell::Cell;
 use std::collections::{BTreeSet, HashMap};
 use std::io::{BufRead, stdin};
@@ -11,36 +13,24 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Int, Tensor, TensorData, f16};
+use full_size::SIZES;
 use mmfnd_features::{
     Column, ColumnValues, EncoderSpec, Features, Input, Key, Precision, ValueType, Values,
 };
 use mmfnd_posts::{Label, Post, Split};
 use mmfnd_train::heads::{
     Head, Init, Inputs, Memory, Mmfnd, MmfndConfig, Noise, Norms, Online, Pictures, ResnetConfig,
-    Sizes, Targets, TrainedLayers,
+    Targets, TrainedLayers,
 };
 use mmfnd_train::{AdamW, Config, Loss, RunOptions, cross_entropy, train, weights};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, serialize_to_file};
 use serde_json::{Value, json};
 
-#[global_allocator] // as in the program
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const BATCH: usize = 64;
 const MAP: [usize; 3] = [1024, 14, 14];
 /// Of so many posts one is scored.
 const SCORED: usize = 199;
-const SIZES: Sizes = Sizes {
-    layers: 13,
-    bert: 768,
-    resnet: 2048,
-    resnet_classes: 1000,
-    clip: 512,
-    tokens: 0,
-    events: 0,
-    posts: 0,
-};
 /// Features of the store, with the shape of a row.
 const COLUMNS: [(&str, &[usize]); 5] = [
     ("bert", &[13, 768]),

@@ -5,34 +5,24 @@
 //! throughout, so that the other side can be timed in turns with it: `step N`, `ahead N` (on a card), `floor` (of the
 //! processor), `epoch POSTS STORE RUN`. `RAYON_NUM_THREADS` sets the threads.
 
+mod full_size;
+
 use std::cell::Cell;
 use std::io::{BufRead, stdin};
 use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::{Device, Distribution, Tensor};
+use full_size::SIZES;
 use mmfnd_features::{Features, Store};
-use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Noise, Sizes, backward};
+use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Noise, backward};
 use mmfnd_train::{
     AdamW, Config, Device as Kind, ENCODERS, Loss, RunOptions, cross_entropy, train, weights,
 };
 use rayon::prelude::*;
 use serde_json::{Value, json};
 
-#[global_allocator] // as in the program
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 const BATCH: usize = 64;
-const SIZES: Sizes = Sizes {
-    layers: 13,
-    bert: 768,
-    resnet: 2048,
-    resnet_classes: 1000,
-    clip: 512,
-    tokens: 0,
-    events: 0,
-    posts: 0,
-};
 
 fn main() {
     let kind = std::env::args().nth(1).and_then(|name| name.parse().ok());
