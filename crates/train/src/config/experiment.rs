@@ -8,7 +8,7 @@ use toml::{Table, Value};
 
 use super::catalogue::{HEADS, plainly};
 use super::head::{HeadConfig, KIND};
-use super::keys::{full_key, with_full_keys};
+use super::keys::{full_key, nearest, with_full_keys};
 use super::resnet_section::{MAPS, OnlineConfig};
 use super::train_section::{Missing, TrainConfig};
 use crate::Error;
@@ -309,29 +309,9 @@ fn check_key(key: &str, place: &str) -> Result<(), Error> {
     if known.iter().any(|name| name == key) {
         return Ok(());
     }
-    // of names that are alike in several sections that of the section that is named
-    let likeness = |name: &str| (likeness(name, key), strsim::jaro_winkler(name, key));
-    let nearest = (known.iter()).max_by(|a, b| {
-        let ((a, whole_a), (b, whole_b)) = (likeness(a), likeness(b));
-        a.total_cmp(&b).then(whole_a.total_cmp(&whole_b))
-    });
-    let nearest = nearest.expect("there are keys");
+    let nearest = nearest(key, &known).expect("there are keys");
     let problem = format!("unknown key `{key}`; the nearest known one is `{nearest}`");
     Err(config_error(place, &problem))
-}
-
-/// 0 to 1; 1 also for initials, such as `lr` for `learning_rate`.
-fn likeness(name: &str, key: &str) -> f64 {
-    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let (short_name, short_key) = (last(name), last(key));
-    let initials: String = short_name
-        .split('_')
-        .filter_map(|word| word.chars().next())
-        .collect();
-    if initials.len() > 1 && initials == short_key {
-        return 1.0;
-    }
-    strsim::jaro_winkler(name, key).max(strsim::jaro_winkler(&short_name, &short_key))
 }
 
 fn config_error(place: &str, problem: &str) -> Error {

@@ -1,4 +1,5 @@
-//! Short names of keys that are taken wherever a key is: `model.` for `head.`, `train.lr` for `train.learning_rate`.
+//! Short names of keys that are taken wherever a key is (`model.` for `head.`, `train.lr` for `train.learning_rate`),
+//! and the key that a mistyped one may have meant.
 
 use toml::{Table, Value};
 
@@ -37,6 +38,30 @@ pub(crate) fn with_full_keys(table: Table) -> Result<Table, String> {
         }
     }
     Ok(full)
+}
+
+/// The known key that is most like one which is unknown; of names that are alike in several sections that of the
+/// section that is named.
+pub(super) fn nearest<'a>(key: &str, known: &'a [String]) -> Option<&'a String> {
+    let likeness = |name: &str| (likeness(name, key), strsim::jaro_winkler(name, key));
+    known.iter().max_by(|a, b| {
+        let ((a, whole_a), (b, whole_b)) = (likeness(a), likeness(b));
+        a.total_cmp(&b).then(whole_a.total_cmp(&whole_b))
+    })
+}
+
+/// 0 to 1; 1 also for initials, such as `lr` for `learning_rate`.
+fn likeness(name: &str, key: &str) -> f64 {
+    let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
+    let (short_name, short_key) = (last(name), last(key));
+    let initials: String = short_name
+        .split('_')
+        .filter_map(|word| word.chars().next())
+        .collect();
+    if initials.len() > 1 && initials == short_key {
+        return 1.0;
+    }
+    strsim::jaro_winkler(name, key).max(strsim::jaro_winkler(&short_name, &short_key))
 }
 
 #[cfg(test)]
