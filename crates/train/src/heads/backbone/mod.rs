@@ -3,9 +3,8 @@
 
 mod online;
 mod resnet;
+mod resnet_config;
 
 pub use online::Online;
-pub use resnet::{
-    Block, BlockKind, Convolution, Layout, Norms, Reads, Resnet, ResnetConfig,
-    Trained as TrainedLayers,
-};
+pub use resnet::{Block, Convolution, Resnet};
+pub use resnet_config::{BlockKind, Layout, Norms, Reads, ResnetConfig, Trained as TrainedLayers};
