@@ -45,9 +45,4 @@ pub use sweep::{
 #[cfg(test)]
 extern crate self as mmfnd_train; // as the tests' world calls it
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
-mod new_head;
-#[cfg(test)]
-#[allow(clippy::unwrap_used)]
-#[path = "../tests/world/mod.rs"]
-mod world;
+mod tests;

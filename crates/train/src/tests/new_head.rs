@@ -4,7 +4,7 @@ use std::path::Path;
 
 use mmfnd_features::{Features, Store};
 
-use crate::world::{World, posts};
+use super::world::{World, posts};
 use crate::{Config, Device, HEADS, Model, RunOptions, train};
 
 const BEGIN: &str =
@@ -17,7 +17,7 @@ fn docs_show_the_example_as_it_is() {
     let text = std::fs::read_to_string(&path).unwrap();
     let (before, rest) = text.split_once(BEGIN).unwrap();
     let (found, after) = rest.split_once(END).unwrap();
-    let expected = include_str!("heads/example.rs");
+    let expected = include_str!("../heads/example.rs");
     if std::env::var_os("MMFND_WRITE_DOCS").is_some() {
         std::fs::write(&path, [before, BEGIN, expected, END, after].concat()).unwrap();
     } else {
