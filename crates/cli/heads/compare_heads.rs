@@ -11,7 +11,6 @@ use mmfnd_train::statistics::Spread;
 use mmfnd_train::{Config, HEADS, RunDir};
 
 use crate::heads::sweep::{Common, Swept, sweep};
-use crate::show::count::count;
 use crate::show::note::note;
 use crate::show::sweep_table::{Names, mean_sd};
 use crate::show::table::{left, right, table};
@@ -68,8 +67,7 @@ fn obstacle(kind: &str, store: &Store, posts: &[Post]) -> anyhow::Result<Option<
     }
     let trained = posts.iter().filter(|post| post.split == Split::Train);
     let events: BTreeSet<_> = trained.filter_map(|post| post.event.as_deref()).collect();
-    let needs_events = kind == "eann" && events.len() < 2;
-    Ok(needs_events.then(|| format!("the training posts name {}", count(events.len(), "event"))))
+    Ok(config.head.check_events(events.len()).err())
 }
 
 /// Table 1 in the paper's layout, with what each head took, and the paper's own figures apart from it.

@@ -4,7 +4,7 @@ use serde::Serialize;
 use toml::{Table, Value};
 
 use super::train_section::TrainConfig;
-use crate::heads::{Head, Modalities, Training, each_head};
+use crate::heads::{Head, Modalities, Sizes, Training, each_head};
 use crate::options::{OptionInfo, Options};
 
 /// The heads; the first one is the default.
@@ -26,6 +26,7 @@ pub struct HeadKind {
     pub(super) encoders: fn(&Table) -> Vec<&'static str>,
     pub(super) can_score: fn(&Table, Modalities) -> bool,
     pub(super) needs_both: fn(&Table) -> Option<&'static str>,
+    pub(super) check: fn(&Table, &Sizes) -> Result<(), String>,
     pub(super) training: fn(&Table) -> Training,
     pub(super) to_toml: fn(&Table) -> String,
 }
@@ -42,6 +43,7 @@ impl HeadKind {
             encoders: |options| H::encoders(&options_of::<H>(options)),
             can_score: |options, modalities| H::can_score(&options_of::<H>(options), modalities),
             needs_both: |options| H::needs_both(&options_of::<H>(options)),
+            check: |options, sizes| H::check(&options_of::<H>(options), sizes),
             training: |options| H::training(&options_of::<H>(options)),
             to_toml: |options| to_toml(&options_of::<H>(options)),
         }

@@ -3,7 +3,7 @@
 use toml::{Table, Value};
 
 use super::catalogue::{HEADS, HeadKind, options_of};
-use crate::heads::{Head, Modalities, Training};
+use crate::heads::{Head, Modalities, Sizes, Training};
 
 /// The section `[head]`: which head, and every option of it.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +51,15 @@ impl HeadConfig {
     /// Why it cannot do with posts that lack a modality, if so.
     pub(super) fn needs_both(&self) -> Option<&'static str> {
         (self.kind().needs_both)(&self.options)
+    }
+
+    /// Why it cannot be trained on posts that name so many events, if so, and what to do; known before any feature is.
+    pub fn check_events(&self, events: usize) -> Result<(), String> {
+        let sizes = Sizes {
+            events,
+            ..Sizes::default()
+        };
+        (self.kind().check)(&self.options, &sizes)
     }
 
     /// What it is trained with where `[train]` does not say.
