@@ -16,6 +16,7 @@ mod gif;
 mod jpeg;
 mod other;
 mod tiff;
+mod tiff_directory;
 mod tiff_palette;
 
 /// A decoded picture, and what is seen of it on white paper.
@@ -123,6 +124,9 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Refusal>) -> Result<T, Refusal> {
 fn format_of(bytes: &[u8]) -> Result<ImageFormat, Refusal> {
     if bytes.is_empty() {
         return Err(Refusal::Empty);
+    }
+    if bytes.starts_with(b"II+\0") || bytes.starts_with(b"MM\0+") {
+        return Err(Refusal::Unsupported("BigTIFF".to_owned()));
     }
     match ::image::guess_format(bytes) {
         Ok(

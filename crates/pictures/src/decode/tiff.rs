@@ -9,6 +9,7 @@ use ::tiff::decoder::{Decoder, DecodingResult};
 use ::tiff::tags::Tag;
 
 use super::other::{alphas, bytes_per_pixel, on_white, refusal, samples, to_rgb};
+use super::tiff_directory::refuse_unread_kinds;
 use super::tiff_palette::{Indices, MEMORY, as_grey};
 use super::{Decoded, Header};
 use crate::decode::jpeg::from_inverted_cmyk;
@@ -22,6 +23,7 @@ const UNASSOCIATED: u16 = 2;
 
 /// Width and height, by its header, as it is seen.
 pub(super) fn header(bytes: &[u8]) -> Result<Header, Refusal> {
+    refuse_unread_kinds(bytes)?;
     if let Some(grey) = as_grey(bytes) {
         let mut indices = Indices::open(&grey)?;
         let [width, height] = turned_size(indices.size, indices.orientation()?);

@@ -8,49 +8,20 @@ use ::tiff::decoder::{Decoder, DecodingResult};
 use ::tiff::tags::Tag;
 use ::tiff::{ColorType, TiffError};
 
+use super::tiff_directory::Directory;
 use crate::refusal::{Refusal, check_size, told};
 
 /// Bytes of a pixel while it is decoded: samples, the buffer of a strip that may be the whole picture, and RGB.
 pub(super) const MEMORY: u64 = 1 + 1 + 3;
 
-const PHOTOMETRIC_INTERPRETATION: u16 = 262;
 const BLACK_IS_ZERO: u16 = 1;
 const PALETTE: u16 = 3;
-const SHORT: u16 = 3;
 
 /// Of a picture with a palette the same file as one of grey.
 pub(super) fn as_grey(bytes: &[u8]) -> Option<Vec<u8>> {
-    let is_little = match bytes.get(..4)? {
-        b"II*\0" => true,
-        b"MM\0*" => false,
-        _ => return None,
-    };
-    let short = |place: usize| -> Option<u16> {
-        let two = bytes.get(place..place.checked_add(2)?)?.try_into().ok()?;
-        Some(match is_little {
-            true => u16::from_le_bytes(two),
-            false => u16::from_be_bytes(two),
-        })
-    };
-    let four = bytes.get(4..8)?.try_into().ok()?;
-    let directory = match is_little {
-        true => u32::from_le_bytes(four),
-        false => u32::from_be_bytes(four),
-    } as usize;
-    let entries = usize::from(short(directory)?);
-    let mut entries = (0..entries).map(|number| directory + 2 + 12 * number);
-    let entry = entries.find(|&entry| short(entry) == Some(PHOTOMETRIC_INTERPRETATION))?;
-    let value = entry + 8;
-    if short(entry + 2)? != SHORT || short(value)? != PALETTE {
-        return None;
-    }
-    let mut grey = bytes.to_vec();
-    let new = match is_little {
-        true => BLACK_IS_ZERO.to_le_bytes(),
-        false => BLACK_IS_ZERO.to_be_bytes(),
-    };
-    grey[value..value + 2].copy_from_slice(&new);
-    Some(grey)
+    let directory = Directory::of(bytes)?;
+    let tag = Tag::PhotometricInterpretation.to_u16();
+    (directory.short(tag)? == PALETTE).then(|| directory.with_short(tag, BLACK_IS_ZERO))?
 }
 
 /// A picture that was made grey.

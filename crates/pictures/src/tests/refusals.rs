@@ -152,31 +152,50 @@ fn a_few_bytes_that_claim_to_be_a_large_picture_are_refused() {
     assert_eq!(refusal.kind(), "too large");
 }
 
-#[test]
-fn a_kind_that_is_not_read_is_not_called_corrupt() {
-    // little-endian TIFF, 1 × 1, CIELab
-    let tag = |tag: u16, value: u16| {
-        let mut entry = [tag.to_le_bytes(), 3u16.to_le_bytes()].concat();
-        entry.extend([1, 0, 0, 0]);
-        entry.extend([value.to_le_bytes(), [0; 2]].concat());
-        entry
-    };
-    let tags = [
+/// A little-endian TIFF of 1 × 1 with these tags beside those that every one has, or in their place.
+fn tiff(more: &[(u16, u16)]) -> Vec<u8> {
+    let every = [
         (256, 1),
         (257, 1),
         (258, 8),
         (259, 1),
-        (262, 8),
+        (262, 1),
         (273, 8),
         (277, 1),
         (278, 1),
         (279, 1),
     ];
-    let mut tiff = b"II*\0\x08\0\0\0\x09\0".to_vec();
-    tiff.extend(tags.into_iter().flat_map(|(name, value)| tag(name, value)));
+    let tags: std::collections::BTreeMap<u16, u16> = every.iter().chain(more).copied().collect();
+    let mut tiff = b"II*\0\x08\0\0\0".to_vec();
+    tiff.extend((tags.len() as u16).to_le_bytes());
+    for (tag, value) in tags {
+        tiff.extend([tag, 3, 1, 0, value, 0].map(u16::to_le_bytes).concat());
+    }
     tiff.extend([0; 4]);
-    let refusal = decode(&tiff).unwrap_err();
+    tiff
+}
+
+#[test]
+fn a_kind_that_is_not_read_is_not_called_corrupt() {
+    assert!(decode(&tiff(&[])).is_ok());
+    let kinds: [(&str, &[(u16, u16)]); 4] = [
+        ("CIELab", &[(262, 8)]),
+        (
+            "tiles",
+            &[(284, 2), (322, 16), (323, 16), (324, 8), (325, 1)],
+        ),
+        ("reverse", &[(266, 2)]),
+        ("JPEG", &[(259, 6)]),
+    ];
+    for (name, tags) in kinds {
+        let refusal = decode(&tiff(tags)).unwrap_err();
+        assert_eq!(refusal.kind(), "not supported", "{refusal}");
+        assert!(refusal.to_string().contains(name), "{refusal}");
+    }
+    let big = [b"II+\0\x08\0\0\0".as_slice(), &[0; 24]].concat();
+    let refusal = decode(&big).unwrap_err();
     assert_eq!(refusal.kind(), "not supported", "{refusal}");
+    assert!(refusal.to_string().contains("BigTIFF"), "{refusal}");
 }
 
 #[test]
