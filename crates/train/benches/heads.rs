@@ -14,7 +14,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use mmfnd_train::heads::{
     Cafe, Cmc, Eann, FndClip, Head, Init, Inputs, Liimr, Mcan, Mcnn, Mkemn, Mmfnd, Mvae, Noise,
-    Safe, Sizes, StepOutput, Targets, Tokens, backward,
+    Safe, Sizes, StepOutput, Targets, Tokens, among_threads, backward,
 };
 use mmfnd_train::{AdamW, Loss, cross_entropy};
 use serde_json::json;
@@ -132,10 +132,12 @@ fn one_batch<H: Head>(inputs: Inputs, device: &Device) -> OneBatch {
         let mut trained = head.take().expect("put back after every batch");
         for (turn, step) in steps.iter().enumerate() {
             let noise = Noise::new(1, batches).later(turn);
-            let output = trained.step(step.name, inputs.clone(), noise, &mut memory);
-            let output = output.expect("half of the posts are real");
-            let loss = total(step.class, &output, &targets);
-            trained = adamw.step(trained, &mut backward(&loss, output.cuts));
+            trained = among_threads(|| {
+                let output = trained.step(step.name, inputs.clone(), noise, &mut memory);
+                let output = output.expect("half of the posts are real");
+                let loss = total(step.class, &output, &targets);
+                adamw.step(trained, &mut backward(&loss, output.cuts))
+            });
         }
         head = Some(trained);
         start.elapsed().as_secs_f64()

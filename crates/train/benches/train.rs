@@ -15,7 +15,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Distribution, Tensor};
 use full_size::SIZES;
 use mmfnd_features::{Features, Store};
-use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Noise, backward};
+use mmfnd_train::heads::{Head, Init, Inputs, Mmfnd, MmfndConfig, Noise, among_threads, backward};
 use mmfnd_train::{
     AdamW, Config, Device as Kind, ENCODERS, Loss, RunOptions, cross_entropy, train, weights,
 };
@@ -126,10 +126,14 @@ impl HeadUnderTest {
         let head = self.head.take().expect("put back after every step");
         let start = Instant::now();
         self.step += 1;
-        let output = head.forward(self.inputs.clone(), Some(Noise::new(1, self.step)));
-        let loss = cross_entropy(output.logits, self.targets.clone());
-        let mut gradients = backward(&loss, output.cuts);
-        self.head = Some(self.optimizer.step(head, &mut gradients));
+        let (inputs, targets) = (self.inputs.clone(), self.targets.clone());
+        let (noise, optimizer) = (Noise::new(1, self.step), &mut self.optimizer);
+        let stepped = among_threads(move || {
+            let output = head.forward(inputs, Some(noise));
+            let loss = cross_entropy(output.logits, targets);
+            optimizer.step(head, &mut backward(&loss, output.cuts))
+        });
+        self.head = Some(stepped);
         start.elapsed().as_secs_f64()
     }
 

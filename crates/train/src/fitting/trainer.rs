@@ -14,7 +14,7 @@ use super::state::State;
 use crate::Error;
 use crate::config::{Select, TrainConfig};
 use crate::data::{Dataset, Numbering, Prefetch, Splits};
-use crate::heads::{Head, Inputs, LossTerm, Noise, Step};
+use crate::heads::{Head, Inputs, LossTerm, Noise, Step, among_threads};
 use crate::optim::{Loss, Rates, clip, cross_entropy};
 use crate::scoring::metrics::{Metrics, Scored};
 use crate::scoring::{GateUse, GateUseMeter, LossReport, Prediction, Scorer, pairs};
@@ -71,7 +71,8 @@ impl Trainer<'_> {
             };
             for (turn, step) in self.stages[stage].iter().enumerate() {
                 let done;
-                (state, done) = self.step(state, (turn, step), inputs.clone());
+                let inputs = inputs.clone();
+                (state, done) = among_threads(|| self.step(state, (turn, step), inputs));
                 steps.extend(done);
             }
         }

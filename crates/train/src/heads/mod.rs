@@ -42,7 +42,7 @@ pub use baselines::{Concat, ConcatMlp, Feature, LinearConfig, LinearProbe, MlpCo
 pub(crate) use catalogue::each_head;
 #[cfg(test)]
 pub(crate) use example::Example;
-pub use graph::{Cut, backward};
+pub use graph::{Cut, among_threads, backward};
 pub use head::Head;
 pub use inputs::{Inputs, Pictures, Sizes};
 pub use layers::{

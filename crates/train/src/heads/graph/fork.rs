@@ -4,6 +4,8 @@
 //! is differentiated first, then each branch from the gradients that came out at its end. The sums are those of the
 //! uncut graph, in the same order.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use burn::tensor::{Device, Gradients, Tensor};
 use rayon::prelude::*;
 
@@ -14,6 +16,39 @@ use super::flex::is_flex;
 pub struct Cut {
     ends: Vec<Tensor<2>>,
     leaves: Vec<Tensor<2>>,
+}
+
+/// Threads that are kept awake for a step.
+const AWAKE: usize = 8;
+
+/// Runs a training step among the threads that its operations are shared by. Called from outside, each operation would
+/// be handed over and waited for; and a thread that sleeps between two operations wakes too late for small ones.
+pub fn among_threads<R: Send>(step: impl FnOnce() -> R + Send) -> R {
+    let done = AtomicBool::new(false);
+    let is_done = &done;
+    rayon::scope(|scope| {
+        let own = rayon::current_thread_index();
+        // a task for each thread, which no other takes: this one must not wait for itself
+        scope.spawn_broadcast(move |_, thread| {
+            let index = thread.index();
+            while index < AWAKE && Some(index) != own && !is_done.load(Ordering::Acquire) {
+                if rayon::yield_now() != Some(rayon::Yield::Executed) {
+                    std::thread::yield_now();
+                }
+            }
+        });
+        let _done = Done(is_done);
+        step()
+    })
+}
+
+/// Says that a step is over, also where it panics.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Release);
+    }
 }
 
 /// Runs two branches side by side and cuts their ends off the graph, if there is one. A graphics card has but one

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 use crate::heads::graph::Dropped;
 
@@ -52,9 +53,13 @@ impl Noise {
         device: &Device,
     ) -> Tensor<D> {
         let mut rng = self.at(place as u64);
-        let mut uniform = || (f64::from(rng.random::<u32>()) + 0.5) / 2f64.powi(32);
-        let normal = |_| ((-2.0 * uniform().ln()).sqrt() * (TAU * uniform()).cos()) as f32;
-        let values: Vec<f32> = (0..shape.iter().product()).map(normal).collect();
+        let count = shape.iter().product();
+        let words: Vec<[u32; 2]> = (0..count).map(|_| [rng.random(), rng.random()]).collect();
+        let normal = |words: &[u32; 2]| {
+            let [a, b] = words.map(|word| (f64::from(word) + 0.5) / 2f64.powi(32));
+            ((-2.0 * a.ln()).sqrt() * (TAU * b).cos()) as f32
+        };
+        let values: Vec<f32> = words.par_iter().with_min_len(512).map(normal).collect();
         Tensor::from_data(TensorData::new(values, shape), device)
     }
 

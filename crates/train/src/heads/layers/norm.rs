@@ -1,10 +1,11 @@
 //! Batch normalisation as PyTorch's `BatchNorm1d`: Burn's keeps the biased variance of the batch as its running one.
 
 use burn::module::{Module, Param, RunningState};
-use burn::tensor::module::{batch_norm, batch_norm_train};
+use burn::tensor::module::batch_norm;
 use burn::tensor::{Device, Tensor};
 
 use super::init::Init;
+use crate::heads::graph;
 
 const EPSILON: f64 = 1e-5;
 /// Share of the newest batch in the running statistics.
@@ -75,11 +76,10 @@ pub(in crate::heads) fn normalise(
         return batch_norm(x, weight, bias, mean, variance, EPSILON);
     }
     let n = x.dims()[0] as f64;
-    let batch = batch_norm_train(x, weight, bias, EPSILON);
-    let unbiased = batch.variance * (n / (n - 1.0));
-    update(running_mean, batch.mean);
-    update(running_var, unbiased);
-    batch.output
+    let (output, [mean, variance]) = graph::batch_norm(x, [weight, bias], EPSILON);
+    update(running_mean, mean);
+    update(running_var, variance * (n / (n - 1.0)));
+    output
 }
 
 fn update(running: &RunningState<Tensor<1>>, batch: Tensor<1>) {

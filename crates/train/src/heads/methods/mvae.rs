@@ -6,7 +6,7 @@ use burn::nn::Linear;
 use burn::tensor::Tensor;
 use strum::VariantNames;
 
-use crate::heads::graph::{affine, tanh};
+use crate::heads::graph::{affine, mean_squares, tanh};
 use crate::heads::layers::{normalise, running};
 use crate::heads::{
     Head, Init, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes, StepOutput, Training,
@@ -211,13 +211,11 @@ impl Mvae {
 
     /// How far what is rebuilt is from what was there, post by post.  `[B]` each
     fn errors(&self, z: Tensor<2>, encoded: &Encoded) -> [Tensor<1>; 2] {
-        let error = |rebuilt: Tensor<2>, there: &Tensor<2>| {
-            let error = (rebuilt - there.clone().detach()).square();
-            error.mean_dim(1).squeeze_dim(1)
-        };
+        let text = self.text_decoder.forward(z.clone());
+        let image = self.image_decoder.forward(z);
         [
-            error(self.text_decoder.forward(z.clone()), &encoded.text),
-            error(self.image_decoder.forward(z), &encoded.image),
+            mean_squares(text, encoded.text.clone()),
+            mean_squares(image, encoded.image.clone()),
         ]
     }
 }

@@ -1,5 +1,8 @@
 //! Matrix products on slices.
 
+#[cfg(target_arch = "x86_64")]
+mod few_rows;
+
 use std::mem::MaybeUninit;
 
 use gemm::{Parallelism, gemm};
@@ -90,6 +93,12 @@ pub(super) fn add_product(target: &mut [f32], a: Matrix, b: Matrix) {
 fn multiply(target: *mut f32, length: usize, adds: bool, (a, b): (Matrix, Matrix)) {
     assert_eq!(a.columns, b.rows);
     assert_eq!(length, a.rows * b.columns);
+    #[cfg(target_arch = "x86_64")]
+    if few_rows::is_one(a, b) {
+        // SAFETY: the target's length is the product's, and only the caller has it.
+        unsafe { few_rows::multiply(target, adds, (a, b)) };
+        return;
+    }
     let stride = |matrix: Matrix, axis: usize| matrix.strides[axis] as isize;
     let parallelism = match a.rows * a.columns * b.columns {
         few if few < SHARED => Parallelism::None,
@@ -173,5 +182,40 @@ mod tests {
         add_product(&mut y, Matrix::new(&a, 3, 2).t(), Matrix::new(&b, 3, 1));
         assert_eq!(y, [-6.0, -6.0]);
         assert_eq!(sum_of_rows(&a, 3), [5.0, 7.0, 9.0]);
+    }
+
+    #[test]
+    fn products_of_few_rows_are_those_of_many() {
+        let numbers =
+            |count: usize| -> Vec<f32> { (0..count).map(|i| (0.3 * i as f32).sin()).collect() };
+        let (inner, columns) = (333, 259); // neither fills its last block
+        for rows in [64, 100, 130] {
+            let (a, b) = (numbers(rows * inner), numbers(inner * columns));
+            let (a, b) = (
+                Matrix::new(&a, rows, inner),
+                Matrix::new(&b, inner, columns),
+            );
+            let b_turned: Vec<_> = (0..inner * columns)
+                .map(|i| b.values[i % inner * columns + i / inner])
+                .collect();
+            let b_turned = Matrix::new(&b_turned, columns, inner).t();
+            let one_by_one = |row: usize, column: usize| -> f64 {
+                let of_row = &a.values[row * inner..][..inner];
+                let of_column = b.values[column..].iter().step_by(columns);
+                let pairs = of_row.iter().zip(of_column);
+                pairs.map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+            };
+            for b in [b, b_turned] {
+                let mut found = product_of(a, b);
+                add_product(&mut found, a, b);
+                for (i, found) in found.iter().enumerate() {
+                    let expected = 2.0 * one_by_one(i / columns, i % columns);
+                    assert!(
+                        (f64::from(*found) - expected).abs() < 1e-3,
+                        "{i}: {found} {expected}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -9,14 +9,14 @@ use burn::backend::{Flex, TensorMetadata};
 use burn::tensor::Tensor;
 use rayon::prelude::*;
 
-use super::flex::{Plain, is_flex, plain, tensor, tracked, values};
-use super::lanes::sigmoid;
+use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
+use super::super::lanes::sigmoid;
 
 /// Numbers that a thread takes at a time.
 const CHUNK: usize = 1 << 14;
 
 /// To about 1e-7, where the processor computes it.
-pub(crate) fn tanh(x: Tensor<2>) -> Tensor<2> {
+pub(in crate::heads) fn tanh(x: Tensor<2>) -> Tensor<2> {
     if !is_flex(&x.device()) {
         return x.tanh();
     }
