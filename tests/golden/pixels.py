@@ -4,7 +4,7 @@
     python3 tests/golden/pixels.py        # writes tests/golden/pixels.safetensors; checked by crates/pictures/src/tests/golden.rs
 
 Every picture is drawn here. `NAME.file` are its bytes, `NAME.rgb` its pixels [H, W, 3], `NAME.white` (where something may be transparent) those that
-transformers' `convert_to_rgb` makes of it, over white, `NAME.RULE` the pixels that a rule makes of it
+transformers' `convert_to_rgb` makes of it, over white, `NAME.levels` its error levels (docs/heads.md, 9), `NAME.RULE` the pixels that a rule makes of it
 (of `full` every fourth row).
 """
 
@@ -124,6 +124,14 @@ def over_white(image):
     return np.asarray(Image.alpha_composite(Image.new("RGBA", image.size, (255, 255, 255, 255)), image).convert("RGB"))
 
 
+def error_levels(image):
+    """|x - JPEG(x)|, stretched so that the largest of all channels is 255."""
+    found = np.asarray(image, np.float64)
+    again = np.asarray(Image.open(io.BytesIO(saved(image, "JPEG", quality=90, subsampling="4:2:0"))), np.float64)
+    levels = np.abs(found - again)
+    return np.round(levels * 255 / max(1, levels.max())).astype(np.uint8)
+
+
 def shortest(image, side, filter):
     width, height = image.size
     short, long = min(width, height), max(width, height)
@@ -158,6 +166,7 @@ def main():
         image = drawing(*size, rng)
         tensors[f"{name}.file"] = np.frombuffer(saved(image, "PNG"), np.uint8)
         tensors[f"{name}.rgb"] = np.asarray(image)
+        tensors[f"{name}.levels"] = error_levels(image)
         tensors[f"{name}.clip_32_29"] = np.asarray(clip(image, 32, 29))
         tensors[f"{name}.clip_32_32"] = np.asarray(clip(image, 32, 32))
         tensors[f"{name}.resnet_36_31"] = np.asarray(resnet(image, 36, 31))

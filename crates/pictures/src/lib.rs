@@ -7,6 +7,7 @@
 //!
 //! let preprocessing = Preprocessing {
 //!     alpha: Default::default(),
+//!     view: Default::default(),
 //!     resize: Resize::Exact { width: 2, height: 2 },
 //!     crop: None,
 //!     crop_offset: Default::default(),
@@ -19,6 +20,7 @@
 //! ```
 
 mod decode;
+mod error_levels;
 mod file;
 mod memory;
 mod panics;
@@ -34,8 +36,9 @@ mod thumbnail;
 pub const REVISION: u32 = 1;
 
 pub use decode::{Picture, probe};
+pub use error_levels::error_levels;
 pub use file::{read, size};
-pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize};
+pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize, View};
 pub use refusal::{
     MAX_BYTES, MAX_DECODING, MAX_PIXELS, MAX_RATIO, MAX_SIDE, MAX_UNSUSPECTED, Refusal,
 };

@@ -1,6 +1,9 @@
 //! From a decoded picture to an encoder's pixels: Pillow's resize, a centre crop, normalisation, CHW.
 
-use crate::preprocessing::{CropOffset, Preprocessing, Resize};
+use crate::decode::Picture;
+use crate::error_levels::error_levels;
+use crate::preprocessing::{CropOffset, Preprocessing, Resize, View};
+use crate::refusal::Refusal;
 use crate::resample::{Axis, resample};
 use crate::rgb::Rgb;
 
@@ -20,6 +23,15 @@ impl Preprocessing {
     /// - output: `[3 * H * W]`, channel by channel
     pub fn pixels(&self, picture: &Rgb) -> Vec<f32> {
         self.normalised(&self.resized(picture))
+    }
+
+    /// Pixels of what this encoder sees of a picture; as [`Preprocessing::pixels`].
+    pub fn pixels_of(&self, picture: &Picture) -> Result<Vec<f32>, Refusal> {
+        let picture = picture.with(self.alpha);
+        Ok(match self.view {
+            View::Picture => self.pixels(picture),
+            View::ErrorLevels => self.pixels(&error_levels(picture)?),
+        })
     }
 
     /// Resized and cropped, still 0..=255.  [H * W * 3]

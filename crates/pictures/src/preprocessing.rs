@@ -9,6 +9,9 @@ pub struct Preprocessing {
     /// What is seen where the picture is transparent.
     #[serde(default, skip_serializing_if = "Alpha::is_ignored")]
     pub alpha: Alpha,
+    /// What is resized.
+    #[serde(default, skip_serializing_if = "View::is_picture")]
+    pub view: View,
     /// Size after resizing.
     pub resize: Resize,
     /// Side of the square that is cut out of the middle.
@@ -39,6 +42,24 @@ impl Alpha {
     /// The default does not show in an encoder's identity, which is older than this key.
     fn is_ignored(&self) -> bool {
         *self == Self::Ignored
+    }
+}
+
+/// What an encoder sees of a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum View {
+    /// The picture.
+    #[default]
+    Picture,
+    /// Its error levels.
+    ErrorLevels,
+}
+
+impl View {
+    /// As with [`Alpha`], the default does not show in an encoder's identity.
+    fn is_picture(&self) -> bool {
+        *self == Self::Picture
     }
 }
 

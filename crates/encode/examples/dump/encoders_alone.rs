@@ -112,7 +112,7 @@ fn all_pixels(posts: &[Post], encoders: &dyn Encoders, number: usize) -> Vec<Vec
     let pictures = posts.iter().filter_map(first);
     pictures
         .filter(|(key, _)| seen.insert(*key))
-        .map(|(_, picture)| preprocessing.pixels(picture.with(preprocessing.alpha)))
+        .filter_map(|(_, picture)| preprocessing.pixels_of(&picture).ok())
         .collect()
 }
 

@@ -122,7 +122,7 @@ fn features(preset: &Preset, rows: usize, device: Device) -> Result<(), Failure>
         let mut inputs = Vec::new();
         for path in io::stdin().lock().lines() {
             let picture = Picture::decode(&read(Path::new(&path?))?)?;
-            inputs.push(preprocessing.pixels(picture.with(preprocessing.alpha)));
+            inputs.push(preprocessing.pixels_of(&picture)?);
         }
         return write_rows(encoders.open_image(0)?, &inputs, rows);
     }

@@ -300,8 +300,8 @@ impl<'a> Comparison<'a> {
             let path = &files[&self.table.keys()[row]];
             let content = format!("`{}`", path.display());
             let picture = mmfnd_pictures::read(path).and_then(|bytes| Picture::decode(&bytes));
-            let picture = picture.map_err(|refusal| self.failed(&content, refusal.to_string()))?;
-            let pixels = preprocessing.pixels(picture.with(preprocessing.alpha));
+            let pixels = picture.and_then(|picture| preprocessing.pixels_of(&picture));
+            let pixels = pixels.map_err(|refusal| self.failed(&content, refusal.to_string()))?;
             let mut encoded = encoder.encode_with_states(&[&pixels])?;
             let new = match is_map {
                 true => encoded.states.pop().unwrap_or_default(),

@@ -165,10 +165,10 @@ fn prepare<'a>(
         let picture = Picture::decode(&bytes)?;
         let pixels = wanted.map(|(preprocessing, own)| {
             if item.lacking & own == 0 {
-                return Vec::new();
+                return Ok(Vec::new());
             }
-            preprocessing.pixels(picture.with(preprocessing.alpha))
+            preprocessing.pixels_of(&picture)
         });
-        Ok(pixels.collect())
+        pixels.collect()
     })
 }

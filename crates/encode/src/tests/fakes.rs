@@ -7,7 +7,7 @@ use std::time::Duration;
 use mmfnd_features::{
     ColumnValues, EncoderSpec, Features, Input, Machine, Precision, Store, ValueType, Values,
 };
-use mmfnd_pictures::{Alpha, CropOffset, Filter, Preprocessing, Resize};
+use mmfnd_pictures::{Alpha, CropOffset, Filter, Preprocessing, Resize, View};
 use mmfnd_posts::hash::sha256_hex;
 use mmfnd_posts::{Post, Split};
 use ndarray::Array2;
@@ -210,6 +210,7 @@ impl Encoders for Fakes {
         let side = 4 + number as u32;
         Preprocessing {
             alpha: Alpha::Ignored,
+            view: View::Picture,
             resize: Resize::Shortest { shortest: side },
             crop: Some(side),
             crop_offset: CropOffset::Floor,

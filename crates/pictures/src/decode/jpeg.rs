@@ -45,7 +45,7 @@ fn coefficients(bytes: &[u8]) -> u64 {
 }
 
 /// Decodes to RGB: grey is repeated, CMYK and YCCK are converted as Pillow converts them.
-pub(super) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Rgb, Refusal> {
     let ended = Cell::new(false);
     let decoded = guarded(&ended, || pixels(bytes, &ended))?;
     // libjpeg goes on with a made-up end when data is missing; Pillow refuses such a file.

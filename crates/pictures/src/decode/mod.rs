@@ -13,7 +13,7 @@ use crate::refusal::{MAX_RATIO, MAX_UNSUSPECTED, Refusal};
 use crate::rgb::Rgb;
 
 mod gif;
-mod jpeg;
+pub(crate) mod jpeg;
 mod other;
 mod tiff;
 mod tiff_directory;

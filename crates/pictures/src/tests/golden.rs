@@ -5,7 +5,9 @@ use std::path::Path;
 use safetensors::SafeTensors;
 
 use super::decode;
-use crate::{Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, Rgb, probe};
+use crate::{
+    Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, Rgb, View, error_levels, probe,
+};
 
 /// The golden file.
 pub fn file() -> Vec<u8> {
@@ -88,9 +90,27 @@ fn what_is_transparent_shows_white_as_transformers_composites_it() {
     assert!(kinds >= 8, "{kinds}");
 }
 
+#[test]
+fn error_levels_are_those_of_pillows_jpeg() {
+    let file = file();
+    let tensors = SafeTensors::deserialize(&file).unwrap();
+    let mut pictures = 0;
+    for (name, expected) in tensors.tensors() {
+        let Some(name) = name.strip_suffix(".levels") else {
+            continue;
+        };
+        let bytes = tensors.tensor(&format!("{name}.file")).unwrap();
+        let found = error_levels(&decode(bytes.data()).unwrap()).unwrap();
+        assert!(found.data == expected.data(), "{name}");
+        pictures += 1;
+    }
+    assert_eq!(pictures, 5);
+}
+
 fn preprocessing(resize: Resize, crop: Option<u32>, filter: Filter) -> Preprocessing {
     Preprocessing {
         alpha: Alpha::Ignored,
+        view: View::Picture,
         resize,
         crop,
         crop_offset: CropOffset::Floor,
@@ -132,7 +152,7 @@ fn pictures_are_resized_and_cropped_as_pillow_does_it() {
     let mut cases = 0;
     for (name, expected) in tensors.tensors() {
         let (picture, rule_name) = name.split_once('.').unwrap();
-        if ["file", "rgb", "white"].contains(&rule_name) {
+        if ["file", "rgb", "white", "levels"].contains(&rule_name) {
             continue;
         }
         let bytes = tensors.tensor(&format!("{picture}.file")).unwrap();
