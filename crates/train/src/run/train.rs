@@ -347,7 +347,7 @@ fn finish<N: Network>(
     let names = [0, 1, 2].map(|index| vec![splits[index]; rows[index].len()]);
     let (rows, predictions) = (rows.concat(), predictions.concat());
     let scored: Vec<_> = rows.iter().map(|&row| &trainer.posts[row]).collect();
-    file::write(&run.weights(), &weights::named(network), None)?;
+    file::write(&run.weights(), weights::stored(network), None)?;
     let (posts, predicted) = (
         (&*scored, &*names.concat()),
         (&*predictions, N::Head::EXTRAS),
