@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use crate::encode::{arguments, text, world};
 use crate::program::Mmfnd;
@@ -119,6 +120,46 @@ fn a_picture_that_changed_is_named_and_nothing_is_trained() {
     assert!(!run.join("weights.safetensors").exists());
     // maps need no picture
     train(&world, &folder.path().join("maps"), &[]).succeeds();
+}
+
+#[test]
+fn pictures_are_varied_by_the_seed_alone_and_a_killed_run_goes_on_with_the_same_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = encoded(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    let settings = [
+        "resnet.unfreeze=layer3",
+        "resnet.augment=crop-flip",
+        "train.accumulate=2",
+        "train.batch_size=16",
+        "train.epochs=6",
+    ];
+    let weights = |name: &str| fs::read(path(name).join("weights.safetensors")).unwrap();
+    train(&world, &path("whole"), &settings).succeeds();
+    let plain = [&settings[..1], &settings[2..]].concat();
+    train(&world, &path("plain"), &plain).succeeds();
+    assert_ne!(weights("whole"), weights("plain"));
+    let mut command = train(&world, &path("cut"), &settings).command();
+    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = quiet.spawn().unwrap();
+    while !path("cut").join("checkpoint/last.safetensors").exists() {
+        let ended = child.try_wait().unwrap();
+        assert!(ended.is_none(), "it ended before its first checkpoint");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let run = path("cut");
+    assert!(
+        !run.join("metrics.json").exists(),
+        "it was too fast to be killed"
+    );
+    let mut resumed = train(&world, &run, &settings).command();
+    assert!(resumed.arg("--resume").output().unwrap().status.success());
+    assert_eq!(weights("whole"), weights("cut"));
+    // maps are of whole pictures
+    train(&world, &path("maps"), &["resnet.augment=crop-flip"])
+        .fails()
+        .expect_stderr("`resnet.augment` is for pictures");
 }
 
 #[test]

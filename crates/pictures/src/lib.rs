@@ -22,6 +22,7 @@ mod decode;
 mod file;
 mod memory;
 mod panics;
+mod part;
 mod pixels;
 mod preprocessing;
 mod refusal;
@@ -35,6 +36,7 @@ pub const REVISION: u32 = 1;
 
 pub use decode::{Picture, probe};
 pub use file::{read, size};
+pub use part::Part;
 pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize};
 pub use refusal::{
     MAX_BYTES, MAX_DECODING, MAX_PIXELS, MAX_RATIO, MAX_SIDE, MAX_UNSUSPECTED, Refusal,

@@ -108,7 +108,7 @@ impl Backbone {
         let needed = 4 * (5 * weights + pictures * kept) as u64;
         match available_memory() {
             Some(there) if there < needed => Err(Error::Data(DataProblem::Head(format!(
-                "a step on {pictures} distinct pictures needs about {:.1} GB, and {:.1} GB are free; set a smaller `train.batch_size`",
+                "a step on {pictures} distinct pictures needs about {:.1} GB, and {:.1} GB are free; set a smaller `train.batch_size`, and `train.accumulate` for as many posts a step",
                 needed as f64 / 1e9,
                 there as f64 / 1e9
             )))),

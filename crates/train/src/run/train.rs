@@ -11,10 +11,10 @@ use super::dir::RunDir;
 use super::final_metrics::{BestTest, RunMetrics, Selection};
 use super::info::{Counts, RunInfo};
 use super::request::{RunRequest, RunSummary};
-use crate::config::{Config, Select, TrainConfig};
+use crate::config::{Augmentation, Config, Select, TrainConfig};
 use crate::data::{
-    CardFeatures, Dataset, Numbering, Pixels, ResnetLayer, Splits, TOKENS, fingerprint, labels,
-    pictures, specs,
+    Augment, CardFeatures, Dataset, Numbering, Pixels, ResnetLayer, Splits, TOKENS, fingerprint,
+    labels, pictures, specs,
 };
 use crate::fitting::{BACKBONE, EpochReport, Network, State, Trainer, checkpoint};
 use crate::heads::{Head, Init, Online, Reads, Resnet, Sizes};
@@ -26,6 +26,8 @@ use crate::{DataProblem, Device, Error};
 
 const NO_LAYER: &str =
     "the features of `resnet` come without a classification layer: it starts from random weights";
+
+const ONE_AFTER_THE_OTHER: &str = "this head takes several steps a batch, each on the weights that the one before left: it has no `train.accumulate`";
 
 /// Trains the head and writes the run directory.
 pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Error> {
@@ -43,6 +45,9 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let head = config.head.options::<H>();
     H::check(&head, &sizes).map_err(DataProblem::Head)?;
     let stages = H::stages(&head);
+    if config.train.accumulate > 1 && stages.iter().any(|steps| steps.len() > 1) {
+        return Err(DataProblem::Head(ONE_AFTER_THE_OTHER.to_owned()).into());
+    }
     let preprocessing = preprocessing(request);
     let dataset = match preprocessing.clone() {
         Some(how) => {
@@ -83,6 +88,7 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         loss: Loss::of(&config.train, labels(posts, &splits.train).into_iter()),
         rates: rates(&config.train),
         backbone_rates: (config.online()).map(|(own, _)| rates(&own.training(&config.train))),
+        augment: augment(config),
         device: &device,
         test_each_epoch: options.test_each_epoch,
     };
@@ -159,6 +165,16 @@ fn preprocessing(request: &RunRequest) -> Option<Preprocessing> {
     let given = request.options.pictures.as_ref();
     let given = given.filter(|_| trained.reads() == Reads::Pixels);
     given.map(|given| given.preprocessing.clone())
+}
+
+/// How the pictures that ResNet is trained from are varied, if they are.
+fn augment(config: &Config) -> Option<Augment> {
+    let (resnet, _) = config.online()?;
+    (resnet.augment == Augmentation::CropFlip).then_some(Augment {
+        seed: config.train.seed,
+        batch: 0,
+        smallest: resnet.smallest_part,
+    })
 }
 
 /// What was decided for the user.
@@ -266,9 +282,10 @@ fn fresh<H: Head>(
     }
 }
 
-/// Steps of an epoch; a last batch of one post is none.
+/// Steps of an epoch; a last batch of one post is in none.
 fn steps(posts: usize, config: &TrainConfig) -> usize {
-    posts / config.batch_size + usize::from(posts % config.batch_size > 1)
+    let batches = posts / config.batch_size + usize::from(posts % config.batch_size > 1);
+    batches.div_ceil(config.accumulate)
 }
 
 /// All epochs that are still to be done; the weights of the best one.

@@ -3,6 +3,7 @@
 use mmfnd_features::{Features, Store};
 use mmfnd_posts::{Columns, Post};
 use mmfnd_train::{Config, Device, Model, RunOptions, train, write_predictions};
+use safetensors::SafeTensors;
 
 use crate::setup::{bytes, incomplete, load, options};
 use crate::world::{World, posts};
@@ -161,6 +162,52 @@ fn run_and_resume(world: &World, config: &Config) -> mmfnd_train::RunSummary {
         assert!(whole == cut, "{file} of {kind}");
     }
     summary
+}
+
+#[test]
+fn batches_whose_gradients_are_added_up_are_one_of_all_their_posts() {
+    let world = World::with_tokens(posts(96));
+    let safe = method("safe"); // it knows nothing of the batch, and drops nothing
+    let weights = |name: &str, settings: &[&str]| -> Vec<f32> {
+        let schedule = [
+            "train.schedule=cosine",
+            "train.warmup_epochs=1",
+            "train.clip_norm=0.5",
+        ];
+        let config = safe.config(&[settings, &schedule].concat()).unwrap();
+        let options = options(&world.path(name));
+        train(&load(&world), &world.posts, &config, &options, &|_| ()).unwrap();
+        let bytes = bytes(&world, name, "weights.safetensors");
+        let file = SafeTensors::deserialize(&bytes).unwrap();
+        let mut names = file.names();
+        names.sort();
+        let values = names.into_iter().flat_map(|name| {
+            let (words, _) = file.tensor(name).unwrap().data().as_chunks::<4>();
+            words.iter().map(|word| f32::from_le_bytes(*word))
+        });
+        values.collect()
+    };
+    let large = weights("large", &["train.batch_size=24"]);
+    // the last step of an epoch is of fewer posts, and so is its last batch
+    let small = ["train.batch_size=8", "train.accumulate=3"];
+    let (added, alone) = (weights("added", &small), weights("alone", &small[..1]));
+    let far = |other: &[f32]| -> f32 {
+        let gaps = large.iter().zip(other).map(|(a, b)| (a - b).abs());
+        gaps.fold(0.0, f32::max)
+    };
+    assert!(far(&added) < 1e-4, "{}", far(&added));
+    assert!(far(&alone) > 1e-2, "{}", far(&alone));
+}
+
+#[test]
+fn a_method_of_several_steps_a_batch_adds_up_none() {
+    let world = World::with_tokens(posts(96));
+    let config = method("cafe").config(&["train.accumulate=2"]).unwrap();
+    let options = options(&world.path("run"));
+    let error = train(&load(&world), &world.posts, &config, &options, &|_| ());
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("train.accumulate"), "{error}");
+    assert!(!world.path("run").exists());
 }
 
 #[test]
