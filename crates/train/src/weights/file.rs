@@ -1,4 +1,4 @@
-//! Weights as a safetensors file, written whole or not at all.
+//! Weights as a safetensors file, written whole or not at all; those of `torch.save` are read, too.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -7,6 +7,7 @@ use mmfnd_posts::atomic;
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
+use super::pytorch;
 use super::stored::Stored;
 use super::weight::{Weight, Weights};
 use crate::Error;
@@ -32,7 +33,11 @@ pub(crate) fn read(path: &Path) -> Result<(Weights, Option<String>), Error> {
         path: path.to_owned(),
         source,
     })?;
-    parse(&bytes).map_err(|error| problem(path, error))
+    let read = match pytorch::is_pytorch(&bytes) {
+        true => pytorch::read(path).map(|weights| (weights, None)),
+        false => parse(&bytes),
+    };
+    read.map_err(|error| problem(path, error))
 }
 
 pub(crate) fn problem(path: &Path, problem: WeightsProblem) -> Error {

@@ -4,6 +4,7 @@ pub(crate) mod file;
 mod layout;
 mod named;
 mod numbers;
+mod pytorch;
 mod stored;
 mod weight;
 
