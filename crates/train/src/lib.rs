@@ -24,13 +24,13 @@ pub use config::{Config, HEADS, HeadConfig, HeadKind, MAPS, OnlineConfig, Unfree
 pub use data::{Dataset, ENCODERS, Splits, TOKENS};
 pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};
-pub use fitting::EpochReport;
+pub use fitting::{BatchReport, EpochReport, Watch};
 pub use heads::Reads;
 pub use optim::{AdamW, Loss, Rates, clip, cross_entropy};
 pub use options::{OptionInfo, Options, Values};
 pub use run::{
     BestTest, Counts, Model, PictureModel, RunDir, RunInfo, RunLock, RunMetrics, RunOptions,
-    RunSummary, Selection, TunedResnet, train,
+    RunSummary, Selection, TunedResnet, train, train_watched,
 };
 pub use scoring::metrics::{self, Metrics};
 pub use scoring::{

@@ -11,6 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::epoch_report::EpochReport;
 use super::network::{BACKBONE, Network};
 use super::state::State;
+use super::watch::{BatchReport, Watch};
 use crate::Error;
 use crate::config::{Select, TrainConfig};
 use crate::data::{Augment, Dataset, Numbering, Prefetch, Splits};
@@ -40,6 +41,7 @@ pub(crate) struct Trainer<'a> {
     pub device: &'a burn::tensor::Device,
     /// Whether the test posts are looked at after each epoch.
     pub test_each_epoch: bool,
+    pub watch: Watch<'a>,
 }
 
 /// What is kept of a step until the end of the epoch, so that no step waits for the device.
@@ -71,6 +73,13 @@ impl Trainer<'_> {
         let mut prefetch = Prefetch::augmented(self.dataset, batches.clone(), augment);
         let updates = batches.chunks(self.config.accumulate);
         let before = (state.epoch as u64 - 1) * updates.len() as u64;
+        let mut done = BatchReport {
+            epoch: state.epoch,
+            epochs: self.config.epochs,
+            of_batches: batches.len(),
+            of_posts: batches.iter().map(Vec::len).sum(),
+            ..BatchReport::default()
+        };
         for (update, batches) in (before..).zip(updates) {
             let posts: usize = batches.iter().map(Vec::len).sum();
             let mut gathered = Vec::new();
@@ -80,11 +89,13 @@ impl Trainer<'_> {
                     targets: Some(self.numbering.targets(self.posts, rows)),
                     ..prefetch.next(self.device)?
                 };
+                let pictures = inputs.pictures.as_ref();
+                done.pictures += pictures.map_or(0, |pictures| pictures.maps.dims()[0]);
                 for (turn, step) in self.stages[stage].iter().enumerate() {
                     let share = rows.len() as f64 / posts as f64;
-                    let done = self.gradients(&mut state, (turn, step, share), inputs.clone());
-                    if let Some((gradients, done)) = done {
-                        steps.push(done);
+                    let said = self.gradients(&mut state, (turn, step, share), inputs.clone());
+                    if let Some((gradients, said)) = said {
+                        steps.push(said);
                         gathered = add(&state.head, gathered, gradients);
                     }
                     if number == batches.len() && !gathered.is_empty() {
@@ -92,6 +103,9 @@ impl Trainer<'_> {
                         state = self.update(state, (update, step.rate), gradients);
                     }
                 }
+                done.batches += 1;
+                done.posts += rows.len();
+                (self.watch.on_batch)(&done);
             }
         }
         let last_step = steps.len();

@@ -1,6 +1,6 @@
 //! A run from features to predictions, of a head whose type is known.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::{Tensor, TensorData};
 use mmfnd_pictures::Preprocessing;
@@ -16,7 +16,7 @@ use crate::data::{
     Augment, CardFeatures, Dataset, Numbering, Pixels, ResnetLayer, Splits, TOKENS, fingerprint,
     labels, pictures, specs,
 };
-use crate::fitting::{BACKBONE, EpochReport, Network, State, Trainer, checkpoint};
+use crate::fitting::{BACKBONE, Network, State, Trainer, checkpoint};
 use crate::heads::{Head, Init, Online, Reads, Resnet, Sizes};
 use crate::optim::{AdamW, Loss, Rates};
 use crate::scoring::metrics::Metrics;
@@ -91,6 +91,7 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         augment: augment(config),
         device: &device,
         test_each_epoch: options.test_each_epoch,
+        watch: request.watch,
     };
     let state = fresh::<H>(config, &sizes, layer, &device, options.device);
     let trained = (&trainer, &run, request);
@@ -115,7 +116,7 @@ fn train_network<N: Network>(
         true => finished(run, state.head.valid())?,
         false => {
             let interval = request.options.checkpoint_interval;
-            train_epochs(trainer, run, state, (interval, request.on_epoch))?
+            train_epochs(trainer, run, state, interval)?
         }
     };
     finish(trainer, run, &network, selection, info)
@@ -293,7 +294,7 @@ fn train_epochs<N: Network>(
     trainer: &Trainer,
     run: &RunDir,
     state: State<N>,
-    (interval, on_epoch): (std::time::Duration, &dyn Fn(&EpochReport)),
+    interval: Duration,
 ) -> Result<(N, Selection), Error> {
     let folder = run.checkpoint();
     let mut state = checkpoint::load(&folder, state, trainer.device)?;
@@ -303,7 +304,7 @@ fn train_epochs<N: Network>(
     while !trainer.is_done(&state) {
         let report;
         (state, report) = trainer.epoch(state)?;
-        on_epoch(&report);
+        (trainer.watch.on_epoch)(&report);
         reports.push(report);
         run.write_epochs(&reports)?;
         let is_due = state.epoch % trainer.config.checkpoint_every == 0;

@@ -20,7 +20,7 @@ use crate::Error;
 use crate::config::{Config, Missing, TrainConfig};
 use crate::data::{CardFeatures, Dataset, Picture, Splits, pictures};
 use crate::error::{DataProblem, panic_text};
-use crate::fitting::EpochReport;
+use crate::fitting::{EpochReport, Watch};
 use crate::run::{RunDir, RunOptions, RunRequest, RunSummary, train_as_asked};
 
 /// Time from one checkpoint of a run to the next: what an interruption can cost, beside an epoch.
@@ -236,7 +236,7 @@ impl Sweep<'_> {
             config: &config,
             options: &options,
             on_card: Some(on_card),
-            on_epoch: &on_epoch,
+            watch: Watch::epochs(&on_epoch),
         })?;
         let chosen = summary.metrics.selection.epoch;
         let reports = RunDir::open(&options.out)?.epochs()?.into_iter();
