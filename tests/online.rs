@@ -51,6 +51,8 @@ fn each_depth_is_trained_evaluated_and_predicts_new_posts() {
     ] {
         let run = folder.path().join(depth);
         let trained = train(&world, &run, &[&format!("resnet.unfreeze={depth}")]).succeeds();
+        let doubts = "make other features of pictures";
+        assert!(!trained.stdout.contains(doubts), "{}", trained.stdout);
         if let Some(held) = held {
             trained.expect_stdout(held);
         }

@@ -18,6 +18,11 @@ use crate::weights::{self, Weights, file};
 /// Why a ResNet cannot be trained from pictures.
 const NO_MODEL: &str = "`resnet.unfreeze` of `layer3` or `all` needs weights and preprocessing of a preset whose `resnet` has a `backbone`; name it with `--preset`";
 
+/// Posts whose features are compared with the store's.
+const COMPARED: usize = 4;
+/// How far features are apart, relative to their size, that come from other weights; int8's are 0.15 apart at most.
+const OTHER: f64 = 0.5;
+
 /// A ResNet as its weights describe it, and how it is trained.
 #[derive(Debug)]
 pub(super) struct Backbone {
@@ -114,6 +119,23 @@ impl Backbone {
             )))),
             _ => Ok(()),
         }
+    }
+
+    /// Says so where it makes quite other features of pictures than the store has: its weights are then not those of
+    /// the model that encoded them. What is left of a difference is the precision's.
+    pub fn doubt(&self, dataset: &Dataset, posts: &[usize]) -> Result<Option<String>, Error> {
+        let device = Device::flex();
+        let resnet = self
+            .resnet(&device)
+            .expect("it was made of these weights before");
+        let few = &posts[..posts.len().min(COMPARED)];
+        let distance = dataset.distance(&resnet, few)?;
+        Ok((distance > OTHER).then(|| {
+            format!(
+                "ResNet's weights make other features of pictures than the store has ({:.0} % apart): are they those of the model that encoded the posts?",
+                100.0 * distance
+            )
+        }))
     }
 
     /// Its sizes.

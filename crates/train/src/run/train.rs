@@ -56,8 +56,10 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         }
         None => dataset,
     };
+    let mut doubt = None;
     if let Some(backbone) = &backbone {
         backbone.check_memory(&dataset, &splits.train, config.train.batch_size)?;
+        doubt = backbone.doubt(&dataset, &splits.train)?;
     }
     let (run, _lock) = RunDir::create(&options.out, options.resume, options.overwrite)?;
     let on_card = match request.on_card {
@@ -67,6 +69,7 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let dataset = dataset.with_card(on_card);
     let mut notes = notes::<H>(config, &splits, layer.is_some());
     notes.extend(backbone.as_ref().map(Backbone::note));
+    notes.extend(doubt);
     notes.extend(dataset.card_note(options.device));
     let sizes_of_backbone = backbone.as_ref().map(|backbone| backbone.config().clone());
     let info = RunInfo {

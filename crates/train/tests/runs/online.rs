@@ -261,6 +261,11 @@ fn the_backbone_learns_with_the_head_and_the_run_holds_both() {
         notes.contains("ResNet's fourth layer is trained"),
         "{notes}"
     );
+    // the world's features are made up, and come from no map
+    assert!(
+        notes.contains("make other features of pictures than the store has"),
+        "{notes}"
+    );
     assert!(
         summary
             .info
