@@ -8,6 +8,7 @@ use std::sync::Arc;
 use mmfnd_features::{EncoderSpec, Input, Precision, ValueType};
 use mmfnd_pictures::Preprocessing;
 use mmfnd_posts::hash::{sha256_hex, sha256_of_file, to_hex};
+use mmfnd_posts::open_regular;
 use serde::{Deserialize, Serialize};
 
 use super::exported::exported;
@@ -359,7 +360,9 @@ pub(crate) trait FileBytes: AsRef<[u8]> + Sized {
 
 impl FileBytes for Vec<u8> {
     fn read(path: &Path) -> std::io::Result<Self> {
-        std::fs::read(path)
+        let mut bytes = Vec::new();
+        open_regular(path)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
     }
 }
 

@@ -220,10 +220,7 @@ fn known_keys() -> Vec<String> {
 }
 
 fn read_table(file: &Path) -> Result<Table, Error> {
-    let text = std::fs::read_to_string(file).map_err(|source| mmfnd_posts::Error::Read {
-        path: file.to_owned(),
-        source,
-    })?;
+    let text = mmfnd_posts::read_text(file)?;
     parse_table(&text, &format!("`{}`", file.display()))
 }
 
