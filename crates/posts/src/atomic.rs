@@ -21,7 +21,7 @@ pub fn write(
     })
 }
 
-/// [`write`], through a function that opens the file by the name which it is given.
+/// [`write()`], through a function that opens the file by the name which it is given.
 pub fn write_by_name(
     path: &Path,
     content: impl FnOnce(&Path) -> io::Result<()>,
