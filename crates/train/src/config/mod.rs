@@ -4,6 +4,7 @@ mod catalogue;
 mod experiment;
 mod head;
 mod keys;
+mod reading;
 mod resnet_section;
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
