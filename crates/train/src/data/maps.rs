@@ -85,21 +85,30 @@ impl Source<'_> {
         }
     }
 
-    /// Of distinct pictures what a ResNet reads, channels side by side.  `[P, H, W, C]`
-    pub(super) fn read(&self, distinct: &Distinct) -> Result<Vec<f32>, (usize, Unread)> {
+    /// Of some posts' pictures what a ResNet reads, varied where that is asked for, channels side by side.
+    /// `[P, H, W, C]`
+    pub(super) fn read(
+        &self,
+        posts: &[usize],
+        augment: Option<&Augment>,
+    ) -> Result<Vec<f32>, (usize, Unread)> {
         match self {
-            Self::Maps(column) => read_maps(column, &distinct.posts),
-            Self::Pictures(pixels) => read_pictures(pixels, distinct),
+            Self::Maps(column) => read_maps(column, posts),
+            Self::Pictures(pixels) => read_pictures(pixels, posts, augment),
         }
     }
 }
 
 impl Ahead {
     /// As [`Source::read`].
-    pub fn read(&self, distinct: &Distinct) -> Result<Vec<f32>, (usize, Unread)> {
+    pub fn read(
+        &self,
+        posts: &[usize],
+        augment: Option<&Augment>,
+    ) -> Result<Vec<f32>, (usize, Unread)> {
         match self {
-            Self::Maps(column) => read_maps(column, &distinct.posts),
-            Self::Pictures(pixels) => read_pictures(pixels, distinct),
+            Self::Maps(column) => read_maps(column, posts),
+            Self::Pictures(pixels) => read_pictures(pixels, posts, augment),
         }
     }
 }
@@ -114,13 +123,11 @@ pub(super) struct Distinct {
     pub posts: Vec<usize>,
     /// For each post that was asked for the number of its picture.
     of: Vec<i64>,
-    /// How pictures are varied, where they are.
-    augment: Option<Augment>,
 }
 
 impl Distinct {
     /// Of posts that have a picture, in the order in which they come.
-    pub fn of(source: &Source, posts: &[usize], augment: Option<Augment>) -> Self {
+    pub fn of(source: &Source, posts: &[usize]) -> Self {
         let (mut numbers, mut firsts) = (HashMap::new(), Vec::new());
         let number = |&post: &usize| {
             let picture = source.number_of(post);
@@ -130,21 +137,7 @@ impl Distinct {
             })
         };
         let of = posts.iter().map(number).collect();
-        Self {
-            posts: firsts,
-            of,
-            augment,
-        }
-    }
-
-    /// Some of the pictures, a few at a time, each as it is.
-    fn parts(&self, size: usize) -> impl Iterator<Item = Self> {
-        let part = |posts: &[usize]| Self {
-            posts: posts.to_vec(),
-            of: Vec::new(),
-            augment: None,
-        };
-        self.posts.chunks(size).map(part)
+        Self { posts: firsts, of }
     }
 
     /// With what [`Source::read`] gives of them.
@@ -163,12 +156,16 @@ fn tensor(maps: Vec<f32>, [height, width, channels]: [usize; 3], device: &Device
     Tensor::from_data(data, device)
 }
 
-fn read_pictures(pixels: &Pixels, distinct: &Distinct) -> Result<Vec<f32>, (usize, Unread)> {
+fn read_pictures(
+    pixels: &Pixels,
+    posts: &[usize],
+    augment: Option<&Augment>,
+) -> Result<Vec<f32>, (usize, Unread)> {
     let width = pixels.shape().iter().product();
-    let mut values = vec![0.0; distinct.posts.len() * width];
-    let targets = values.par_chunks_exact_mut(width).zip(&distinct.posts);
+    let mut values = vec![0.0; posts.len() * width];
+    let targets = values.par_chunks_exact_mut(width).zip(posts);
     targets.try_for_each(|(target, &post)| {
-        let read = pixels.read(post, distinct.augment.as_ref(), target);
+        let read = pixels.read(post, augment, target);
         read.map_err(|(path, refusal)| (post, Unread::Picture(path, refusal)))
     })?;
     Ok(values)
@@ -202,10 +199,10 @@ pub(super) fn pooled(
     backbone: &Resnet,
     device: &Device,
 ) -> Result<Column, (usize, Unread)> {
-    let distinct = Distinct::of(source, posts, None);
+    let distinct = Distinct::of(source, posts);
     let mut values = Vec::new();
-    for some in distinct.parts(TOGETHER) {
-        let maps = tensor(source.read(&some)?, source.shape(), device);
+    for some in distinct.posts.chunks(TOGETHER) {
+        let maps = tensor(source.read(some, None)?, source.shape(), device);
         values.extend(numbers(backbone.forward(maps)));
     }
     let mut row = vec![Column::NONE; of_all];

@@ -49,6 +49,8 @@ struct Wanted {
     rows: [Vec<usize>; 2],
     /// The distinct pictures, where ResNet is trained with the head.
     pictures: Option<Distinct>,
+    /// How they are varied, where they are.
+    augment: Option<Augment>,
 }
 
 impl Wanted {
@@ -67,7 +69,8 @@ impl Wanted {
         ];
         let source = dataset.source().filter(|_| !rows[1].is_empty());
         Self {
-            pictures: source.map(|source| Distinct::of(source, &rows[1], augment)),
+            pictures: source.map(|source| Distinct::of(source, &rows[1])),
+            augment,
             modalities,
             rows,
         }
@@ -161,7 +164,7 @@ impl<'a> Prefetch<'a> {
         let pictures = source.map(|(source, pictures)| {
             let maps = match values.maps.take() {
                 Some(maps) => Ok(maps),
-                None => source.read(&pictures),
+                None => source.read(&pictures.posts, wanted.augment.as_ref()),
             };
             let maps = maps.map_err(|(row, unread)| unread.of_post(row, self.dataset.id(row)))?;
             Ok::<_, Error>(pictures.tensors(maps, source.shape(), device))
@@ -295,7 +298,7 @@ fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, UnreadRow> {
         }
     }
     if let (Some(source), Some(pictures)) = (&columns.pictures, &wanted.pictures) {
-        values.maps = Some(source.read(pictures)?);
+        values.maps = Some(source.read(&pictures.posts, wanted.augment.as_ref())?);
     }
     Ok(values)
 }
