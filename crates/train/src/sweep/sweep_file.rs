@@ -147,14 +147,9 @@ impl SweepInfo {
                 show(keys(self))
             ));
         }
-        // an option that a version added since does, where it is not set, what was done before
-        let defaults = self.defaults();
-        let is_new = |key: &String| {
-            !before.config.contains_key(key) && self.config.get(key) == defaults.get(key)
-        };
+        let was = before.config_as_read_now();
         let all = self.config.keys().chain(before.config.keys());
-        let differs = |key: &&String| self.config.get(*key) != before.config.get(*key);
-        let mut changed = all.filter(|key| differs(key) && !is_new(key));
+        let mut changed = all.filter(|key| self.config.get(*key) != was.get(*key));
         if let Some(key) = changed.next() {
             let [was, is] = [before, self].map(|info| {
                 info.config
@@ -184,17 +179,21 @@ impl SweepInfo {
 }
 
 impl SweepInfo {
-    /// The options of its head where nothing is set.
-    fn defaults(&self) -> BTreeMap<String, Value> {
-        let kind = self.config.get("head.kind").and_then(Value::as_str);
-        let kind = kind.map(|kind| format!("head.kind={kind}"));
-        let kind: Vec<_> = kind.into_iter().collect();
-        let config = match self.config.keys().any(|key| key.starts_with("resnet.")) {
-            true => Config::read_online(None, &kind),
-            false => Config::read(None, &kind),
+    /// Its configuration, with what a version since then has added as options: unset they do what was done before.
+    fn config_as_read_now(&self) -> BTreeMap<String, Value> {
+        let settings = self.config.iter();
+        let settings: Vec<_> = settings
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let Ok(config) = Config::read(None, &settings) else {
+            return self.config.clone(); // it says something that is not read any more
         };
-        let leaves = leaves(&config.expect("a kind of head that is known")).into_iter();
-        leaves.map(|(key, value)| (key, json(&value))).collect()
+        // as they are read back
+        let value = |value| serde_json::from_str(&json(&value).to_string()).expect("just written");
+        let leaves = leaves(&config).into_iter();
+        let mut all: BTreeMap<_, _> = leaves.map(|(key, of)| (key, value(of))).collect();
+        all.extend(self.config.clone());
+        all
     }
 
     /// More encoders may be read than before, as a new value of an axis may need them.
@@ -273,5 +272,16 @@ mod tests {
         assert_eq!(difference, "`train.accumulate` was not an option, now 4");
         // one that is gone cannot be done again
         assert!(before.difference(&now).is_some());
+    }
+
+    #[test]
+    fn sections_and_heads_of_any_kind_are_read_as_they_were_written() {
+        let settings = ["head.kind=eann", "resnet.unfreeze=fc", "train.lr=1e-5"];
+        let config = Config::read(None, &settings.map(str::to_owned)).unwrap();
+        let leaves = leaves(&config).into_iter();
+        let now: BTreeMap<_, _> = leaves.map(|(key, value)| (key, json(&value))).collect();
+        let mut before = now.clone();
+        before.remove("resnet.smallest_part").unwrap();
+        assert_eq!(info(now).difference(&info(before)), None);
     }
 }
