@@ -1,7 +1,7 @@
 //! Files from outside as they are opened: regular ones, since the kernel has files that never end, and texts in UTF-8.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 
 use crate::Error;
@@ -15,9 +15,16 @@ pub fn open_regular(path: &Path) -> io::Result<File> {
     File::open(path)
 }
 
+/// All of a regular file.
+pub fn read_regular(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 /// Reads a text in UTF-8; another encoding is named.
 pub fn read_text(path: &Path) -> Result<String, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::Read {
+    let bytes = read_regular(path).map_err(|source| Error::Read {
         path: path.to_owned(),
         source,
     })?;
@@ -54,6 +61,7 @@ mod tests {
         let link = folder.path().join("model.onnx");
         std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
         assert!(open_regular(&link).is_err());
+        assert!(read_text(&link).is_err());
         assert!(crate::hash::sha256_of_file(&link).is_err());
     }
 
