@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mmfnd_train::BatchReport;
+use mmfnd_train::system_memory::resident;
 
 use super::progress::duration;
 
@@ -64,14 +65,6 @@ fn said(
     parts.join(", ")
 }
 
-/// Bytes of memory that this process takes, where the system says so.
-fn resident() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(1024 * kilobytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -119,11 +112,5 @@ mod tests {
             ..report(0)
         };
         assert_eq!(progress.message(&next), None);
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_process_takes_some_memory() {
-        assert!(resident().is_some_and(|bytes| bytes > 1 << 20));
     }
 }

@@ -13,6 +13,7 @@ use crate::config::{Config, MAPS};
 use crate::data::Dataset;
 use crate::error::{DataProblem, WeightsProblem};
 use crate::heads::{Init, Layout, Norms, Reads, Resnet, ResnetConfig, TrainedLayers};
+use crate::system_memory;
 use crate::weights::{self, Weights, file};
 
 /// Why a ResNet cannot be trained from pictures.
@@ -111,7 +112,7 @@ impl Backbone {
             .map(|weight| weight.values.len())
             .sum();
         let needed = 4 * (5 * weights + pictures * kept) as u64;
-        match available_memory() {
+        match system_memory::available() {
             Some(there) if there < needed => Err(Error::Data(DataProblem::Head(format!(
                 "a step on {pictures} distinct pictures needs about {:.1} GB, and {:.1} GB are free; set a smaller `train.batch_size`, and `train.accumulate` for as many posts a step",
                 needed as f64 / 1e9,
@@ -172,16 +173,6 @@ fn empty(
     device: &Device,
 ) -> Resnet {
     config.init(trained, norms, &mut Init::new(0, device))
-}
-
-/// Bytes that the system can still give, where it says so.
-fn available_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(1024 * kilobytes)
 }
 
 /// A ResNet without its weights, as a run that trained one has it.
