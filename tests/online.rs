@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use crate::encode::{arguments, text, world};
 use crate::program::Mmfnd;
@@ -141,16 +140,9 @@ fn pictures_are_varied_by_the_seed_alone_and_a_killed_run_goes_on_with_the_same_
     let plain = [&settings[..1], &settings[2..]].concat();
     train(&world, &path("plain"), &plain).succeeds();
     assert_ne!(weights("whole"), weights("plain"));
-    let mut command = train(&world, &path("cut"), &settings).command();
-    let quiet = command.stdout(Stdio::null()).stderr(Stdio::null());
-    let mut child = quiet.spawn().unwrap();
-    while !path("cut").join("checkpoint/last.safetensors").exists() {
-        let ended = child.try_wait().unwrap();
-        assert!(ended.is_none(), "it ended before its first checkpoint");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
     let run = path("cut");
+    let checkpoint = run.join("checkpoint/last.safetensors");
+    train(&world, &run, &settings).killed_when_there_is(&checkpoint);
     assert!(
         !run.join("metrics.json").exists(),
         "it was too fast to be killed"
