@@ -151,6 +151,14 @@ fn the_posts_may_be_written_elsewhere_and_their_pictures_are_still_found() {
     ocr(folder, &["--out", text(&out)]).succeeds();
     assert_eq!(fs::read(folder.join("posts.parquet")).unwrap(), before);
     assert!(read_posts(&out).unwrap()[0].images[0].is_file());
+
+    // a picture of the posts, or whatever else is no file of posts
+    let picture = read_posts(&out).unwrap()[0].images[0].clone();
+    let before = fs::read(&picture).unwrap();
+    ocr(folder, &["--out", text(&picture)])
+        .fails()
+        .expect_stderr("is no file of posts and would be replaced");
+    assert!(before == fs::read(&picture).unwrap());
 }
 
 #[test]

@@ -50,6 +50,8 @@ fn each_depth_is_trained_evaluated_and_predicts_new_posts() {
     ] {
         let run = folder.path().join(depth);
         let trained = train(&world, &run, &[&format!("resnet.unfreeze={depth}")]).succeeds();
+        let doubts = "make other features of pictures";
+        assert!(!trained.stdout.contains(doubts), "{}", trained.stdout);
         if let Some(held) = held {
             trained.expect_stdout(held);
         }
@@ -119,6 +121,39 @@ fn a_picture_that_changed_is_named_and_nothing_is_trained() {
     assert!(!run.join("weights.safetensors").exists());
     // maps need no picture
     train(&world, &folder.path().join("maps"), &[]).succeeds();
+}
+
+#[test]
+fn pictures_are_varied_by_the_seed_alone_and_a_killed_run_goes_on_with_the_same_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = encoded(folder.path());
+    let path = |name: &str| folder.path().join(name);
+    let settings = [
+        "resnet.unfreeze=layer3",
+        "resnet.augment=crop-flip",
+        "train.accumulate=2",
+        "train.batch_size=16",
+        "train.epochs=6",
+    ];
+    let weights = |name: &str| fs::read(path(name).join("weights.safetensors")).unwrap();
+    train(&world, &path("whole"), &settings).succeeds();
+    let plain = [&settings[..1], &settings[2..]].concat();
+    train(&world, &path("plain"), &plain).succeeds();
+    assert_ne!(weights("whole"), weights("plain"));
+    let run = path("cut");
+    let checkpoint = run.join("checkpoint/last.safetensors");
+    train(&world, &run, &settings).killed_when_there_is(&checkpoint);
+    assert!(
+        !run.join("metrics.json").exists(),
+        "it was too fast to be killed"
+    );
+    let mut resumed = train(&world, &run, &settings).command();
+    assert!(resumed.arg("--resume").output().unwrap().status.success());
+    assert_eq!(weights("whole"), weights("cut"));
+    // maps are of whole pictures
+    train(&world, &path("maps"), &["resnet.augment=crop-flip"])
+        .fails()
+        .expect_stderr("`resnet.augment` is for pictures");
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A tiny language for running the program: `Mmfnd::new(["encode", …]).fails().expect_stderr("…")`.
 
 use std::ffi::OsStr;
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
 
 /// One run of the program.
 pub struct Mmfnd(Command);
@@ -17,6 +18,21 @@ impl Mmfnd {
     /// The command itself, for tests that kill it.
     pub fn command(self) -> Command {
         self.0
+    }
+
+    /// Runs it and kills it as soon as a file is there.
+    ///
+    /// # Panics
+    /// When it ends before.
+    pub fn killed_when_there_is(mut self, file: &Path) {
+        let quiet = self.0.stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = quiet.spawn().expect("the program starts");
+        while !file.exists() {
+            let ended = child.try_wait().expect("its status is known");
+            assert!(ended.is_none(), "it ended before `{}`", file.display());
+        }
+        child.kill().expect("it is killed");
+        child.wait().expect("it has ended");
     }
 
     /// Runs it and asserts exit status 0.

@@ -371,8 +371,13 @@ fn two_runs_are_compared_post_by_post() {
     Mmfnd::new(["compare", &whole, &path("runs")])
         .fails()
         .expect_stderr("is no run directory");
-    let over = ["compare", &whole, &text, "--posts", &posts, "--out", &posts];
-    Mmfnd::new(over).fails().expect_stderr("would be replaced");
+    let before = fs::read(&posts).unwrap();
+    for command in [&["compare", &whole, &text][..], &["report", &whole]] {
+        Mmfnd::new(command.iter().copied().chain(["--out", &posts]))
+            .fails()
+            .expect_stderr("one that ends in `.html`");
+    }
+    assert!(before == fs::read(&posts).unwrap());
 }
 
 fn posts_of(world: &World) -> Vec<String> {

@@ -7,7 +7,6 @@ pub(crate) mod world;
 
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
 
 use mmfnd_posts::{read_posts, write_posts};
 use world::{World, posts, write_store};
@@ -151,21 +150,9 @@ fn a_killed_training_resumes_and_ends_with_the_same_bytes() {
     let world = world(96);
     let epochs = ["--set", "train.epochs=60"];
     train(&world, "whole", &epochs).succeeds();
-    let mut command = train(&world, "cut", &epochs).command();
-    let mut child = command
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
     let cut = world.path("cut");
-    while !cut.join("checkpoint/last.safetensors").exists() {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "it ended before its first checkpoint"
-        );
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let checkpoint = cut.join("checkpoint/last.safetensors");
+    train(&world, "cut", &epochs).killed_when_there_is(&checkpoint);
     assert!(
         !cut.join("metrics.json").exists(),
         "it ended before it was killed"

@@ -66,6 +66,9 @@ impl Command {
             Self::Encode(_) | Self::Ocr(_) => {
                 Some("what was done is kept: the same command goes on from there")
             }
+            Self::Predict(arguments) if arguments.preset.is_some() => {
+                Some("posts that were encoded are kept: the same command goes on from there")
+            }
             Self::Train(_) => {
                 Some("the same command with `--resume` goes on from the last checkpoint")
             }

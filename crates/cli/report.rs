@@ -93,14 +93,16 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
 /// Refuses to write over what is read, with the page or with the JSON beside it.
 pub(crate) fn check_page(out: &Path, reads: &[&Path]) -> anyhow::Result<()> {
     check_file(out, reads)?;
-    let json = out.with_extension("json");
-    if json == out {
+    let is_page = out
+        .extension()
+        .is_some_and(|end| end == "html" || end == "htm");
+    if !is_page {
         bail!(
-            "`{}` is where the page's JSON goes; name a page such as `report.html`",
+            "`{}` has another ending than a page; name one that ends in `.html`",
             out.display()
         );
     }
-    check_file(&json, reads)
+    check_file(&out.with_extension("json"), reads)
 }
 
 /// Writes the page and, beside it, all that it shows as JSON.

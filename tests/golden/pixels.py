@@ -4,8 +4,8 @@
     python3 tests/golden/pixels.py        # writes tests/golden/pixels.safetensors; checked by crates/pictures/src/tests/golden.rs
 
 Every picture is drawn here. `NAME.file` are its bytes, `NAME.rgb` its pixels [H, W, 3], `NAME.white` (where something may be transparent) those that
-transformers' `convert_to_rgb` makes of it, over white, `NAME.levels` its error levels (docs/heads.md, 9), `NAME.RULE` the pixels that a rule makes of it
-(of `full` every fourth row).
+transformers' `convert_to_rgb` makes of it, over white, `NAME.levels` its error levels (docs/heads.md, 9), `NAME.RULE` the pixels that a rule makes
+of it (of `full` every fourth row), `smaller.part` what torchvision makes of a part of it, as training from pictures varies them.
 """
 
 import io
@@ -17,6 +17,7 @@ import numpy as np
 import PIL
 from PIL import Image, ImageDraw
 from safetensors.numpy import save_file
+from torchvision.transforms import functional
 
 SEED = 20
 OUT = Path(__file__).with_name("pixels.safetensors")
@@ -153,6 +154,16 @@ def resnet(image, side, crop):
     return image.crop((left, top, left + crop, top + crop))
 
 
+PART = (5, 2, 33, 22)
+
+
+def part(image, is_mirrored):
+    """torchvision: the rectangle `PART` (left, top, width, height) at 24 × 30, mirrored or not."""
+    left, top, width, height = PART
+    image = functional.resized_crop(image, top, left, height, width, [30, 24], functional.InterpolationMode.BILINEAR)
+    return functional.hflip(image) if is_mirrored else image
+
+
 def main():
     rng = np.random.default_rng(SEED)
     tensors = {}
@@ -176,6 +187,9 @@ def main():
     tensors["full.file"] = np.frombuffer(full, np.uint8)
     tensors["full.clip_224_224"] = np.asarray(clip(image, 224, 224))[::4]
     tensors["full.resnet_256_224"] = np.asarray(resnet(image, 256, 224))[::4]
+    image = Image.open(io.BytesIO(tensors["smaller.file"].tobytes()))
+    tensors["smaller.part"] = np.asarray(part(image, False))
+    tensors["smaller.part_mirrored"] = np.asarray(part(image, True))
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
     save_file(tensors, str(OUT), metadata={"pillow": PIL.__version__, "numpy": np.__version__, "seed": str(SEED)})
     print(f"{OUT.name}: {len(tensors)} tensors, {OUT.stat().st_size / 1024:.0f} kB")

@@ -5,6 +5,7 @@
 Needs tests/golden/requirements.txt and cargo, or with --programs FOLDER the programs that cargo built. The features have the full size (13 x 768, 2048, 512 + 512, and ResNet's layer of 1000 classes) and are made up: 70 % of the posts are trained
 on, 15 % each are for validation and test. Both sides: batch 64, AdamW, dropout 0.5, validation accuracy after each epoch, the best epoch kept, the test posts at the end.
 Theirs is also timed as a careful user would run it (`fused`): fused AdamW, and on the processor as many trainings at once as there are threads, each in a process of one thread, as ours does.
+And `stacked`: the seeds of a point as one head with stacked weights, by `torch.func.vmap`, with fused AdamW.
 Ours is the time of the whole process (`--no-best-test`, N jobs of one thread): loading the store, and a run directory with weights and all predictions for each run. Theirs starts when the
 features are in memory as float32 and writes nothing; N threads. On a card (--device cuda) both sides do one run after another; theirs keeps the features there, and --compile gives its heads to torch.compile.
 
@@ -190,6 +191,69 @@ def fused(a: argparse.Namespace, path: Path) -> dict[str, float]:
         return {"seconds": time.perf_counter() - start, "test_accuracy": float(np.mean(found))}
 
 
+class Stack:
+    """Heads of several seeds as one: weights and statistics stacked, `torch.func.vmap` over them."""
+
+    def __init__(self, features: Features, experts: int, seeds: range, device: str):
+        heads = []
+        for seed in seeds:
+            torch.manual_seed(seed)
+            heads.append(reference.Mmfnd(reference.Config(experts=experts, shared_experts=experts)).to(device))
+        self.weights, self.statistics = torch.func.stack_module_state(heads)
+        self.head, self.features, self.seeds = copy.deepcopy(heads[0]).to("meta"), features, len(heads)
+
+    def logits(self, rows: torch.Tensor) -> torch.Tensor:
+        """Of posts [S, B], for each seed its own.  [S, B, C]"""
+        one = lambda weights, statistics, *inputs: torch.func.functional_call(self.head, (weights, statistics), inputs)["logits"]
+        return torch.func.vmap(one, randomness="different")(self.weights, self.statistics, *self.features.batch(rows))
+
+    def accuracy(self, split: str) -> torch.Tensor:
+        self.head.eval()
+        rows, right = self.features.rows[split], 0
+        with torch.no_grad():
+            for chunk in rows.split(BATCH):
+                found = self.logits(chunk.expand(self.seeds, -1)).argmax(2)
+                right = right + (found == self.features.labels[chunk]).sum(1)
+        return right / len(rows)
+
+
+def train_stacked(features: Features, experts: int, a: argparse.Namespace) -> list[float]:
+    """As `train`, all seeds at once; each sees the posts in an order of its own."""
+    stack = Stack(features, experts, range(1, a.seeds + 1), features.device)
+    optimizer = torch.optim.AdamW(stack.weights.values(), lr=1e-4, weight_decay=0.01, fused=True)
+    rows, best, kept = features.rows["train"], torch.full((a.seeds,), -1.0, device=features.device), None
+    for _ in range(a.epochs):
+        stack.head.train()
+        orders = torch.stack([torch.randperm(len(rows), device=features.device) for _ in range(a.seeds)])
+        for chunk in rows[orders].split(BATCH, dim=1):
+            if chunk.shape[1] == 1:
+                continue
+            # the sum of the seeds' means, so that each gets the gradient that it would have alone
+            loss = a.seeds * F.cross_entropy(stack.logits(chunk).flatten(0, 1), features.labels[chunk].flatten())
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+        validation = stack.accuracy("validation")
+        is_better, best = validation > best, torch.maximum(validation, best)
+        state = stack.weights | stack.statistics
+        pick = lambda new, old: torch.where(is_better.view(-1, *[1] * (new.dim() - 1)), new, old)
+        kept = {name: value.detach().clone() if kept is None else pick(value.detach(), kept[name]) for name, value in state.items()}
+    stack.weights = {name: kept[name] for name in stack.weights}
+    stack.statistics = {name: kept[name] for name in stack.statistics}
+    return stack.accuracy("test").tolist()
+
+
+def stacked(a: argparse.Namespace, path: Path) -> dict[str, float]:
+    """One point after the other, all of its seeds at once, all threads."""
+    torch.set_num_threads(a.threads)
+    features = Features(path, "cuda" if a.device == "cuda" else "cpu")
+    start, found = time.perf_counter(), []
+    for experts in range(1, a.experts + 1):
+        found += train_stacked(features, experts, a)
+        print(f"PyTorch, stacked, {experts} experts: test accuracies {found[-a.seeds :]}, {time.perf_counter() - start:.1f} s", file=sys.stderr)
+    return {"seconds": time.perf_counter() - start, "test_accuracy": float(np.mean(found))}
+
+
 def begin_worker(ready, path: Path):
     global WORKER_FEATURES
     torch.set_num_threads(1)
@@ -213,6 +277,7 @@ def main():
     if a.side != "ours":
         result["theirs"] = theirs(a, exported)
         result["fused"] = fused(a, exported)
+        result["stacked"] = stacked(a, exported)
     if a.side == "both":
         result["ratio"] = result["ours"]["seconds"] / result["theirs"]["seconds"]
     print(json.dumps(result, indent=1))

@@ -141,7 +141,7 @@ def bench_sweep(a: argparse.Namespace) -> dict:
     command = [sys.executable, Path(__file__).with_name("sweep.py"), "--threads", str(a.threads), "--device", a.device]
     command += ["--compile"] * a.compile + (["--programs", a.programs] if a.programs else [])
     found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
-    return {**found, **compared({side: found[side]["seconds"] for side in ("ours", "theirs", "fused")})}
+    return {**found, **compared({side: found[side]["seconds"] for side in ("ours", "theirs", "fused", "stacked")})}
 
 
 def compared(times: dict) -> dict:
@@ -150,7 +150,7 @@ def compared(times: dict) -> dict:
 
 def tuned(row: dict) -> dict:
     """Against the fastest of PyTorch's ways."""
-    way = min((side for side in ("fused", "compiled", "theirs") if side in row), key=lambda side: row[side])
+    way = min((side for side in ("fused", "compiled", "stacked", "theirs") if side in row), key=lambda side: row[side])
     return compared({"ours": row["ours"], "theirs": row[way]}) | {"way": {"theirs": "eager"}.get(way, way)}
 
 

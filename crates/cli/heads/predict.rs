@@ -34,7 +34,7 @@ pub struct Arguments {
     out: PathBuf,
     /// Encode the posts that are not in the store with this preset, a name or a TOML file, first
     #[arg(long, value_name = "PRESET")]
-    preset: Option<String>,
+    pub(crate) preset: Option<String>,
     /// With --preset: append the text in the pictures for BERT, as the training posts had it
     #[arg(long, requires = "preset")]
     with_ocr: bool,

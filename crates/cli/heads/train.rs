@@ -7,9 +7,12 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use mmfnd_features::{Features, Store};
 use mmfnd_posts::{Post, Split};
-use mmfnd_train::{Config, Device, EpochReport, RunOptions, RunSummary};
+use mmfnd_train::{
+    BatchReport, Config, Device, EpochReport, RunOptions, RunSummary, Watch, train_watched,
+};
 
 use crate::heads::events::RunEvents;
+use crate::show::batch_progress::BatchProgress;
 use crate::show::count::count;
 use crate::show::metrics::RunTable;
 use crate::show::note::note;
@@ -142,7 +145,18 @@ fn train_with_events(
             failure.borrow_mut().get_or_insert(error);
         }
     };
-    let summary = mmfnd_train::train(features, posts, config, options, &show)?;
+    let batches = RefCell::new(BatchProgress::start());
+    let on_batch = |report: &BatchReport| {
+        if let Some(message) = batches.borrow_mut().message(report) {
+            let epochs_done = report.epoch as u64 - 1;
+            stage.borrow_mut().update(epochs_done, epochs, &message);
+        }
+    };
+    let watch = Watch {
+        on_epoch: &show,
+        on_batch: &on_batch,
+    };
+    let summary = train_watched((features, posts), config, options, watch)?;
     failure.into_inner().map_or(Ok(()), Err)?;
     let (counts, selection) = (summary.info.counts, summary.metrics.selection);
     stage.into_inner().finish(&format!(

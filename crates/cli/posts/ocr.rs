@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, bail};
 use mmfnd_encode::{OcrOptions, OcrReject, OcrSummary, read_pictures};
-use mmfnd_posts::{Post, TableColumn, write_posts, write_table};
+use mmfnd_posts::{Post, PostsFile, TableColumn, write_posts, write_table};
 
 use crate::outputs::check_file;
 use crate::show::count::count;
@@ -55,7 +55,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         cache: arguments.cache.unwrap_or(usual.cache),
         ..usual
     };
-    check_file(&options.cache, &[&arguments.posts])?;
+    check_file(&options.cache, &[&arguments.posts, out])?;
     let summary = read_posts_pictures(&mut posts, &options)?;
     write_posts(out, &posts)?;
     write_rejects(&list, &summary.rejects)?;
@@ -63,10 +63,17 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Columns of the user's own are not written again: they must not vanish from the only file that has them.
+/// A file that is something else (a run's, a picture) is left alone. Columns of the user's own are not written again:
+/// they must not vanish from the only file that has them.
 fn check_nothing_is_lost(posts: &Path, out: &Path) -> anyhow::Result<()> {
     let others = mmfnd_posts::other_columns(posts)?;
     let same = |path: &Path| path.canonicalize().ok();
+    if same(posts) != same(out) && out.exists() && PostsFile::open(out).is_err() {
+        bail!(
+            "`{}` is no file of posts and would be replaced; name another file",
+            out.display()
+        );
+    }
     if !others.is_empty() && same(posts) == same(out) {
         bail!(
             "`{}` has columns that would be lost when it is written again: `{}`; write to another file with `--out`",

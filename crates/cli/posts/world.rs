@@ -6,6 +6,7 @@ use anyhow::Context;
 use mmfnd_demo_world::{WorldOptions, generate, generate_unlabelled};
 
 use crate::outputs::Folder;
+use crate::show::count::count;
 use crate::show::progress::Stage;
 
 /// Write the demo world on its own, or scenes without labels to train encoders on
@@ -47,6 +48,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         false => generate(&options, out).map(drop),
     }
     .with_context(|| format!("could not make a world in `{}`", out.display()))?;
-    stage.finish(&format!("{} posts in `{}`", options.posts, out.display()));
+    let posts = count(options.posts, "post");
+    stage.finish(&format!("{posts} in `{}`", out.display()));
     Ok(())
 }

@@ -8,6 +8,7 @@ use std::time::Instant;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use mmfnd_train::{EpochReport, Event, RunRecord};
 
+use super::count::count;
 use super::progress::{Stage, duration};
 
 /// Told of what happens, from several threads.
@@ -73,9 +74,10 @@ impl Progress {
     pub(crate) fn finish(self) {
         let state = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let (runs, failed, jobs) = (state.runs, state.failed, state.jobs);
-        state
-            .stage
-            .finish(&format!("{runs} runs, {failed} failed, {jobs} at once"));
+        state.stage.finish(&format!(
+            "{}, {failed} failed, {jobs} at once",
+            count(runs, "run")
+        ));
     }
 }
 

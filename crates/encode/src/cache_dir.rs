@@ -41,13 +41,39 @@ pub(crate) fn is_ours(path: &Path) -> std::io::Result<bool> {
 
     // A folder that was just made tells whose process this is.
     let us = tempfile::tempdir()?.path().metadata()?.uid();
-    let path = path.canonicalize()?;
+    let trails = trails_to(path)?;
+    Ok(trails.iter().all(|trail| is_closed(trail, us)))
+}
+
+/// Owner and mode of each place from the root to a path, as it is named, behind each link, and at its end: who has put
+/// a link there decides what lies behind it.
+#[cfg(unix)]
+fn trails_to(path: &Path) -> std::io::Result<Vec<Vec<(u32, u32)>>> {
+    let mut trails = Vec::new();
+    let end = path.canonicalize()?;
+    follow(&end, &mut trails)?;
+    follow(&std::path::absolute(path)?, &mut trails)?;
+    Ok(trails)
+}
+
+#[cfg(unix)]
+fn follow(path: &Path, trails: &mut Vec<Vec<(u32, u32)>>) -> std::io::Result<()> {
+    use std::os::unix::fs::MetadataExt;
+
     let mut from_root = Vec::new();
     for place in path.ancestors() {
-        let found = place.metadata()?;
-        from_root.insert(0, (found.uid(), found.mode()));
+        let found = place.symlink_metadata()?;
+        if found.is_symlink() {
+            let folder = place.parent().unwrap_or(place);
+            follow(&folder.join(place.read_link()?), trails)?;
+            // A link's own mode says nothing.
+            from_root.insert(0, (found.uid(), 0o755));
+        } else {
+            from_root.insert(0, (found.uid(), found.mode()));
+        }
     }
-    Ok(is_closed(&from_root, us))
+    trails.push(from_root);
+    Ok(())
 }
 
 /// Elsewhere the temporary folder is each user's own.
@@ -71,6 +97,7 @@ fn is_closed(from_root: &[(u32, u32)], us: u32) -> bool {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 
@@ -89,5 +116,32 @@ mod tests {
         );
         // Where not everyone may write, the administrator's and a group's folders are used as they are.
         assert!(is_closed(&[root, (0, 0o755), (7, 0o775), (7, 0o644)], US));
+    }
+
+    #[test]
+    fn a_link_that_somebody_put_into_an_open_folder_is_not_followed() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().canonicalize().unwrap();
+        let [open, closed] = [folder.join("open"), folder.join("closed")];
+        std::fs::create_dir(&open).unwrap();
+        std::fs::create_dir(&closed).unwrap();
+        std::fs::set_permissions(&open, PermissionsExt::from_mode(0o1777)).unwrap();
+        std::fs::set_permissions(&closed, PermissionsExt::from_mode(0o755)).unwrap();
+        symlink(&closed, open.join("mmfnd")).unwrap();
+        symlink(&closed, folder.join("mmfnd")).unwrap();
+
+        // What lies above the test's folder is left out: the temporary folder is open itself.
+        let above = folder.ancestors().count() - 1;
+        let is_used = |path: PathBuf, us| {
+            let trails = trails_to(&path).unwrap();
+            trails.iter().all(|trail| is_closed(&trail[above..], us))
+        };
+        let us = folder.metadata().unwrap().uid();
+        let another = us + 1;
+        assert!(is_used(open.join("mmfnd"), us), "the link is ours");
+        assert!(!is_used(open.join("mmfnd"), another));
+        assert!(is_used(folder.join("mmfnd"), another));
     }
 }

@@ -24,6 +24,7 @@ mod error_levels;
 mod file;
 mod memory;
 mod panics;
+mod part;
 mod pixels;
 mod preprocessing;
 mod refusal;
@@ -38,6 +39,7 @@ pub const REVISION: u32 = 1;
 pub use decode::{Picture, probe};
 pub use error_levels::error_levels;
 pub use file::{read, size};
+pub use part::Part;
 pub use preprocessing::{Alpha, CropOffset, Filter, Preprocessing, Resize, View};
 pub use refusal::{
     MAX_BYTES, MAX_DECODING, MAX_PIXELS, MAX_RATIO, MAX_SIDE, MAX_UNSUSPECTED, Refusal,

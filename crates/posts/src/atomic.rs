@@ -14,21 +14,32 @@ pub fn write(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
 ) -> Result<(), Error> {
-    replace(path, content).map_err(|source| Error::Write {
+    replace(path, |file, _| {
+        let mut writer = BufWriter::new(file.try_clone()?);
+        content(&mut writer)?;
+        writer.flush()
+    })
+}
+
+/// [`write()`], through a function that opens the file by the name which it is given.
+pub fn write_by_name(
+    path: &Path,
+    content: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<(), Error> {
+    replace(path, |_, temporary| content(temporary))
+}
+
+fn replace(path: &Path, content: impl FnOnce(&File, &Path) -> io::Result<()>) -> Result<(), Error> {
+    replaced(path, content).map_err(|source| Error::Write {
         path: path.to_owned(),
         source,
     })
 }
 
-fn replace(
-    path: &Path,
-    content: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
-) -> io::Result<()> {
+fn replaced(path: &Path, content: impl FnOnce(&File, &Path) -> io::Result<()>) -> io::Result<()> {
     let (file, temporary) = beside(path)?.into_parts();
-    let mut writer = BufWriter::new(file);
-    content(&mut writer)?;
-    writer.flush()?;
-    writer.get_ref().sync_all()?;
+    content(&file, &temporary)?;
+    file.sync_all()?;
     temporary.persist(path)?;
     sync_folder(path)
 }

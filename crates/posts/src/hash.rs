@@ -1,9 +1,9 @@
 //! SHA-256 of bytes and of files, and hexadecimal digits.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
+use crate::files::open_regular;
 use sha2::{Digest, Sha256};
 
 /// The SHA-256 of `bytes`.
@@ -29,7 +29,9 @@ pub(crate) fn short_of(hash: &[u8; 32]) -> u128 {
 
 /// The SHA-256 of a file, which is read in pieces.
 pub fn sha256_of_file(path: &Path) -> io::Result<[u8; 32]> {
-    sha256_of(File::open(path)?)
+    let file = open_regular(path)?;
+    let length = file.metadata()?.len();
+    sha256_of(file.take(length))
 }
 
 /// The SHA-256 of what is left to read.

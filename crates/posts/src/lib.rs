@@ -25,6 +25,7 @@
 pub mod atomic;
 pub mod audit;
 mod error;
+mod files;
 pub mod hash;
 pub mod import;
 mod number;
@@ -33,6 +34,7 @@ mod post;
 mod tables;
 
 pub use error::Error;
+pub use files::{open_regular, read_regular, read_text};
 pub use parquet_guard::{metadata_of, rows_of, without_panic};
 pub use post::{Label, Post, Split, UnknownSplit};
 pub use tables::columns::Columns;

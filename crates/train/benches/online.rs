@@ -22,7 +22,7 @@ use mmfnd_train::heads::{
     Head, Init, Inputs, Memory, Mmfnd, MmfndConfig, Noise, Norms, Online, Pictures, ResnetConfig,
     Targets, TrainedLayers,
 };
-use mmfnd_train::{AdamW, Config, Loss, RunOptions, cross_entropy, train, weights};
+use mmfnd_train::{AdamW, Config, Loss, RunOptions, cross_entropy, system_memory, train, weights};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, serialize_to_file};
 use serde_json::{Value, json};
@@ -242,8 +242,5 @@ fn write_weights(path: &Path) {
 
 /// The most memory that this process has had.
 fn peak_megabytes() -> f64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
-    let kilobytes = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<f64>().ok());
-    kilobytes.map_or(f64::NAN, |kilobytes| kilobytes / 1e3)
+    system_memory::peak().map_or(f64::NAN, |bytes| bytes as f64 / 1e6)
 }

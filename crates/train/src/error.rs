@@ -171,6 +171,9 @@ pub enum WeightsProblem {
     /// No safetensors file.
     #[error("it is no safetensors file: {0}")]
     Format(#[from] safetensors::SafeTensorError),
+    /// A file of `torch.save` that cannot be read.
+    #[error("it is no file of weights that PyTorch saved: {0}")]
+    PyTorch(String),
     /// A weight that the head has and the file lacks.
     #[error("weight `{0}` is missing: it belongs to another head or to other options")]
     Missing(String),

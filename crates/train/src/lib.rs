@@ -4,8 +4,9 @@
 //! directory with weights that PyTorch can load, predictions and metrics. Everything random is drawn from the run's
 //! seed: the same seed on the same machine gives the same bytes, interrupted or not.
 //!
-//! From bottom to top, each importing only from those before it: `error`, `device`, `options`; [`heads`] (tensors and
-//! nothing else); [`weights`]; [`config`]; `optim`; `data`; `scoring`; `fitting`; `run`; `sweep`.
+//! From bottom to top, each importing only from those before it: `error`, `device`, `options`, [`system_memory`];
+//! [`heads`] (tensors and nothing else); [`weights`]; [`config`]; `optim`; `data`; `scoring`; `fitting`; `run`;
+//! `sweep`.
 
 pub mod config;
 mod data;
@@ -18,19 +19,20 @@ mod options;
 mod run;
 mod scoring;
 mod sweep;
+pub mod system_memory;
 pub mod weights;
 
 pub use config::{Config, HEADS, HeadConfig, HeadKind, MAPS, OnlineConfig, Unfreeze};
 pub use data::{Dataset, ENCODERS, Splits, TOKENS};
 pub use device::{Device, DeviceReport, UnknownDevice, devices};
 pub use error::{DataProblem, Error, WeightsProblem};
-pub use fitting::EpochReport;
+pub use fitting::{BatchReport, EpochReport, Watch};
 pub use heads::Reads;
 pub use optim::{AdamW, Loss, Rates, clip, cross_entropy};
 pub use options::{OptionInfo, Options, Values};
 pub use run::{
     BestTest, Counts, Model, PictureModel, RunDir, RunInfo, RunLock, RunMetrics, RunOptions,
-    RunSummary, Selection, TunedResnet, train,
+    RunSummary, Selection, TunedResnet, train, train_watched,
 };
 pub use scoring::metrics::{self, Metrics};
 pub use scoring::{

@@ -63,7 +63,7 @@ pub enum OcrError {
     Locked(PathBuf),
     /// The cache is not what was written.
     #[error(
-        "line {line} of the cache `{}` is damaged; delete the file, and pictures will be read again", path.display()
+        "line {line} of the cache `{}` is damaged, or the file is something else: name another with `--cache`, or delete the file, and pictures will be read again", path.display()
     )]
     Damaged {
         /// The cache.

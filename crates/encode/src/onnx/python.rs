@@ -41,15 +41,20 @@ impl Python {
         beside.into_iter().chain([on_path]).collect()
     }
 
-    /// Runs it in an empty folder of our own, so that it finds nothing there.
+    /// Runs it in an empty folder of our own, so that it finds nothing there, and nothing of the folder that we were
+    /// started in where `PYTHONPATH` names that one.
     pub(super) fn run(&self, arguments: &[&str]) -> io::Result<Output> {
         let empty = tempfile::tempdir()?;
-        Command::new(&self.program)
-            .args(arguments)
-            .current_dir(empty.path())
-            // Since Python 3.11 the folder is then not even looked at.
-            .env("PYTHONSAFEPATH", "1")
-            .output()
+        let mut command = Command::new(&self.program);
+        // Since Python 3.11 the folder is then not even looked at.
+        command.args(arguments).env("PYTHONSAFEPATH", "1");
+        if let Some(modules) = std::env::var_os("PYTHONPATH") {
+            let kept = std::env::split_paths(&modules)
+                .filter(|folder| folder.is_absolute() && !is_below_here(folder).unwrap_or(false));
+            // Names that were split can be joined again.
+            command.env("PYTHONPATH", std::env::join_paths(kept).unwrap_or_default());
+        }
+        command.current_dir(empty.path()).output()
     }
 
     /// The lines that a script prints; none where it cannot be run.
@@ -115,17 +120,20 @@ mod tests {
         .unwrap();
         let test =
             "onnx::python::tests::python_finds_nothing_in_the_folder_that_we_were_started_in";
-        let child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", test])
-            .current_dir(folder.path())
-            .env(CHILD, "1")
-            .env("PYTHONPATH", "")
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&child.stdout);
-        assert!(
-            child.status.success() && said.contains("1 passed"),
-            "{said}"
-        );
+        for modules in [Path::new(""), Path::new("."), folder.path()] {
+            let child = Command::new(std::env::current_exe().unwrap())
+                .args(["--exact", test])
+                .current_dir(folder.path())
+                .env(CHILD, "1")
+                .env("PYTHONPATH", modules)
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&child.stdout);
+            assert!(
+                child.status.success() && said.contains("1 passed"),
+                "`PYTHONPATH={}`: {said}",
+                modules.display()
+            );
+        }
     }
 }

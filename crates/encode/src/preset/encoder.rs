@@ -1,6 +1,5 @@
 //! One encoder of a preset: its files with their checksums, and what the store records of it.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -8,6 +7,7 @@ use std::sync::Arc;
 use mmfnd_features::{EncoderSpec, Input, Precision, ValueType};
 use mmfnd_pictures::Preprocessing;
 use mmfnd_posts::hash::{sha256_hex, sha256_of_file, to_hex};
+use mmfnd_posts::{open_regular, read_regular};
 use serde::{Deserialize, Serialize};
 
 use super::exported::exported;
@@ -359,14 +359,14 @@ pub(crate) trait FileBytes: AsRef<[u8]> + Sized {
 
 impl FileBytes for Vec<u8> {
     fn read(path: &Path) -> std::io::Result<Self> {
-        std::fs::read(path)
+        read_regular(path)
     }
 }
 
 /// For gigabytes of weights that are shared: they are not copied after they were read.
 impl FileBytes for Arc<[u8]> {
     fn read(path: &Path) -> std::io::Result<Self> {
-        let mut file = File::open(path)?;
+        let mut file = open_regular(path)?;
         let length = usize::try_from(file.metadata()?.len()).map_err(std::io::Error::other)?;
         let mut bytes: Self = std::iter::repeat_n(0, length).collect();
         let new = Arc::get_mut(&mut bytes).expect("nobody else has it yet");

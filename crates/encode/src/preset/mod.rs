@@ -44,7 +44,7 @@ enum Problem {
         remedy: String,
     },
     #[error(transparent)]
-    Unreadable(#[from] std::io::Error),
+    Unreadable(#[from] mmfnd_posts::Error),
     #[error(transparent)]
     Toml(#[from] Box<toml::de::Error>),
     #[error("encoder `{encoder}`: {rule}")]
@@ -73,7 +73,7 @@ impl Preset {
     /// Reads a preset's file and checks everything that can be checked without opening a model.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let shown = path.display();
-        let text = std::fs::read_to_string(path).map_err(|error| refused(&shown, error.into()))?;
+        let text = mmfnd_posts::read_text(path).map_err(|error| refused(&shown, error.into()))?;
         Self::parse(&text, path)
     }
 

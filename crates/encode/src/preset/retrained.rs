@@ -17,7 +17,7 @@ pub fn retrained_preset(
 ) -> Result<(PathBuf, String), Error> {
     let path = find_file(base)?;
     let shown = path.display();
-    let text = std::fs::read_to_string(&path).map_err(|error| refused(&shown, error.into()))?;
+    let text = mmfnd_posts::read_text(&path).map_err(|error| refused(&shown, error.into()))?;
     let mut table: Table =
         toml::from_str(&text).map_err(|error| refused(&shown, Box::new(error).into()))?;
     table.insert("name".to_owned(), name.into());

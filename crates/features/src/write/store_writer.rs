@@ -128,6 +128,7 @@ impl StoreWriter {
         file.write(&new)?;
         rename(&new, folder)?;
         StoreFile::update(&self.path, |file| {
+            file.encoders.retain(|known| *known != spec.name); // listed still where its folder was deleted
             file.encoders.push(spec.name.clone());
         })
     }

@@ -144,6 +144,16 @@ fn an_encoder_that_was_not_entered_yet_is_taken() {
 }
 
 #[test]
+fn an_encoder_whose_folder_was_deleted_is_entered_once_when_it_is_made_anew() {
+    let fixture = Fixture::new();
+    fixture.writer().encoder(&bert(), false).unwrap();
+    fs::remove_dir_all(fixture.path.join("encoders/bert")).unwrap();
+    fixture.writer().encoder(&bert(), false).unwrap();
+    assert_sound(&fixture);
+    assert_eq!(fixture.store().encoders(), [bert()]);
+}
+
+#[test]
 fn the_same_classifier_again_changes_nothing_and_another_replaces_it() {
     let fixture = Fixture::filled();
     let before = fs::read(fixture.path.join("encoders/resnet/encoder.json")).unwrap();

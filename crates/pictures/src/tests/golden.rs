@@ -6,7 +6,7 @@ use safetensors::SafeTensors;
 
 use super::decode;
 use crate::{
-    Alpha, CropOffset, Filter, Picture, Preprocessing, Resize, Rgb, View, error_levels, probe,
+    Alpha, CropOffset, Filter, Part, Picture, Preprocessing, Resize, Rgb, View, error_levels, probe,
 };
 
 /// The golden file.
@@ -152,7 +152,8 @@ fn pictures_are_resized_and_cropped_as_pillow_does_it() {
     let mut cases = 0;
     for (name, expected) in tensors.tensors() {
         let (picture, rule_name) = name.split_once('.').unwrap();
-        if ["file", "rgb", "white", "levels"].contains(&rule_name) {
+        if ["file", "rgb", "white", "levels"].contains(&rule_name) || rule_name.starts_with("part")
+        {
             continue;
         }
         let bytes = tensors.tensor(&format!("{picture}.file")).unwrap();
@@ -174,6 +175,24 @@ fn pictures_are_resized_and_cropped_as_pillow_does_it() {
         cases += 1;
     }
     assert_eq!(cases, 5 * 4 + 2);
+}
+
+#[test]
+fn a_part_of_a_picture_is_what_torchvision_makes_of_it() {
+    let picture = decode(&tensor("smaller.file")).unwrap();
+    let rule = Preprocessing {
+        filter: Filter::Bilinear,
+        ..rule("exact_24_30")
+    };
+    for (name, is_mirrored) in [("smaller.part", false), ("smaller.part_mirrored", true)] {
+        let part = Part {
+            across: 5..38,
+            down: 2..24,
+            is_mirrored,
+        };
+        let found = rule.resized_part(&picture, &part);
+        assert!(found == tensor(name), "{name} to the last bit");
+    }
 }
 
 #[test]

@@ -6,6 +6,41 @@ use std::path::{Path, PathBuf};
 
 use super::lines::BOM;
 use crate::Error;
+use crate::files::{open_regular, wide_encoding};
+
+/// The longest line: what is longer is no dataset, and would be in memory as a whole.
+const MAX_LINE: usize = 512 << 20;
+
+/// A file, up to a line that is longer than [`MAX_LINE`].
+#[derive(Debug)]
+pub(super) struct LineLimit {
+    file: File,
+    /// Bytes since the last line end.
+    line: usize,
+    longest: usize,
+}
+
+impl LineLimit {
+    fn of(file: File) -> Self {
+        Self {
+            file,
+            line: 0,
+            longest: MAX_LINE,
+        }
+    }
+}
+
+impl Read for LineLimit {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(into)?;
+        let last = into[..read].iter().rposition(|byte| *byte == b'\n');
+        self.line = last.map_or(self.line + read, |end| read - 1 - end);
+        match self.line > self.longest {
+            true => Err(io::Error::other("it has a line of more than 512 MiB")),
+            false => Ok(read),
+        }
+    }
+}
 
 /// The folder to read, as an absolute path without links.
 pub(super) fn existing_folder(root: &Path, expected: &str) -> Result<PathBuf, Error> {
@@ -40,7 +75,7 @@ pub(super) fn read_file(path: &Path, expected: &str) -> Result<Vec<u8>, Error> {
 }
 
 /// A file of text behind its byte order mark, to be read piece by piece; it must exist and hold something.
-pub(super) fn open(path: &Path, expected: &str) -> Result<BufReader<File>, Error> {
+pub(super) fn open(path: &Path, expected: &str) -> Result<BufReader<LineLimit>, Error> {
     let failed = |source: io::Error| match source.kind() {
         io::ErrorKind::NotFound => Error::Missing {
             path: path.to_owned(),
@@ -51,7 +86,7 @@ pub(super) fn open(path: &Path, expected: &str) -> Result<BufReader<File>, Error
             source,
         },
     };
-    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let mut file = BufReader::new(LineLimit::of(open_regular(path).map_err(failed)?));
     let head = file.fill_buf().map_err(failed)?;
     if head.is_empty() || head == BOM {
         return Err(empty(path, expected));
@@ -77,17 +112,6 @@ fn useless(path: &Path, found: &str, expected: &str) -> Error {
         path: path.to_owned(),
         found: found.to_owned(),
         expected: expected.to_owned(),
-    }
-}
-
-/// The encoding of a text whose characters have two or four bytes: told by its mark, or by ASCII with zeros between.
-fn wide_encoding(head: &[u8]) -> Option<&'static str> {
-    match head {
-        [0xFF, 0xFE, 0, 0, ..] | [1..=255, 0, 0, 0, ..] | [0, 0, 0xFE, 0xFF, ..] => Some("UTF-32"),
-        [0xFF, 0xFE, ..] | [0xFE, 0xFF, ..] => Some("UTF-16"),
-        [1..=255, 0, 1..=255, 0, ..] => Some("UTF-16LE"),
-        [0, 1..=255, 0, 1..=255, ..] => Some("UTF-16BE"),
-        _ => None,
     }
 }
 
@@ -136,5 +160,22 @@ mod tests {
         }
         fs::write(&path, "id,text\n").unwrap();
         assert!(open(&path, "").is_ok());
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_not_read_into_memory() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.csv");
+        let read = |text: &str| {
+            fs::write(&path, text).unwrap();
+            let mut file = LineLimit::of(File::open(&path).unwrap());
+            file.longest = 3;
+            // one byte at a time, since a line may come in several pieces
+            let mut all = String::new();
+            let mut pieces = BufReader::with_capacity(1, file);
+            pieces.read_to_string(&mut all).map(|_| all)
+        };
+        assert_eq!(read("abc\ndef").unwrap(), "abc\ndef");
+        assert!(read("abc\ndefg").is_err());
     }
 }

@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type, Int64Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::errors::ParquetError;
 
-use crate::{Error, rows_of, without_panic};
+use crate::{Error, open_regular, rows_of, without_panic};
 
 /// Rows in a batch: enough that columns pay, few enough that texts do not fill the memory.
 const ROWS: usize = 4096;
@@ -245,9 +245,14 @@ impl Iterator for Batches {
 }
 
 fn damaged(path: &Path, source: impl Into<ParquetError>) -> Error {
-    Error::Parquet {
-        path: path.to_owned(),
-        source: source.into(),
+    let (path, source) = (path.to_owned(), source.into());
+    // What the system refuses (too many open files, a failing disk) is no damage. Arrow keeps of it the words alone.
+    match source.to_string().contains("(os error ") {
+        true => Error::Read {
+            path,
+            source: std::io::Error::other(source),
+        },
+        false => Error::Parquet { path, source },
     }
 }
 
@@ -257,7 +262,7 @@ fn open(path: &Path, expected: &str) -> Result<File, Error> {
         path: path.to_owned(),
         source,
     };
-    let file = File::open(path).map_err(|source| match source.kind() {
+    let file = open_regular(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => Error::Missing {
             path: path.to_owned(),
             expected: expected.to_owned(),
@@ -280,6 +285,7 @@ mod tests {
 
     use arrow::array::{Int64Array, StringArray};
     use arrow::datatypes::Field;
+    use arrow::error::ArrowError;
     use parquet::arrow::ArrowWriter;
     use parquet::basic::{BrotliLevel, Compression, Encoding, GzipLevel, ZstdLevel};
     use parquet::file::properties::WriterProperties;
@@ -345,6 +351,20 @@ mod tests {
                 Some("a text of some length")
             );
         }
+    }
+
+    #[test]
+    fn only_damage_is_called_damage() {
+        let too_many_open = || std::io::Error::from_raw_os_error(24);
+        let directly = ParquetError::External(Box::new(too_many_open()));
+        let in_words = ArrowError::ParquetError(format!("External: {}", too_many_open()));
+        for refused in [directly, ParquetError::External(Box::new(in_words))] {
+            let said = damaged(Path::new("posts.parquet"), refused);
+            assert!(matches!(said, Error::Read { .. }), "{said}");
+        }
+        let cut = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+        let said = damaged(Path::new("posts.parquet"), ParquetError::from(cut));
+        assert!(matches!(said, Error::Parquet { .. }), "{said}");
     }
 
     #[test]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use strum::VariantNames;
 
 use super::train_section::TrainConfig;
-use crate::heads::{Norms, TrainedLayers};
+use crate::heads::{Norms, Reads, TrainedLayers};
 use crate::options::{Options, options, within};
 
 /// The feature that the maps are which ResNet's fourth layer reads.
@@ -26,6 +26,12 @@ options! {
         /// whether ResNet's batch norms go by their running statistics and stay as they are, or by the batch and are
         /// trained
         batch_norm: Norms = Norms::Frozen, words Norms::VARIANTS;
+        /// what is done to a picture each time that ResNet is trained on it, where it is trained from pictures:
+        /// nothing, or a random part of it is taken and perhaps mirrored, as torchvision's `RandomResizedCrop` and
+        /// `RandomHorizontalFlip`
+        augment: Augmentation = Augmentation::None, words Augmentation::VARIANTS;
+        /// the least share of a picture that such a part is
+        smallest_part: f64 = 0.08, range 0.01..=1.0;
     }
 }
 
@@ -46,7 +52,12 @@ impl OnlineConfig {
     pub(super) fn check(&self, train: &TrainConfig) -> Result<(), String> {
         self.check_ranges()?;
         let epochs = train.epochs as f64; // a longer warm-up would never end
-        within("resnet.warmup_epochs", &self.warmup_epochs, 0.0..=epochs)
+        within("resnet.warmup_epochs", &self.warmup_epochs, 0.0..=epochs)?;
+        let trained = self.unfreeze.trained();
+        match self.augment == Augmentation::None || trained.is_some_and(|trained| trained.reads() == Reads::Pixels) {
+            true => Ok(()),
+            false => Err("`resnet.augment` is for pictures; with `resnet.unfreeze` of `layer3` or `all` ResNet is trained from them".to_owned()),
+        }
     }
 
     /// [`TrainConfig`] as it holds for ResNet's weights.
@@ -58,6 +69,18 @@ impl OnlineConfig {
             ..head.clone()
         }
     }
+}
+
+/// What is done to pictures that ResNet is trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum Augmentation {
+    /// They stay as they are.
+    #[default]
+    None,
+    /// A random part, mirrored every second time.
+    CropFlip,
 }
 
 /// From which layer on ResNet is trained.

@@ -1,32 +1,20 @@
 //! The table of options in `docs/formats.md` is made of the options.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use toml::Value;
 
 use super::{HEADS, OnlineConfig, TrainConfig};
 use crate::heads::{Example, Head};
 use crate::options::{OptionInfo, Options, Values};
+use crate::tests::docs;
 
 const BEGIN: &str = "<!-- options: made of the program's own by a test of `crates/train` -->\n";
 const END: &str = "<!-- end of the options -->\n";
 
 #[test]
 fn docs_list_the_options_as_they_are() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/formats.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (found, after) = rest.split_once(END).unwrap();
-    let expected = table();
-    if std::env::var_os("MMFND_WRITE_DOCS").is_some() {
-        std::fs::write(&path, [before, BEGIN, &expected, END, after].concat()).unwrap();
-    } else {
-        assert_eq!(
-            found, expected,
-            "with `MMFND_WRITE_DOCS=1` this test writes the table"
-        );
-    }
+    docs::check("formats.md", [BEGIN, END], &table());
 }
 
 fn table() -> String {

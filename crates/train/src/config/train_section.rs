@@ -29,6 +29,9 @@ options! {
         label_smoothing: f64 = 0.0, range 0.0..=0.9;
         /// posts in a step; a last batch of one post is skipped, since it has no variance
         batch_size: usize = Training::PAPER.batch_size, range 2..=65_536;
+        /// batches whose gradients are added up before the weights change: a step on so many times the posts with the
+        /// memory of one batch; batch norms see one batch at a time
+        accumulate: usize = 1, range 1..=4_096;
         /// passes over the training posts
         epochs: usize = Training::PAPER.epochs, range 1..=100_000;
         /// epochs without a better one (by the rule of `best` in `metrics.jsonl`) after which the training ends; 0 for

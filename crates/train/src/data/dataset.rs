@@ -132,6 +132,26 @@ impl<'a> Dataset<'a> {
         pooled.map_err(|(row, unread)| unread.of_post(row, self.id(row)))
     }
 
+    /// How far the features that a ResNet makes of these posts' pictures are from those that are stored, relative to
+    /// them.
+    pub(crate) fn distance(&self, backbone: &Resnet, posts: &[usize]) -> Result<f64, Error> {
+        let device = burn::tensor::Device::flex();
+        let made = self.pooled(backbone, posts, &device)?;
+        let stored = self.columns[RESNET].expect("heads that read no ResNet train none");
+        let (mut apart, mut size) = (0.0, 0.0);
+        let (mut ours, mut theirs) = (vec![0.0; made.width()], vec![0.0; stored.width()]);
+        for &post in posts.iter().filter(|&&post| self.modalities(post).image) {
+            made.copy_row(post, &mut ours);
+            let read = stored.read_row(post, &mut theirs);
+            read.map_err(|error| error.of_post(post, self.id(post)))?;
+            for (&our, &their) in ours.iter().zip(&theirs) {
+                apart += f64::from(our - their).powi(2);
+                size += f64::from(their).powi(2);
+            }
+        }
+        Ok((apart / size.max(f64::MIN_POSITIVE)).sqrt())
+    }
+
     /// What a ResNet that is trained with the head reads.
     pub(crate) fn source(&self) -> Option<&Source<'a>> {
         self.source.as_ref()

@@ -10,6 +10,7 @@ use mmfnd_features::{Column, ColumnValues, Values};
 use mmfnd_pictures::Refusal;
 use rayon::prelude::*;
 
+use super::augment::Augment;
 use super::pixels::Pixels;
 use crate::Error;
 use crate::heads::{Pictures, Resnet};
@@ -84,21 +85,30 @@ impl Source<'_> {
         }
     }
 
-    /// Of some posts' pictures what a ResNet reads, channels side by side.  `[P, H, W, C]`
-    pub(super) fn read(&self, posts: &[usize]) -> Result<Vec<f32>, (usize, Unread)> {
+    /// Of some posts' pictures what a ResNet reads, varied where that is asked for, channels side by side.
+    /// `[P, H, W, C]`
+    pub(super) fn read(
+        &self,
+        posts: &[usize],
+        augment: Option<&Augment>,
+    ) -> Result<Vec<f32>, (usize, Unread)> {
         match self {
             Self::Maps(column) => read_maps(column, posts),
-            Self::Pictures(pixels) => read_pictures(pixels, posts),
+            Self::Pictures(pixels) => read_pictures(pixels, posts, augment),
         }
     }
 }
 
 impl Ahead {
     /// As [`Source::read`].
-    pub fn read(&self, posts: &[usize]) -> Result<Vec<f32>, (usize, Unread)> {
+    pub fn read(
+        &self,
+        posts: &[usize],
+        augment: Option<&Augment>,
+    ) -> Result<Vec<f32>, (usize, Unread)> {
         match self {
             Self::Maps(column) => read_maps(column, posts),
-            Self::Pictures(pixels) => read_pictures(pixels, posts),
+            Self::Pictures(pixels) => read_pictures(pixels, posts, augment),
         }
     }
 }
@@ -146,12 +156,16 @@ fn tensor(maps: Vec<f32>, [height, width, channels]: [usize; 3], device: &Device
     Tensor::from_data(data, device)
 }
 
-fn read_pictures(pixels: &Pixels, posts: &[usize]) -> Result<Vec<f32>, (usize, Unread)> {
+fn read_pictures(
+    pixels: &Pixels,
+    posts: &[usize],
+    augment: Option<&Augment>,
+) -> Result<Vec<f32>, (usize, Unread)> {
     let width = pixels.shape().iter().product();
     let mut values = vec![0.0; posts.len() * width];
     let targets = values.par_chunks_exact_mut(width).zip(posts);
     targets.try_for_each(|(target, &post)| {
-        let read = pixels.read(post, target);
+        let read = pixels.read(post, augment, target);
         read.map_err(|(path, refusal)| (post, Unread::Picture(path, refusal)))
     })?;
     Ok(values)
@@ -188,7 +202,7 @@ pub(super) fn pooled(
     let distinct = Distinct::of(source, posts);
     let mut values = Vec::new();
     for some in distinct.posts.chunks(TOGETHER) {
-        let maps = tensor(source.read(some)?, source.shape(), device);
+        let maps = tensor(source.read(some, None)?, source.shape(), device);
         values.extend(numbers(backbone.forward(maps)));
     }
     let mut row = vec![Column::NONE; of_all];

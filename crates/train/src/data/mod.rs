@@ -1,6 +1,7 @@
 //! Posts and the features of a store in, batches of features out, in the order in which they are wanted; and which
 //! posts are trained on, selected on and reported.
 
+mod augment;
 mod card_features;
 mod dataset;
 mod identity;
@@ -11,6 +12,7 @@ mod prefetch;
 mod resnet_layer;
 mod split;
 
+pub(crate) use augment::Augment;
 pub(crate) use card_features::CardFeatures;
 pub use dataset::{Dataset, ENCODERS, TOKENS};
 pub(crate) use dataset::{Shared, labels, pictures};

@@ -7,10 +7,11 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use mmfnd_features::{Features, Key};
-use mmfnd_pictures::{Picture, Preprocessing, Refusal};
+use mmfnd_pictures::{Picture, Preprocessing, Refusal, Rgb};
 use mmfnd_posts::Post;
 use rayon::prelude::*;
 
+use super::augment::Augment;
 use crate::Error;
 
 /// Bytes of decoded pictures that are kept, a byte a value: of 3,500 pictures of 224 x 224.
@@ -24,7 +25,9 @@ pub(crate) struct Pixels {
     files: Vec<(Key, PathBuf)>,
     preprocessing: Preprocessing,
     /// Resized and cropped, `[H, W, 3]`.
-    decoded: Vec<OnceLock<Vec<u8>>>,
+    resized: Vec<OnceLock<Vec<u8>>>,
+    /// As they were decoded, for those that are varied.
+    decoded: Vec<OnceLock<Rgb>>,
     room: AtomicUsize,
 }
 
@@ -64,6 +67,7 @@ impl Pixels {
         let files = wanted.par_iter().map(find).collect::<Result<Vec<_>, _>>()?;
         Ok(Self {
             numbers,
+            resized: files.iter().map(|_| OnceLock::new()).collect(),
             decoded: files.iter().map(|_| OnceLock::new()).collect(),
             files,
             preprocessing,
@@ -82,11 +86,20 @@ impl Pixels {
         [height as usize, width as usize, 3]
     }
 
-    /// The pixels of a post's picture, normalised; why it cannot be read, with its file.  `[H, W, 3]`
-    pub fn read(&self, post: usize, out: &mut [f32]) -> Result<(), (PathBuf, Refusal)> {
+    /// The pixels of a post's picture, varied where that is asked for, normalised; why it cannot be read, with its
+    /// file.  `[H, W, 3]`
+    pub fn read(
+        &self,
+        post: usize,
+        augment: Option<&Augment>,
+        out: &mut [f32],
+    ) -> Result<(), (PathBuf, Refusal)> {
         let number = self.number_of(post);
         let number = number.expect("only posts with a picture are asked for");
-        let bytes = self.bytes(number);
+        let bytes = match augment {
+            Some(augment) => self.part(number, augment).map(Cow::Owned),
+            None => self.whole(number),
+        };
         let bytes = bytes.map_err(|refusal| (self.files[number].1.clone(), refusal))?;
         let Preprocessing { mean, std, .. } = &self.preprocessing;
         for (out, pixel) in out.chunks_exact_mut(3).zip(bytes.chunks_exact(3)) {
@@ -98,27 +111,51 @@ impl Pixels {
         Ok(())
     }
 
-    fn bytes(&self, number: usize) -> Result<Cow<'_, [u8]>, Refusal> {
-        if let Some(kept) = self.decoded[number].get() {
+    /// Resized as before an encoder.  `[H * W * 3]`
+    fn whole(&self, number: usize) -> Result<Cow<'_, [u8]>, Refusal> {
+        if let Some(kept) = self.resized[number].get() {
             return Ok(Cow::Borrowed(kept));
         }
+        let pixels = match self.decoded[number].get() {
+            Some(picture) => self.preprocessing.resized(picture),
+            None => self.preprocessing.resized(&self.decode(number)?),
+        };
+        match self.is_room(pixels.len()) {
+            true => Ok(Cow::Borrowed(self.resized[number].get_or_init(|| pixels))),
+            false => Ok(Cow::Owned(pixels)),
+        }
+    }
+
+    /// A part that is drawn.  `[H * W * 3]`
+    fn part(&self, number: usize, augment: &Augment) -> Result<Vec<u8>, Refusal> {
+        let decoded = match self.decoded[number].get() {
+            Some(picture) => Cow::Borrowed(picture),
+            None => {
+                let picture = self.decode(number)?;
+                match self.is_room(picture.data.len()) {
+                    true => Cow::Borrowed(self.decoded[number].get_or_init(|| picture)),
+                    false => Cow::Owned(picture),
+                }
+            }
+        };
+        let part = augment.part(&self.files[number].0, [decoded.width, decoded.height]);
+        Ok(self.preprocessing.resized_part(&decoded, &part))
+    }
+
+    fn decode(&self, number: usize) -> Result<Rgb, Refusal> {
         let (key, path) = &self.files[number];
         let bytes = mmfnd_pictures::read(path)?;
         if Key::of(&bytes) != *key {
             return Err(Refusal::Changed);
         }
         let picture = Picture::decode(&bytes)?;
-        let pixels = self
-            .preprocessing
-            .resized(picture.with(self.preprocessing.alpha));
-        let length = pixels.len();
-        let take = |left: usize| left.checked_sub(length);
-        let is_room = self
-            .room
-            .try_update(Ordering::Relaxed, Ordering::Relaxed, take);
-        if is_room.is_ok() {
-            return Ok(Cow::Borrowed(self.decoded[number].get_or_init(|| pixels)));
-        }
-        Ok(Cow::Owned(pixels))
+        Ok(picture.with(self.preprocessing.alpha).clone())
+    }
+
+    /// Takes so many bytes of the room, if there are.
+    fn is_room(&self, bytes: usize) -> bool {
+        let take = |left: usize| left.checked_sub(bytes);
+        let taken = (self.room).try_update(Ordering::Relaxed, Ordering::Relaxed, take);
+        taken.is_ok()
     }
 }

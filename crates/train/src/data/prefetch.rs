@@ -9,6 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use mmfnd_features::Column;
 use rayon::prelude::*;
 
+use super::augment::Augment;
 use super::card_features::CardRows;
 use super::dataset::Dataset;
 use super::maps::{Ahead, Distinct, Source, Unread};
@@ -48,10 +49,12 @@ struct Wanted {
     rows: [Vec<usize>; 2],
     /// The distinct pictures, where ResNet is trained with the head.
     pictures: Option<Distinct>,
+    /// How they are varied, where they are.
+    augment: Option<Augment>,
 }
 
 impl Wanted {
-    fn new(dataset: &Dataset, batch: &[usize]) -> Self {
+    fn new(dataset: &Dataset, batch: &[usize], augment: Option<Augment>) -> Self {
         let modalities: Vec<_> = batch.iter().map(|&row| dataset.modalities(row)).collect();
         let rows = |is_there: fn(&Modalities) -> bool| -> Vec<usize> {
             let there = batch
@@ -67,6 +70,7 @@ impl Wanted {
         let source = dataset.source().filter(|_| !rows[1].is_empty());
         Self {
             pictures: source.map(|source| Distinct::of(source, &rows[1])),
+            augment,
             modalities,
             rows,
         }
@@ -97,7 +101,18 @@ pub(crate) struct Prefetch<'a> {
 impl<'a> Prefetch<'a> {
     /// `batches` are rows of posts that the head can score.
     pub(crate) fn new(dataset: &'a Dataset<'a>, batches: Vec<Vec<usize>>) -> Self {
-        let wanted = batches.iter().map(|batch| Wanted::new(dataset, batch));
+        Self::augmented(dataset, batches, None)
+    }
+
+    /// With pictures that are varied, where ResNet is trained from them.
+    pub(crate) fn augmented(
+        dataset: &'a Dataset<'a>,
+        batches: Vec<Vec<usize>>,
+        augment: Option<Augment>,
+    ) -> Self {
+        let of_batch = |number| augment.map(|augment| augment.later(number));
+        let batches = batches.iter().enumerate();
+        let wanted = batches.map(|(number, batch)| Wanted::new(dataset, batch, of_batch(number)));
         let batches: Vec<_> = wanted.collect();
         let columns = dataset.columns();
         let on_disk = |column: Option<&'a Column>| column.filter(|column| column.is_on_disk());
@@ -149,7 +164,7 @@ impl<'a> Prefetch<'a> {
         let pictures = source.map(|(source, pictures)| {
             let maps = match values.maps.take() {
                 Some(maps) => Ok(maps),
-                None => source.read(&pictures.posts),
+                None => source.read(&pictures.posts, wanted.augment.as_ref()),
             };
             let maps = maps.map_err(|(row, unread)| unread.of_post(row, self.dataset.id(row)))?;
             Ok::<_, Error>(pictures.tensors(maps, source.shape(), device))
@@ -283,7 +298,7 @@ fn read(columns: &OnDisk, wanted: &Wanted) -> Result<Gathered, UnreadRow> {
         }
     }
     if let (Some(source), Some(pictures)) = (&columns.pictures, &wanted.pictures) {
-        values.maps = Some(source.read(&pictures.posts)?);
+        values.maps = Some(source.read(&pictures.posts, wanted.augment.as_ref())?);
     }
     Ok(values)
 }

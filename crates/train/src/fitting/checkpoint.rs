@@ -17,7 +17,7 @@ use crate::Error;
 use crate::heads::Memory;
 use crate::optim::SavedMoments;
 use crate::weights::file::{problem, read, write};
-use crate::weights::{self, Weight, Weights};
+use crate::weights::{self, Stored, Weights};
 
 const LAST: &str = "last.safetensors";
 const MEMORY: &str = "memory.";
@@ -59,22 +59,22 @@ pub(crate) fn save<H: Module>(folder: &Path, state: &State<H>) -> Result<(), Err
     if let Some(best) = &state.best {
         let path = best_path(folder, best.epoch);
         if !path.exists() {
-            write(&path, &weights::named(&best.head), None)?;
+            write(&path, weights::stored(&best.head), None)?;
         }
     }
-    let mut all = prefixed("weight", weights::named(&state.head));
+    let weights = weights::stored(&state.head).into_iter();
+    let mut all: Vec<_> = weights
+        .map(|(name, weight)| (format!("weight.{name}"), weight))
+        .collect();
     let mut optimizer_steps = BTreeMap::new();
-    for (path, SavedMoments { steps, values }) in state.optimizer.state() {
-        for (name, values) in ["moment1", "moment2"].iter().zip(values) {
-            let shape = vec![values.len()];
-            all.insert(format!("{name}.{path}"), Weight { shape, values });
+    for (path, steps, moments) in state.optimizer.state() {
+        for (name, moment) in ["moment1", "moment2"].iter().zip(moments) {
+            all.push((format!("{name}.{path}"), moment));
         }
-        optimizer_steps.insert(path, steps);
+        optimizer_steps.insert(path.to_owned(), steps);
     }
-    for (name, values) in state.memory.iter() {
-        let (shape, values) = (vec![values.len()], values.to_vec());
-        all.insert(format!("{MEMORY}{name}"), Weight { shape, values });
-    }
+    let memory = state.memory.iter();
+    all.extend(memory.map(|(name, values)| (format!("{MEMORY}{name}"), Stored::row(values))));
     let position = Position {
         epoch: state.epoch,
         step: state.step,
@@ -86,7 +86,7 @@ pub(crate) fn save<H: Module>(folder: &Path, state: &State<H>) -> Result<(), Err
         }),
     };
     let about = serde_json::to_string(&position).expect("plain values");
-    write(&folder.join(LAST), &all, Some(about))?;
+    write(&folder.join(LAST), all, Some(about))?;
     remove_old_best(folder, state.best.as_ref().map(|best| best.epoch));
     Ok(())
 }
@@ -174,9 +174,4 @@ fn remove_old_best(folder: &Path, keep: Option<usize>) {
             let _ = fs::remove_file(entry.path());
         }
     }
-}
-
-fn prefixed(prefix: &str, weights: Weights) -> Weights {
-    let rename = |(name, weight)| (format!("{prefix}.{name}"), weight);
-    weights.into_iter().map(rename).collect()
 }

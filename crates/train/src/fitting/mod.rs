@@ -5,8 +5,10 @@ mod epoch_report;
 mod network;
 mod state;
 mod trainer;
+mod watch;
 
 pub use epoch_report::EpochReport;
 pub(crate) use network::{BACKBONE, Network};
 pub(crate) use state::State;
 pub(crate) use trainer::Trainer;
+pub use watch::{BatchReport, Watch};

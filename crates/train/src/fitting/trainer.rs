@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Gradients, Tensor};
 use mmfnd_posts::Post;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
@@ -11,11 +11,12 @@ use rand_chacha::ChaCha8Rng;
 use super::epoch_report::EpochReport;
 use super::network::{BACKBONE, Network};
 use super::state::State;
+use super::watch::BatchReport;
 use crate::Error;
 use crate::config::{Select, TrainConfig};
-use crate::data::{Dataset, Numbering, Prefetch, Splits};
+use crate::data::{Augment, Dataset, Numbering, Prefetch, Splits};
 use crate::heads::{Head, Inputs, LossTerm, Noise, Step, among_threads};
-use crate::optim::{Loss, Rates, clip, cross_entropy};
+use crate::optim::{Loss, Rates, add, clip, cross_entropy};
 use crate::scoring::metrics::{Metrics, Scored};
 use crate::scoring::{GateUse, GateUseMeter, LossReport, Prediction, Scorer, pairs};
 use crate::weights::numbers;
@@ -34,6 +35,8 @@ pub(crate) struct Trainer<'a> {
     pub rates: Rates,
     /// The same for the weights of a ResNet that is trained with the head.
     pub backbone_rates: Option<Rates>,
+    /// How the pictures that a ResNet is trained from are varied, where they are.
+    pub augment: Option<Augment>,
     /// With autodiff.
     pub device: &'a burn::tensor::Device,
     /// Whether the test posts are looked at after each epoch.
@@ -50,7 +53,11 @@ struct Done {
 
 impl Trainer<'_> {
     /// One pass over the training posts.
-    pub fn epoch<N: Network>(&self, mut state: State<N>) -> Result<(State<N>, EpochReport), Error> {
+    pub fn epoch<N: Network>(
+        &self,
+        mut state: State<N>,
+        on_batch: &dyn Fn(&BatchReport),
+    ) -> Result<(State<N>, EpochReport), Error> {
         let start = Instant::now();
         state.epoch += 1;
         let stage = self.stage(state.epoch);
@@ -61,19 +68,53 @@ impl Trainer<'_> {
         let mut steps = Vec::new();
         let batches = order.chunks(self.config.batch_size);
         let batches = batches.filter(|rows| rows.len() > 1); // a batch of one post has no variance
-        let batched = batches.clone().map(<[_]>::to_vec).collect();
-        let mut prefetch = Prefetch::new(self.dataset, batched);
-        for rows in batches {
-            state.step += 1;
-            let inputs = Inputs {
-                targets: Some(self.numbering.targets(self.posts, rows)),
-                ..prefetch.next(self.device)?
-            };
-            for (turn, step) in self.stages[stage].iter().enumerate() {
-                let done;
-                let inputs = inputs.clone();
-                (state, done) = among_threads(|| self.step(state, (turn, step), inputs));
-                steps.extend(done);
+        let batches: Vec<_> = batches.map(<[_]>::to_vec).collect();
+        let augment = self.augment.map(|augment| Augment {
+            batch: state.step,
+            ..augment
+        });
+        let mut prefetch = Prefetch::augmented(self.dataset, batches.clone(), augment);
+        let updates = batches.chunks(self.config.accumulate);
+        let before = (state.epoch as u64 - 1) * updates.len() as u64;
+        let mut done = BatchReport {
+            epoch: state.epoch,
+            epochs: self.config.epochs,
+            of_batches: batches.len(),
+            of_posts: batches.iter().map(Vec::len).sum(),
+            ..BatchReport::default()
+        };
+        for (update, batches) in (before..).zip(updates) {
+            let posts: usize = batches.iter().map(Vec::len).sum();
+            let mut gathered = Vec::new();
+            for (number, rows) in (1..).zip(batches) {
+                state.step += 1;
+                let inputs = Inputs {
+                    targets: Some(self.numbering.targets(self.posts, rows)),
+                    ..prefetch.next(self.device)?
+                };
+                let pictures = inputs.pictures.as_ref();
+                done.pictures += pictures.map_or(0, |pictures| pictures.maps.dims()[0]);
+                for (turn, step) in self.stages[stage].iter().enumerate() {
+                    let share = rows.len() as f64 / posts as f64;
+                    let (inputs, is_last) = (inputs.clone(), number == batches.len());
+                    let said;
+                    (state, gathered, said) = among_threads(|| {
+                        let said = self.gradients(&mut state, (turn, step, share), inputs);
+                        let (gradients, said) = said.unzip();
+                        if let Some(gradients) = gradients {
+                            gathered = add(&state.head, gathered, gradients);
+                        }
+                        if is_last && !gathered.is_empty() {
+                            let gradients = std::mem::take(&mut gathered);
+                            state = self.update(state, (update, step.rate), gradients);
+                        }
+                        (state, gathered, said)
+                    });
+                    steps.extend(said);
+                }
+                done.batches += 1;
+                done.posts += rows.len();
+                on_batch(&done);
             }
         }
         let last_step = steps.len();
@@ -112,39 +153,49 @@ impl Trainer<'_> {
         Ok((state, report))
     }
 
-    /// One step of a batch.
-    fn step<N: Network>(
+    /// Gradients of one step of a batch, which is a share of the posts before the weights change.
+    fn gradients<N: Network>(
         &self,
-        mut state: State<N>,
-        (turn, step): (usize, &Step),
+        state: &mut State<N>,
+        (turn, step, share): (usize, &Step, f64),
         inputs: Inputs,
-    ) -> (State<N>, Option<Done>) {
+    ) -> Option<(Vec<Gradients>, Done)> {
         let noise = Noise::new(self.config.seed, state.step).later(turn);
         let targets = self.loss.targets(&inputs.targets().labels, self.device);
-        let output = (state.head).step(step.name, inputs, noise, &mut state.memory);
-        let Some(mut output) = output else {
-            return (state, None);
-        };
+        let mut output = (state.head).step(step.name, inputs, noise, &mut state.memory)?;
         let class = (output.logits.clone()).filter(|_| step.class > 0.0);
         let class = class.map(|logits| (step.class, cross_entropy(logits, targets)));
         let loss = total(class, &output.losses);
-        let mut gradients = output.gradients(&loss);
-        if self.config.clip_norm > 0.0 {
-            clip(&state.head, &mut gradients, self.config.clip_norm);
-        }
-        let rate = self.rates.at(state.step - 1) * step.rate;
-        state.optimizer.set_learning_rate(rate);
-        if let Some(rates) = &self.backbone_rates {
-            let rate = rates.at(state.step - 1) * step.rate;
-            state.optimizer.set_group_rate(BACKBONE, rate);
-        }
-        state.head = state.optimizer.step(state.head, &mut gradients);
+        let gradients = match share < 1.0 {
+            true => output.gradients(&(loss.clone() * share)),
+            false => output.gradients(&loss),
+        };
         let done = Done {
             loss: loss.detach(),
             logits: output.logits.map(Tensor::detach),
             losses: output.losses.into_iter().map(LossTerm::detach).collect(),
         };
-        (state, Some(done))
+        Some((gradients, done))
+    }
+
+    /// Changes the weights, for the so manieth time of the run, at a share of the rate.
+    fn update<N: Network>(
+        &self,
+        mut state: State<N>,
+        (update, share): (u64, f64),
+        mut gradients: Vec<Gradients>,
+    ) -> State<N> {
+        if self.config.clip_norm > 0.0 {
+            clip(&state.head, &mut gradients, self.config.clip_norm);
+        }
+        let rate = self.rates.at(update) * share;
+        state.optimizer.set_learning_rate(rate);
+        if let Some(rates) = &self.backbone_rates {
+            let rate = rates.at(update) * share;
+            state.optimizer.set_group_rate(BACKBONE, rate);
+        }
+        state.head = state.optimizer.step(state.head, &mut gradients);
+        state
     }
 
     /// The stage of an epoch: they are shared evenly, the last one has at least one.

@@ -13,10 +13,16 @@ use crate::config::{Config, MAPS};
 use crate::data::Dataset;
 use crate::error::{DataProblem, WeightsProblem};
 use crate::heads::{Init, Layout, Norms, Reads, Resnet, ResnetConfig, TrainedLayers};
+use crate::system_memory;
 use crate::weights::{self, Weights, file};
 
 /// Why a ResNet cannot be trained from pictures.
 const NO_MODEL: &str = "`resnet.unfreeze` of `layer3` or `all` needs weights and preprocessing of a preset whose `resnet` has a `backbone`; name it with `--preset`";
+
+/// Posts whose features are compared with the store's.
+const COMPARED: usize = 4;
+/// How far features are apart, relative to their size, that come from other weights; int8's are 0.15 apart at most.
+const OTHER: f64 = 0.5;
 
 /// A ResNet as its weights describe it, and how it is trained.
 #[derive(Debug)]
@@ -106,14 +112,31 @@ impl Backbone {
             .map(|weight| weight.values.len())
             .sum();
         let needed = 4 * (5 * weights + pictures * kept) as u64;
-        match available_memory() {
+        match system_memory::available() {
             Some(there) if there < needed => Err(Error::Data(DataProblem::Head(format!(
-                "a step on {pictures} distinct pictures needs about {:.1} GB, and {:.1} GB are free; set a smaller `train.batch_size`",
+                "a step on {pictures} distinct pictures needs about {:.1} GB, and {:.1} GB are free; set a smaller `train.batch_size`, and `train.accumulate` for as many posts a step",
                 needed as f64 / 1e9,
                 there as f64 / 1e9
             )))),
             _ => Ok(()),
         }
+    }
+
+    /// Says so where it makes quite other features of pictures than the store has: its weights are then not those of
+    /// the model that encoded them. What is left of a difference is the precision's.
+    pub fn doubt(&self, dataset: &Dataset, posts: &[usize]) -> Result<Option<String>, Error> {
+        let device = Device::flex();
+        let resnet = self
+            .resnet(&device)
+            .expect("it was made of these weights before");
+        let few = &posts[..posts.len().min(COMPARED)];
+        let distance = dataset.distance(&resnet, few)?;
+        Ok((distance > OTHER).then(|| {
+            format!(
+                "ResNet's weights make other features of pictures than the store has ({:.0} % apart): are they those of the model that encoded the posts?",
+                100.0 * distance
+            )
+        }))
     }
 
     /// Its sizes.
@@ -150,16 +173,6 @@ fn empty(
     device: &Device,
 ) -> Resnet {
     config.init(trained, norms, &mut Init::new(0, device))
-}
-
-/// Bytes that the system can still give, where it says so.
-fn available_memory() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text
-        .lines()
-        .find(|line| line.starts_with("MemAvailable:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(1024 * kilobytes)
 }
 
 /// A ResNet without its weights, as a run that trained one has it.

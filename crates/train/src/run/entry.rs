@@ -10,7 +10,7 @@ use super::saved_head::{self, Saved};
 use super::train::train_head;
 use crate::Error;
 use crate::config::Config;
-use crate::fitting::EpochReport;
+use crate::fitting::{EpochReport, Watch};
 use crate::heads::{Head, each_head};
 
 const HEADS: &[HeadRun] = &each_head!(HeadRun);
@@ -48,13 +48,23 @@ pub fn train(
     options: &RunOptions,
     on_epoch: &dyn Fn(&EpochReport),
 ) -> Result<RunSummary, Error> {
+    train_watched((features, posts), config, options, Watch::epochs(on_epoch))
+}
+
+/// [`train`], told of batches as well.
+pub fn train_watched(
+    (features, posts): (&Features, &[Post]),
+    config: &Config,
+    options: &RunOptions,
+    watch: Watch,
+) -> Result<RunSummary, Error> {
     train_as_asked(&RunRequest {
         features,
         posts,
         config,
         options,
         on_card: None,
-        on_epoch,
+        watch,
     })
 }
 

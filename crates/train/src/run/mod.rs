@@ -12,8 +12,8 @@ mod train;
 mod tuned;
 
 pub use dir::{RunDir, RunLock};
-pub use entry::train;
 pub(crate) use entry::train_as_asked;
+pub use entry::{train, train_watched};
 pub use final_metrics::{BestTest, RunMetrics, Selection};
 pub use info::{Counts, RunInfo};
 pub use model::Model;

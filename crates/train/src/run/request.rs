@@ -12,7 +12,7 @@ use super::info::RunInfo;
 use crate::Device;
 use crate::config::Config;
 use crate::data::CardFeatures;
-use crate::fitting::EpochReport;
+use crate::fitting::Watch;
 use crate::scoring::Prediction;
 
 /// Where a run goes and what it runs on.
@@ -68,5 +68,5 @@ pub(crate) struct RunRequest<'a> {
     pub options: &'a RunOptions,
     /// Features that lie on the card already; none where the run brings its own there.
     pub on_card: Option<&'a CardFeatures>,
-    pub on_epoch: &'a dyn Fn(&EpochReport),
+    pub watch: Watch<'a>,
 }

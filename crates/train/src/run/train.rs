@@ -1,6 +1,6 @@
 //! A run from features to predictions, of a head whose type is known.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use burn::tensor::{Tensor, TensorData};
 use mmfnd_pictures::Preprocessing;
@@ -11,12 +11,12 @@ use super::dir::RunDir;
 use super::final_metrics::{BestTest, RunMetrics, Selection};
 use super::info::{Counts, RunInfo};
 use super::request::{RunRequest, RunSummary};
-use crate::config::{Config, Select, TrainConfig};
+use crate::config::{Augmentation, Config, Select, TrainConfig};
 use crate::data::{
-    CardFeatures, Dataset, Numbering, Pixels, ResnetLayer, Splits, TOKENS, fingerprint, labels,
-    pictures, specs,
+    Augment, CardFeatures, Dataset, Numbering, Pixels, ResnetLayer, Splits, TOKENS, fingerprint,
+    labels, pictures, specs,
 };
-use crate::fitting::{BACKBONE, EpochReport, Network, State, Trainer, checkpoint};
+use crate::fitting::{BACKBONE, Network, State, Trainer, Watch, checkpoint};
 use crate::heads::{Head, Init, Online, Reads, Resnet, Sizes};
 use crate::optim::{AdamW, Loss, Rates};
 use crate::scoring::metrics::Metrics;
@@ -26,6 +26,8 @@ use crate::{DataProblem, Device, Error};
 
 const NO_LAYER: &str =
     "the features of `resnet` come without a classification layer: it starts from random weights";
+
+const ONE_AFTER_THE_OTHER: &str = "this head takes several steps a batch, each on the weights that the one before left: it has no `train.accumulate`";
 
 /// Trains the head and writes the run directory.
 pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Error> {
@@ -43,6 +45,9 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let head = config.head.options::<H>();
     H::check(&head, &sizes).map_err(DataProblem::Head)?;
     let stages = H::stages(&head);
+    if config.train.accumulate > 1 && stages.iter().any(|steps| steps.len() > 1) {
+        return Err(DataProblem::Head(ONE_AFTER_THE_OTHER.to_owned()).into());
+    }
     let preprocessing = preprocessing(request);
     let dataset = match preprocessing.clone() {
         Some(how) => {
@@ -51,8 +56,10 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         }
         None => dataset,
     };
+    let mut doubt = None;
     if let Some(backbone) = &backbone {
         backbone.check_memory(&dataset, &splits.train, config.train.batch_size)?;
+        doubt = backbone.doubt(&dataset, &splits.train)?;
     }
     let (run, _lock) = RunDir::create(&options.out, options.resume, options.overwrite)?;
     let on_card = match request.on_card {
@@ -62,6 +69,7 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
     let dataset = dataset.with_card(on_card);
     let mut notes = notes::<H>(config, &splits, layer.is_some());
     notes.extend(backbone.as_ref().map(Backbone::note));
+    notes.extend(doubt);
     notes.extend(dataset.card_note(options.device));
     let sizes_of_backbone = backbone.as_ref().map(|backbone| backbone.config().clone());
     let info = RunInfo {
@@ -83,6 +91,7 @@ pub(super) fn train_head<H: Head>(request: &RunRequest) -> Result<RunSummary, Er
         loss: Loss::of(&config.train, labels(posts, &splits.train).into_iter()),
         rates: rates(&config.train),
         backbone_rates: (config.online()).map(|(own, _)| rates(&own.training(&config.train))),
+        augment: augment(config),
         device: &device,
         test_each_epoch: options.test_each_epoch,
     };
@@ -109,7 +118,7 @@ fn train_network<N: Network>(
         true => finished(run, state.head.valid())?,
         false => {
             let interval = request.options.checkpoint_interval;
-            train_epochs(trainer, run, state, (interval, request.on_epoch))?
+            train_epochs(trainer, run, state, (interval, request.watch))?
         }
     };
     finish(trainer, run, &network, selection, info)
@@ -159,6 +168,16 @@ fn preprocessing(request: &RunRequest) -> Option<Preprocessing> {
     let given = request.options.pictures.as_ref();
     let given = given.filter(|_| trained.reads() == Reads::Pixels);
     given.map(|given| given.preprocessing.clone())
+}
+
+/// How the pictures that ResNet is trained from are varied, if they are.
+fn augment(config: &Config) -> Option<Augment> {
+    let (resnet, _) = config.online()?;
+    (resnet.augment == Augmentation::CropFlip).then_some(Augment {
+        seed: config.train.seed,
+        batch: 0,
+        smallest: resnet.smallest_part,
+    })
 }
 
 /// What was decided for the user.
@@ -266,9 +285,10 @@ fn fresh<H: Head>(
     }
 }
 
-/// Steps of an epoch; a last batch of one post is none.
+/// Steps of an epoch; a last batch of one post is in none.
 fn steps(posts: usize, config: &TrainConfig) -> usize {
-    posts / config.batch_size + usize::from(posts % config.batch_size > 1)
+    let batches = posts / config.batch_size + usize::from(posts % config.batch_size > 1);
+    batches.div_ceil(config.accumulate)
 }
 
 /// All epochs that are still to be done; the weights of the best one.
@@ -276,7 +296,7 @@ fn train_epochs<N: Network>(
     trainer: &Trainer,
     run: &RunDir,
     state: State<N>,
-    (interval, on_epoch): (std::time::Duration, &dyn Fn(&EpochReport)),
+    (interval, watch): (Duration, Watch),
 ) -> Result<(N, Selection), Error> {
     let folder = run.checkpoint();
     let mut state = checkpoint::load(&folder, state, trainer.device)?;
@@ -285,8 +305,8 @@ fn train_epochs<N: Network>(
     let mut saved = Instant::now();
     while !trainer.is_done(&state) {
         let report;
-        (state, report) = trainer.epoch(state)?;
-        on_epoch(&report);
+        (state, report) = trainer.epoch(state, watch.on_batch)?;
+        (watch.on_epoch)(&report);
         reports.push(report);
         run.write_epochs(&reports)?;
         let is_due = state.epoch % trainer.config.checkpoint_every == 0;
@@ -347,7 +367,7 @@ fn finish<N: Network>(
     let names = [0, 1, 2].map(|index| vec![splits[index]; rows[index].len()]);
     let (rows, predictions) = (rows.concat(), predictions.concat());
     let scored: Vec<_> = rows.iter().map(|&row| &trainer.posts[row]).collect();
-    file::write(&run.weights(), &weights::named(network), None)?;
+    file::write(&run.weights(), weights::stored(network), None)?;
     let (posts, predicted) = (
         (&*scored, &*names.concat()),
         (&*predictions, N::Head::EXTRAS),

@@ -20,7 +20,7 @@ use crate::Error;
 use crate::config::{Config, Missing, TrainConfig};
 use crate::data::{CardFeatures, Dataset, Picture, Splits, pictures};
 use crate::error::{DataProblem, panic_text};
-use crate::fitting::EpochReport;
+use crate::fitting::{EpochReport, Watch};
 use crate::run::{RunDir, RunOptions, RunRequest, RunSummary, train_as_asked};
 
 /// Time from one checkpoint of a run to the next: what an interruption can cost, beside an epoch.
@@ -175,7 +175,7 @@ impl Sweep<'_> {
         let start = Instant::now();
         let result = catch_unwind(AssertUnwindSafe(|| self.train(run, on_card, on_event)));
         let result = match result {
-            Ok(result) => result.map_err(|error| error.to_string()),
+            Ok(result) => result.map_err(|error| with_causes(&error)),
             Err(panic) => Err(format!("the program has a fault: {}", panic_text(&*panic))),
         };
         let values = self.grid.axes.iter().zip(&run.point.values);
@@ -236,7 +236,7 @@ impl Sweep<'_> {
             config: &config,
             options: &options,
             on_card: Some(on_card),
-            on_epoch: &on_epoch,
+            watch: Watch::epochs(&on_epoch),
         })?;
         let chosen = summary.metrics.selection.epoch;
         let reports = RunDir::open(&options.out)?.epochs()?.into_iter();
@@ -255,4 +255,10 @@ fn use_the_same(a: &Config, b: &Config) -> bool {
     // with masks the head says which posts it can score
     let is_alike = a.train.missing == Missing::Drop || a.head == b.head;
     is_alike && posts(a) == posts(b) && a.encoders() == b.encoders()
+}
+
+/// A line of `runs.jsonl` says why as well: what a disk or the system has against it is a cause.
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |said, cause| format!("{said}: {cause}"))
 }

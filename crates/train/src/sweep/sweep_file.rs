@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::record::RECORDS;
 use super::setup::{RUNS, Sweep};
-use crate::config::leaves;
+use crate::config::{Config, leaves};
 use crate::data::fingerprint;
 use crate::{Device, Error};
 
@@ -50,7 +50,6 @@ impl SweepInfo {
     /// Of a sweep as it is asked for.
     pub fn of(sweep: &Sweep) -> Self {
         let (grid, options) = (sweep.grid, sweep.options);
-        let json = |value: &toml::Value| serde_json::to_value(value).expect("a plain value");
         let axes = grid.axes.iter().map(|axis| AxisInfo {
             key: axis.key.clone(),
             values: axis.values.iter().map(json).collect(),
@@ -148,8 +147,9 @@ impl SweepInfo {
                 show(keys(self))
             ));
         }
+        let was = before.config_as_read_now();
         let all = self.config.keys().chain(before.config.keys());
-        let mut changed = all.filter(|key| self.config.get(*key) != before.config.get(*key));
+        let mut changed = all.filter(|key| self.config.get(*key) != was.get(*key));
         if let Some(key) = changed.next() {
             let [was, is] = [before, self].map(|info| {
                 info.config
@@ -179,6 +179,23 @@ impl SweepInfo {
 }
 
 impl SweepInfo {
+    /// Its configuration, with what a version since then has added as options: unset they do what was done before.
+    fn config_as_read_now(&self) -> BTreeMap<String, Value> {
+        let settings = self.config.iter();
+        let settings: Vec<_> = settings
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let Ok(config) = Config::read(None, &settings) else {
+            return self.config.clone(); // it says something that is not read any more
+        };
+        // as they are read back
+        let value = |value| serde_json::from_str(&json(&value).to_string()).expect("just written");
+        let leaves = leaves(&config).into_iter();
+        let mut all: BTreeMap<_, _> = leaves.map(|(key, of)| (key, value(of))).collect();
+        all.extend(self.config.clone());
+        all
+    }
+
     /// More encoders may be read than before, as a new value of an axis may need them.
     fn has_other_encoders(&self, before: &Self) -> bool {
         let mut pairs = before
@@ -187,6 +204,10 @@ impl SweepInfo {
             .flat_map(|was| self.encoders.iter().map(move |is| (was, is)));
         pairs.any(|(was, is)| was.name == is.name && was != is)
     }
+}
+
+fn json(value: &toml::Value) -> Value {
+    serde_json::to_value(value).expect("a plain value")
 }
 
 fn read(path: &Path) -> Result<SweepInfo, Error> {
@@ -217,5 +238,50 @@ mod tests {
         assert!(error.contains("it has `store.json`"), "{error}");
         fs::write(folder.path().join(FILE), "{}").unwrap();
         assert!(refuse().unwrap_err().to_string().contains("sweep.json"));
+    }
+
+    /// Of a sweep of the paper's head, of these options.
+    fn info(config: BTreeMap<String, Value>) -> SweepInfo {
+        SweepInfo {
+            format: 1,
+            version: "1".into(),
+            commit: None,
+            device: Device::Flex,
+            best_test: true,
+            axes: Vec::new(),
+            seeds: vec![1],
+            config,
+            store: "s".into(),
+            posts: "p".into(),
+            encoders: Vec::new(),
+            encoding_seconds: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn an_option_that_a_later_version_has_makes_no_other_sweep_unless_it_is_set() {
+        let leaves = leaves(&Config::default()).into_iter();
+        let now: BTreeMap<_, _> = leaves.map(|(key, value)| (key, json(&value))).collect();
+        let mut before = now.clone();
+        before.remove("train.accumulate").unwrap();
+        let (now, before) = (info(now), info(before));
+        assert_eq!(now.difference(&before), None);
+        let mut set = now.config.clone();
+        set.insert("train.accumulate".into(), 4.into());
+        let difference = info(set).difference(&before).unwrap();
+        assert_eq!(difference, "`train.accumulate` was not an option, now 4");
+        // one that is gone cannot be done again
+        assert!(before.difference(&now).is_some());
+    }
+
+    #[test]
+    fn sections_and_heads_of_any_kind_are_read_as_they_were_written() {
+        let settings = ["head.kind=eann", "resnet.unfreeze=fc", "train.lr=1e-5"];
+        let config = Config::read(None, &settings.map(str::to_owned)).unwrap();
+        let leaves = leaves(&config).into_iter();
+        let now: BTreeMap<_, _> = leaves.map(|(key, value)| (key, json(&value))).collect();
+        let mut before = now.clone();
+        before.remove("resnet.smallest_part").unwrap();
+        assert_eq!(info(now).difference(&info(before)), None);
     }
 }

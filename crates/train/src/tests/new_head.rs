@@ -1,9 +1,8 @@
 //! `docs/new-head.md` shows the head of `heads/example.rs` as it is, and that head does all that it says.
 
-use std::path::Path;
-
 use mmfnd_features::{Features, Store};
 
+use super::docs;
 use super::world::{World, posts};
 use crate::{Config, Device, HEADS, Model, RunOptions, train};
 
@@ -13,17 +12,8 @@ const END: &str = "```\n<!-- end of the example -->\n";
 
 #[test]
 fn docs_show_the_example_as_it_is() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/new-head.md");
-    let text = std::fs::read_to_string(&path).unwrap();
-    let (before, rest) = text.split_once(BEGIN).unwrap();
-    let (found, after) = rest.split_once(END).unwrap();
     let expected = include_str!("../heads/example.rs");
-    if std::env::var_os("MMFND_WRITE_DOCS").is_some() {
-        std::fs::write(&path, [before, BEGIN, expected, END, after].concat()).unwrap();
-    } else {
-        let told = "with `MMFND_WRITE_DOCS=1` this test writes the example";
-        assert_eq!(found, expected, "{told}");
-    }
+    docs::check("new-head.md", [BEGIN, END], expected);
 }
 
 #[test]

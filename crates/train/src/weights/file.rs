@@ -1,31 +1,30 @@
-//! Weights as a safetensors file, written whole or not at all.
+//! Weights as a safetensors file, written whole or not at all; those of `torch.save` are read, too.
 
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 use mmfnd_posts::atomic;
 use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
-use super::named::{Weight, Weights};
+use super::pytorch;
+use super::stored::Stored;
+use super::weight::{Weight, Weights};
 use crate::Error;
 use crate::error::WeightsProblem;
 
-/// Writes weights, with one string beside them if there is one.
-pub(crate) fn write(path: &Path, weights: &Weights, about: Option<String>) -> Result<(), Error> {
-    let bytes: Vec<_> = weights
-        .iter()
-        .map(|(name, weight)| (name, &weight.shape, to_bytes(&weight.values)))
-        .collect();
-    let views = bytes.iter().map(|(name, shape, bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.to_vec(), bytes);
-        (name.as_str(), view.expect("the values fill the shape"))
-    });
-    let metadata = about.map(|about| HashMap::from([("about".to_owned(), about)]));
-    let file = safetensors::serialize(views, metadata);
-    let file = file.map_err(|error| problem(path, error.into()))?;
-    Ok(atomic::write(path, |out| out.write_all(&file))?)
+/// Writes tensors one after the other, with one string beside them if there is one.
+pub(crate) fn write<'a>(
+    path: &Path,
+    tensors: impl IntoIterator<Item = (String, Stored<'a>)>,
+    about: Option<String>,
+) -> Result<(), Error> {
+    let about = about.map(|about| HashMap::from([("about".to_owned(), about)]));
+    let content = |file: &Path| match safetensors::serialize_to_file(tensors, about, file) {
+        Err(SafeTensorError::IoError(error)) => Err(error),
+        written => written.map_err(std::io::Error::other),
+    };
+    Ok(atomic::write_by_name(path, content)?)
 }
 
 /// Reads weights and the string beside them.
@@ -34,7 +33,11 @@ pub(crate) fn read(path: &Path) -> Result<(Weights, Option<String>), Error> {
         path: path.to_owned(),
         source,
     })?;
-    parse(&bytes).map_err(|error| problem(path, error))
+    let read = match pytorch::is_pytorch(&bytes) {
+        true => pytorch::read(path).map(|weights| (weights, None)),
+        false => parse(&bytes),
+    };
+    read.map_err(|error| problem(path, error))
 }
 
 pub(crate) fn problem(path: &Path, problem: WeightsProblem) -> Error {
@@ -69,34 +72,33 @@ fn from_view(view: &TensorView) -> Weight {
     }
 }
 
-fn to_bytes(values: &[f32]) -> Vec<u8> {
-    let mut bytes = vec![0; 4 * values.len()];
-    let (chunks, _) = bytes.as_chunks_mut::<4>();
-    for (chunk, value) in chunks.iter_mut().zip(values) {
-        *chunk = value.to_le_bytes();
-    }
-    bytes
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
+    use burn::tensor::{Device, Tensor};
+
     use super::*;
 
     #[test]
     fn what_was_written_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.safetensors");
-        let weight = |shape: &[usize], values: &[f32]| Weight {
-            shape: shape.to_vec(),
+        let (first, second) = ([1.5, -0.0], [f32::MIN_POSITIVE]);
+        let second_on_device = Tensor::from_data(second, &Device::flex());
+        let stored = [
+            ("b".to_owned(), Stored::row(&first)),
+            ("a".to_owned(), Stored::of(second_on_device)),
+        ];
+        write(&path, stored, Some("x".into())).unwrap();
+        let weight = |values: &[f32]| Weight {
+            shape: vec![values.len()],
             values: values.to_vec(),
         };
-        let weights = Weights::from([
-            ("a.weight".to_owned(), weight(&[2, 1], &[1.5, -0.0])),
-            ("a.bias".to_owned(), weight(&[1], &[f32::MIN_POSITIVE])),
-        ]);
-        write(&path, &weights, Some("x".into())).unwrap();
-        assert_eq!(read(&path).unwrap(), (weights, Some("x".into())));
+        let expected = [
+            ("a".to_owned(), weight(&second)),
+            ("b".to_owned(), weight(&first)),
+        ];
+        assert_eq!(read(&path).unwrap(), (expected.into(), Some("x".into())));
     }
 
     #[test]

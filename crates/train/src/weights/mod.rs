@@ -1,7 +1,17 @@
 //! The weights of a head and their gradients by the names that PyTorch has for them, and the files that hold weights.
 
 pub(crate) mod file;
+mod layout;
 mod named;
+mod numbers;
+mod pytorch;
+mod stored;
+mod weight;
 
-pub use named::{Weight, Weights, gradients, load, named, reads};
-pub(crate) use named::{gradient, numbers, transpose};
+pub(crate) use layout::transpose;
+pub(crate) use named::{gradient, stored};
+pub use named::{gradients, load, named};
+pub(crate) use numbers::numbers;
+pub use numbers::reads;
+pub(crate) use stored::Stored;
+pub use weight::{Weight, Weights};

@@ -8,5 +8,7 @@ mod modalities;
 mod online;
 mod refusals;
 mod setup;
+mod small_methods;
+mod steps;
 #[path = "../world/mod.rs"]
 mod world;

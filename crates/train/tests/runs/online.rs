@@ -261,6 +261,11 @@ fn the_backbone_learns_with_the_head_and_the_run_holds_both() {
         notes.contains("ResNet's fourth layer is trained"),
         "{notes}"
     );
+    // the world's features are made up, and come from no map
+    assert!(
+        notes.contains("make other features of pictures than the store has"),
+        "{notes}"
+    );
     assert!(
         summary
             .info
@@ -289,7 +294,12 @@ fn an_interrupted_run_resumes_to_the_same_bytes() {
     let world = world(posts(96));
     for (norms, name) in [("frozen", "f"), ("train", "t")] {
         let norms = format!("resnet.batch_norm={norms}");
-        let more = ["resnet.warmup_epochs=1.5", "train.clip_norm=0.5", &norms];
+        let more = [
+            "resnet.warmup_epochs=1.5",
+            "train.clip_norm=0.5",
+            "train.accumulate=2",
+            &norms,
+        ];
         let settings = [&ONLINE[..], &more].concat();
         let (whole, cut) = (format!("{name} whole"), format!("{name} cut"));
         run(&world, &whole, &settings).unwrap();

@@ -177,9 +177,12 @@ impl Trained {
         }
     }
 
-    /// Whether a network of which these are trained has this weight.
+    /// Whether a network of which these are trained has this weight; the classification layer `fc` is the head's.
     pub fn has(self, name: &str) -> bool {
-        self.reads() == Reads::Pixels || name.starts_with("layer4.")
+        match self.reads() {
+            Reads::Pixels => !name.starts_with("fc."),
+            Reads::Map => name.starts_with("layer4."),
+        }
     }
 
     /// The first layer that is trained; 0 is the stem.

@@ -5,6 +5,7 @@
 //! few pictures at a time, into rows that a product can read; the derivatives are the same products transposed.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -18,7 +19,9 @@ use burn::tensor::ops::ConvOptions;
 use rayon::prelude::*;
 
 use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
-use super::super::product::{Matrix, add_product, product_of};
+use super::super::product::{
+    Matrix, add_product, product, product_of, product_over, room, written,
+};
 
 /// Values that are unfolded at a time: 32 MB, or a picture where that is more.
 const UNFOLDED: usize = 1 << 23;
@@ -125,7 +128,7 @@ impl Sizes {
     }
 
     /// For each place of an output row by row, and each row of its window: where what it reads begins in the picture
-    /// and in the unfolded row, and how many values that are; nothing beyond the edges.
+    /// and in the unfolded row, and how many values that are; none beyond the edges.
     fn runs(self, mut each: impl FnMut(usize, usize, usize)) {
         let Window {
             size,
@@ -152,21 +155,29 @@ impl Sizes {
         }
     }
 
-    /// What each place of some pictures reads.  `[pictures · H'W', size² C_input]`
-    fn unfold(self, x: &[f32]) -> Cow<'_, [f32]> {
+    /// What each place of some pictures reads, in a buffer unless it lies there already.  `[pictures · H'W', size²
+    /// C_input]`
+    fn unfold<'a>(self, x: &'a [f32], buffer: &'a mut Vec<f32>) -> &'a [f32] {
         if self.is_pointwise() {
-            return Cow::Borrowed(x);
+            return x;
         }
-        let mut unfolded = vec![0.0; x.len() / self.picture() * self.places() * self.reads()];
+        let unfolded = room_in(
+            buffer,
+            x.len() / self.picture() * self.places() * self.reads(),
+        );
         let pictures = unfolded.par_chunks_exact_mut(self.places() * self.reads());
         pictures
             .zip(x.par_chunks_exact(self.picture()))
             .for_each(|(unfolded, x)| {
+                let mut written = 0;
                 self.runs(|from, to, length| {
+                    unfolded[written..to].fill(0.0);
                     unfolded[to..to + length].copy_from_slice(&x[from..from + length]);
+                    written = to + length;
                 });
+                unfolded[written..].fill(0.0);
             });
-        Cow::Owned(unfolded)
+        unfolded
     }
 
     /// The transpose of [`Sizes::unfold`]: adds to each value of the input what its readers have.
@@ -210,18 +221,35 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     turned
 }
 
+thread_local! {
+    /// What is unfolded, from one convolution to the next: fresh pages of the system cost a seventh of a step.
+    static BUFFER: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The first values of a buffer, whatever they are.
+fn room_in(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
+    if buffer.len() < length {
+        buffer.resize(length, 0.0);
+    }
+    &mut buffer[..length]
+}
+
 fn forward(x: &Plain, weight: &Plain, sizes: Sizes) -> Plain {
     let (places, reads, d_output) = (sizes.places(), sizes.reads(), sizes.d_output);
     let weight = sizes.in_order_of_reads(values(weight));
-    let mut output = vec![0.0; sizes.pictures * places * d_output];
+    let weight = Matrix::new(&weight, d_output, reads);
+    let mut output = room(sizes.pictures * places * d_output);
     let bands = output.chunks_mut(sizes.band() * places * d_output);
-    for (output, x) in bands.zip(values(x).chunks(sizes.band() * sizes.picture())) {
-        let unfolded = sizes.unfold(x);
-        let rows = unfolded.len() / reads;
-        let weight = Matrix::new(&weight, d_output, reads);
-        add_product(output, Matrix::new(&unfolded, rows, reads), weight.t());
-    }
+    BUFFER.with_borrow_mut(|buffer| {
+        for (output, x) in bands.zip(values(x).chunks(sizes.band() * sizes.picture())) {
+            let unfolded = sizes.unfold(x, buffer);
+            let rows = unfolded.len() / reads;
+            product(output, Matrix::new(unfolded, rows, reads), weight.t());
+        }
+    });
     let [height, width] = sizes.output;
+    // SAFETY: the bands are all of the pictures, and each is written by its product.
+    let output = unsafe { written(output) };
     tensor(output, [sizes.pictures, height, width, d_output])
 }
 
@@ -267,10 +295,14 @@ fn d_input(weight: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
     let mut d_x = vec![0.0; sizes.pictures * sizes.picture()];
     let bands = d_x.chunks_mut(sizes.band() * sizes.picture());
     let gradients = values(gradient).chunks(sizes.band() * sizes.places() * d_output);
-    for (d_x, gradient) in bands.zip(gradients) {
-        let unfolded = product_of(Matrix::new(gradient, rows_of(gradient), d_output), weight);
-        sizes.fold(&unfolded, d_x);
-    }
+    BUFFER.with_borrow_mut(|buffer| {
+        for (d_x, gradient) in bands.zip(gradients) {
+            let gradient = Matrix::new(gradient, rows_of(gradient), d_output);
+            let unfolded = room_in(buffer, gradient.rows() * reads);
+            product_over(unfolded, gradient, weight);
+            sizes.fold(unfolded, d_x);
+        }
+    });
     d_x
 }
 
@@ -280,16 +312,15 @@ fn d_weight(x: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
     let mut d_weight = vec![0.0; d_output * reads];
     let bands = values(x).chunks(sizes.band() * sizes.picture());
     let gradients = values(gradient).chunks(sizes.band() * sizes.places() * d_output);
-    for (x, gradient) in bands.zip(gradients) {
-        let unfolded = sizes.unfold(x);
-        let rows = gradient.len() / d_output;
-        let gradient = Matrix::new(gradient, rows, d_output);
-        add_product(
-            &mut d_weight,
-            gradient.t(),
-            Matrix::new(&unfolded, rows, reads),
-        );
-    }
+    BUFFER.with_borrow_mut(|buffer| {
+        for (x, gradient) in bands.zip(gradients) {
+            let unfolded = sizes.unfold(x, buffer);
+            let rows = gradient.len() / d_output;
+            let gradient = Matrix::new(gradient, rows, d_output);
+            let unfolded = Matrix::new(unfolded, rows, reads);
+            add_product(&mut d_weight, gradient.t(), unfolded);
+        }
+    });
     match sizes.window.size {
         1 => d_weight,
         size => transposed(&d_weight, size * size, sizes.d_input),

@@ -85,6 +85,11 @@ pub(super) fn product<'a>(
     unsafe { target.assume_init_mut() }
 }
 
+/// `target = a·b`, whatever it was.
+pub(super) fn product_over(target: &mut [f32], a: Matrix, b: Matrix) {
+    multiply(target.as_mut_ptr(), target.len(), false, (a, b));
+}
+
 /// `target += a·b`
 pub(super) fn add_product(target: &mut [f32], a: Matrix, b: Matrix) {
     multiply(target.as_mut_ptr(), target.len(), true, (a, b));
