@@ -20,7 +20,7 @@ use mmfnd_features::{
 use mmfnd_posts::{Label, Post, Split};
 use mmfnd_train::heads::{
     Head, Init, Inputs, Memory, Mmfnd, MmfndConfig, Noise, Norms, Online, Pictures, ResnetConfig,
-    Targets, TrainedLayers,
+    Targets, TrainedLayers, among_threads,
 };
 use mmfnd_train::{AdamW, Config, Loss, RunOptions, cross_entropy, system_memory, train, weights};
 use safetensors::tensor::TensorView;
@@ -98,12 +98,15 @@ fn steps(trained: TrainedLayers, pictures: usize, count: usize) -> Value {
     for step in 0..count {
         let start = Instant::now();
         let noise = Noise::new(1, step as u64 + 1);
-        let output = online.step(stages[0][0].name, inputs.clone(), noise, &mut memory);
-        let mut output = output.expect("every batch has this step");
-        let logits = output.logits.clone().expect("its one step has logits");
-        let loss = cross_entropy(logits, targets.clone());
-        let mut gradients = output.gradients(&loss);
-        online = optimizer.step(online, &mut gradients);
+        let (name, inputs, targets) = (stages[0][0].name, inputs.clone(), targets.clone());
+        online = among_threads(|| {
+            let output = online.step(name, inputs, noise, &mut memory);
+            let mut output = output.expect("every batch has this step");
+            let logits = output.logits.clone().expect("its one step has logits");
+            let loss = cross_entropy(logits, targets);
+            let mut gradients = output.gradients(&loss);
+            optimizer.step(online, &mut gradients)
+        });
         seconds.push(start.elapsed().as_secs_f64());
     }
     json!({ "step": seconds, "peak_mb": peak_megabytes() })

@@ -2,6 +2,8 @@
 //!
 //! Scale and shift are fixed here, so only the maps have gradients.
 
+use std::mem::MaybeUninit;
+
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
@@ -13,6 +15,7 @@ use burn::tensor::activation::relu;
 use rayon::prelude::*;
 
 use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
+use super::super::product::{room, written};
 
 /// Rows, and values, that a thread takes at a time.
 const ROWS: usize = 64;
@@ -69,23 +72,45 @@ pub(in crate::heads) fn channel_affine(
 }
 
 fn forward(x: &Plain, channels: &[Plain; 2], residual: Option<&Plain>, is_relu: bool) -> Plain {
-    let [scale, shift] = channels.each_ref().map(values);
-    let (x_values, rows) = (values(x), ROWS * scale.len());
+    let channels = channels.each_ref().map(values);
     let floor = if is_relu { 0.0 } else { f32::NEG_INFINITY };
-    let mut output = residual.map_or_else(|| vec![0.0; x_values.len()], |of| values(of).to_vec());
-    let parts = output.par_chunks_mut(rows).zip(x_values.par_chunks(rows));
-    parts.for_each(|(output, x)| {
-        let rows = output
-            .chunks_exact_mut(scale.len())
-            .zip(x.chunks_exact(scale.len()));
-        for (output, x) in rows {
-            let channels = scale.iter().zip(shift);
-            for ((output, x), (scale, shift)) in output.iter_mut().zip(x).zip(channels) {
-                *output = (*output + x * scale + shift).max(floor);
+    let part = ROWS * channels[0].len();
+    let mut output = room(values(x).len());
+    let parts = output.par_chunks_mut(part).zip(values(x).par_chunks(part));
+    parts.enumerate().for_each(|(i, (output, x))| {
+        let residual = residual.map(|of| &values(of)[i * part..][..x.len()]);
+        widest!(write_rows(output, (x, residual), channels, floor))
+    });
+    // SAFETY: the parts are all of it, and `write_rows` writes each.
+    tensor(unsafe { written(output) }, x.shape())
+}
+
+/// Writes all of `output`.
+#[inline(always)]
+fn write_rows(
+    output: &mut [MaybeUninit<f32>],
+    (x, residual): (&[f32], Option<&[f32]>),
+    [scale, shift]: [&[f32]; 2],
+    floor: f32,
+) {
+    // what is no number stays none
+    let above = |y: f32| if y < floor { floor } else { y };
+    let width = scale.len();
+    let rows = output.chunks_exact_mut(width).zip(x.chunks_exact(width));
+    for (i, (output, x)) in rows.enumerate() {
+        let places = output.iter_mut().zip(x).zip(scale.iter().zip(shift));
+        match residual {
+            None => places.for_each(|((output, x), (scale, shift))| {
+                output.write(above(x * scale + shift));
+            }),
+            Some(residual) => {
+                let places = places.zip(&residual[i * width..][..width]);
+                places.for_each(|(((output, x), (scale, shift)), residual)| {
+                    output.write(above(residual + x * scale + shift));
+                });
             }
         }
-    });
-    tensor(output, x.shape())
+    }
 }
 
 /// What the derivative needs.
@@ -104,54 +129,62 @@ impl<const N: usize> Backward<Flex, N> for Step {
     type State = Saved;
 
     fn backward(self, ops: Ops<Saved, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
-        let mut gradient = gradients.consume::<Flex>(&ops.node).to_contiguous();
-        if let Some(output) = &ops.state.output {
-            gradient = passed(&gradient, output);
-        }
+        let gradient = gradients.consume::<Flex>(&ops.node).to_contiguous();
+        let Saved { scale, output } = &ops.state;
         let mut parents = ops.parents.into_iter();
         let (x, residual) = (parents.next().flatten(), parents.next().flatten());
         if let Some(node) = x {
-            let d_x = scaled(&gradient, &ops.state.scale);
+            let d_x = passed(&gradient, output.as_ref(), Some(scale));
             gradients.register::<Flex>(node.id, d_x);
         }
         if let Some(node) = residual {
-            gradients.register::<Flex>(node.id, gradient);
+            let d_residual = match output {
+                Some(_) => passed(&gradient, output.as_ref(), None),
+                None => gradient,
+            };
+            gradients.register::<Flex>(node.id, d_residual);
         }
     }
 }
 
-/// The gradient where the output is above 0.
-fn passed(gradient: &Plain, output: &Plain) -> Plain {
-    let mut passed = vec![0.0; values(output).len()];
-    let parts = passed
-        .par_chunks_mut(CHUNK)
-        .zip(values(gradient).par_chunks(CHUNK));
-    parts
-        .zip(values(output).par_chunks(CHUNK))
-        .for_each(|((passed, gradient), output)| {
-            for ((passed, gradient), output) in passed.iter_mut().zip(gradient).zip(output) {
-                *passed = if *output > 0.0 { *gradient } else { 0.0 };
-            }
-        });
-    tensor(passed, output.shape())
+/// The gradient where the output is above 0, times the scale of each channel.
+fn passed(gradient: &Plain, output: Option<&Plain>, scale: Option<&Plain>) -> Plain {
+    let scale = scale.map(values);
+    let part = scale.map_or(CHUNK, |scale| ROWS * scale.len());
+    let mut passed = room(values(gradient).len());
+    let parts = passed.par_chunks_mut(part);
+    let parts = parts.zip(values(gradient).par_chunks(part));
+    parts.enumerate().for_each(|(i, (passed, gradient))| {
+        let output = output.map(|of| &values(of)[i * part..][..gradient.len()]);
+        widest!(write_passed(passed, gradient, output, scale))
+    });
+    // SAFETY: the parts are all of it, and `write_passed` writes each.
+    tensor(unsafe { written(passed) }, gradient.shape())
 }
 
-/// The gradient times the scale of each channel.
-fn scaled(gradient: &Plain, scale: &Plain) -> Plain {
-    let (scale, mut scaled) = (values(scale), vec![0.0; values(gradient).len()]);
-    let rows = ROWS * scale.len();
-    let parts = scaled
-        .par_chunks_mut(rows)
-        .zip(values(gradient).par_chunks(rows));
-    parts.for_each(|(scaled, gradient)| {
-        let rows = scaled
-            .chunks_exact_mut(scale.len())
-            .zip(gradient.chunks_exact(scale.len()));
-        for (scaled, gradient) in rows {
-            for ((scaled, gradient), scale) in scaled.iter_mut().zip(gradient).zip(scale) {
-                *scaled = gradient * scale;
+/// Writes all of `passed`.
+#[inline(always)]
+fn write_passed(
+    passed: &mut [MaybeUninit<f32>],
+    gradient: &[f32],
+    output: Option<&[f32]>,
+    scale: Option<&[f32]>,
+) {
+    let width = scale.map_or(gradient.len(), <[f32]>::len);
+    let rows = passed
+        .chunks_exact_mut(width)
+        .zip(gradient.chunks_exact(width));
+    for (i, (passed, gradient)) in rows.enumerate() {
+        let passed = passed.write_copy_of_slice(gradient);
+        if let Some(output) = output {
+            for (passed, output) in passed.iter_mut().zip(&output[i * width..][..width]) {
+                *passed = if *output > 0.0 { *passed } else { 0.0 };
             }
         }
-    });
-    tensor(scaled, gradient.shape())
+        if let Some(scale) = scale {
+            for (passed, scale) in passed.iter_mut().zip(scale) {
+                *passed *= scale;
+            }
+        }
+    }
 }

@@ -22,6 +22,7 @@ use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
 use super::super::product::{
     Matrix, add_product, product, product_of, product_over, room, written,
 };
+use super::winograd;
 
 /// Values that are unfolded at a time: 32 MB, or a picture where that is more.
 const UNFOLDED: usize = 1 << 23;
@@ -67,14 +68,14 @@ pub(in crate::heads) fn convolution(x: Tensor<4>, weight: Tensor<4>, window: Win
 
 /// Numbers of pictures, places and channels.
 #[derive(Clone, Copy, Debug)]
-struct Sizes {
-    pictures: usize,
+pub(super) struct Sizes {
+    pub pictures: usize,
     /// Height and width.
-    input: [usize; 2],
-    output: [usize; 2],
-    d_input: usize,
-    d_output: usize,
-    window: Window,
+    pub input: [usize; 2],
+    pub output: [usize; 2],
+    pub d_input: usize,
+    pub d_output: usize,
+    pub window: Window,
 }
 
 impl Sizes {
@@ -95,13 +96,28 @@ impl Sizes {
     }
 
     /// Places of a picture's output.
-    fn places(self) -> usize {
+    pub fn places(self) -> usize {
         self.output[0] * self.output[1]
     }
 
     /// Values of a picture's input.
-    fn picture(self) -> usize {
+    pub fn picture(self) -> usize {
         self.input[0] * self.input[1] * self.d_input
+    }
+
+    /// Of the convolution, of stride 1, whose output is the gradient of the input.
+    pub fn turned(self) -> Self {
+        Self {
+            input: self.output,
+            output: self.input,
+            d_input: self.d_output,
+            d_output: self.d_input,
+            window: Window {
+                padding: self.window.size - 1 - self.window.padding,
+                ..self.window
+            },
+            ..self
+        }
     }
 
     /// Values that a place of the output reads.
@@ -234,9 +250,25 @@ fn room_in(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
     &mut buffer[..length]
 }
 
+/// Two buffers of so many values, whatever they are.
+pub(super) fn with_buffers<R>(
+    [first, second]: [usize; 2],
+    run: impl FnOnce([&mut [f32]; 2]) -> R,
+) -> R {
+    BUFFER.with_borrow_mut(|buffer| {
+        let (first, second) = room_in(buffer, first + second).split_at_mut(first);
+        run([first, second])
+    })
+}
+
 fn forward(x: &Plain, weight: &Plain, sizes: Sizes) -> Plain {
     let (places, reads, d_output) = (sizes.places(), sizes.reads(), sizes.d_output);
+    let [height, width] = sizes.output;
+    let shape = [sizes.pictures, height, width, d_output];
     let weight = sizes.in_order_of_reads(values(weight));
+    if winograd::is_one(sizes) {
+        return tensor(winograd::forward(values(x), &weight, sizes), shape);
+    }
     let weight = Matrix::new(&weight, d_output, reads);
     let mut output = room(sizes.pictures * places * d_output);
     let bands = output.chunks_mut(sizes.band() * places * d_output);
@@ -247,10 +279,8 @@ fn forward(x: &Plain, weight: &Plain, sizes: Sizes) -> Plain {
             product(output, Matrix::new(unfolded, rows, reads), weight.t());
         }
     });
-    let [height, width] = sizes.output;
     // SAFETY: the bands are all of the pictures, and each is written by its product.
-    let output = unsafe { written(output) };
-    tensor(output, [sizes.pictures, height, width, d_output])
+    tensor(unsafe { written(output) }, shape)
 }
 
 /// What the derivative needs.
@@ -286,6 +316,9 @@ impl Backward<Flex, 2> for Step {
 fn d_input(weight: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
     let (reads, d_output) = (sizes.reads(), sizes.d_output);
     let weight = sizes.in_order_of_reads(values(weight));
+    if winograd::is_one(sizes) {
+        return winograd::d_input(values(gradient), &weight, sizes);
+    }
     let weight = Matrix::new(&weight, d_output, reads);
     let rows_of = |gradient: &[f32]| gradient.len() / d_output;
     if sizes.is_pointwise() {
@@ -308,6 +341,18 @@ fn d_input(weight: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
 
 /// Gradient of the weight.
 fn d_weight(x: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
+    let d_weight = match winograd::is_one(sizes) {
+        true => winograd::d_weight(values(x), values(gradient), sizes),
+        false => d_weight_of_reads(x, gradient, sizes),
+    };
+    match sizes.window.size {
+        1 => d_weight,
+        size => transposed(&d_weight, size * size, sizes.d_input),
+    }
+}
+
+/// In the order of an unfolded row.
+fn d_weight_of_reads(x: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
     let (reads, d_output) = (sizes.reads(), sizes.d_output);
     let mut d_weight = vec![0.0; d_output * reads];
     let bands = values(x).chunks(sizes.band() * sizes.picture());
@@ -321,10 +366,7 @@ fn d_weight(x: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
             add_product(&mut d_weight, gradient.t(), unfolded);
         }
     });
-    match sizes.window.size {
-        1 => d_weight,
-        size => transposed(&d_weight, size * size, sizes.d_input),
-    }
+    d_weight
 }
 
 #[cfg(test)]
@@ -362,23 +404,14 @@ mod tests {
         })
     }
 
-    #[test]
-    fn products_are_the_convolutions_of_burn() {
-        let windows = [
-            (1, 1, 0),
-            (1, 2, 0),
-            (3, 1, 1),
-            (3, 2, 1),
-            (7, 2, 3),
-            (6, 4, 1),
-        ];
-        for (size, stride, padding) in windows {
+    fn are_alike(channels: [usize; 2], windows: &[[usize; 3]]) {
+        for &[size, stride, padding] in windows {
             let window = Window {
                 size,
                 stride,
                 padding,
             };
-            let [ours, burns] = both_ways([9, 8], [5, 4], window);
+            let [ours, burns] = both_ways([9, 8], channels, window);
             for (ours, burns) in ours.into_iter().zip(burns) {
                 assert_eq!(ours.dims(), burns.dims(), "{window:?}");
                 let scale: f32 = burns.clone().abs().max().into_scalar();
@@ -386,5 +419,20 @@ mod tests {
                 assert!(largest < 1e-5 * scale, "{window:?}: {largest} of {scale}");
             }
         }
+    }
+
+    #[test]
+    fn products_are_the_convolutions_of_burn() {
+        let others = [
+            [1, 1, 0],
+            [1, 2, 0],
+            [3, 1, 1],
+            [3, 2, 1],
+            [7, 2, 3],
+            [6, 4, 1],
+        ];
+        are_alike([5, 4], &others);
+        // the tiles of Winograd, at every edge
+        are_alike([32, 48], &[[3, 1, 0], [3, 1, 1], [3, 1, 2]]);
     }
 }

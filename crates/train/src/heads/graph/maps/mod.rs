@@ -3,6 +3,7 @@
 mod channel_affine;
 mod convolution;
 mod max_pool;
+mod winograd;
 
 pub(in crate::heads) use channel_affine::channel_affine;
 pub(in crate::heads) use convolution::{Window, convolution};
