@@ -134,7 +134,7 @@ impl Mcnn {
         let text = affine(self.attended(&states), &self.text).tanh();
         let drop = |x| self.image_dropout.forward(relu(x), noise);
         let image = self.image.with(inputs.resnet(), drop).tanh();
-        let agreement = (cosine(text.clone(), image.clone()) + 1.0) / 2.0;
+        let agreement = agreement(text.clone(), image.clone());
         let tamper = self.tamper.as_ref().map(|tamper| {
             let drop = |x| self.tamper_dropout.forward(relu(x), noise);
             tamper.with(inputs.ela(), drop).tanh()
@@ -169,22 +169,49 @@ impl Mcnn {
     }
 }
 
+/// s: 1 where two vectors point the same way, 0 where they point opposite ways.  `[B]`
+fn agreement(a: Tensor<2>, b: Tensor<2>) -> Tensor<1> {
+    (cosine(a, b) + 1.0) / 2.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::heads::methods::made_up::{normals, numbers};
+    use crate::heads::methods::made_up::{SIZES, init, inputs, normals, numbers};
     use burn::tensor::Device;
 
     #[test]
     fn what_is_alike_agrees_wholly_and_its_opposite_not_at_all() {
         let device = Device::flex();
         let side: Tensor<2> = normals(0, [4, 6], &device);
-        let agreement = |other| numbers((cosine(side.clone(), other) + 1.0) / 2.0);
+        let agreement = |other| numbers(agreement(side.clone(), other));
         for (same, opposite) in agreement(side.clone()).iter().zip(agreement(-side.clone())) {
             assert!(
                 (same - 1.0).abs() < 1e-6 && opposite.abs() < 1e-6,
                 "{same} {opposite}"
             );
         }
+    }
+
+    #[test]
+    fn error_levels_move_the_judgement_but_not_how_far_text_and_picture_agree() {
+        let device = Device::flex();
+        let config = McnnConfig {
+            inputs: InputKind::Faithful,
+            ..McnnConfig::default()
+        };
+        let head = Mcnn::new(&config, &SIZES, &mut init(&device));
+        let given = inputs(&device);
+        let other = Inputs {
+            ela: given.ela.clone().map(|ela| ela + 1.0),
+            ..given.clone()
+        };
+        let [given, other] = [given, other].map(|inputs| head.forward(inputs, None));
+        assert_eq!(
+            numbers(given.extras[0].clone()),
+            numbers(other.extras[0].clone())
+        );
+        let logits = numbers(given.logits).into_iter().zip(numbers(other.logits));
+        assert!(logits.into_iter().all(|(given, other)| given != other));
     }
 }
