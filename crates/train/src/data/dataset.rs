@@ -22,10 +22,11 @@ const MAP_SHAPE: &str = "[channels, height, width]: the map of ResNet's third la
 /// Classes of ResNet's layer where the store has none.
 const IMAGENET_CLASSES: usize = 1000;
 
-/// The columns that a head reads, in the order of [`COLUMNS`], and which posts have what.
+/// The columns that a head reads, and which posts have what.
 #[derive(Clone, Debug)]
 pub struct Dataset<'a> {
     posts: &'a [Post],
+    /// In the order of [`COLUMNS`].
     columns: Each<Option<&'a Column>>,
     tokens: Option<&'a Column>,
     /// What a ResNet that is trained with the head reads, in the place of ResNet's features.
