@@ -47,6 +47,13 @@ def build(preset, random_init):
     return bert.eval(), clip.eval(), resnet.eval()
 
 
+def build_vgg(random_init):
+    """VGG-19, in evaluation mode."""
+    import torchvision
+
+    return torchvision.models.vgg19(weights=None if random_init else "IMAGENET1K_V1").eval()
+
+
 def settled(resnet):
     """Random weights that behave as trained ones do: blocks that add a little to their input, and statistics that fit.
 

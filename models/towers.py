@@ -119,6 +119,18 @@ class ClipImage(nn.Module):
         return self.projection(vision.post_layernorm(clip_last(last, states[:, :1], states, None)))
 
 
+class VggHidden(nn.Module):
+    """VGG-19 up to its second layer of 4096 (fc7), before the ReLU, [B, 4096]."""
+
+    def __init__(self, vgg):
+        super().__init__()
+        self.vgg = vgg
+
+    def forward(self, pixel_values):
+        maps = self.vgg.avgpool(self.vgg.features(pixel_values))
+        return self.vgg.classifier[:4](maps.flatten(1))
+
+
 class ResNetPooled(nn.Module):
     """ResNet-101 without its last layer: the pooled feature [B, 2048] and the layer-3 map [B, 1024, 14, 14]."""
 

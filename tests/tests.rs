@@ -6,6 +6,7 @@
 mod demo;
 mod devices;
 mod encode;
+mod faithful;
 mod features;
 mod house;
 mod import;

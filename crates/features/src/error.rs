@@ -1,5 +1,6 @@
 //! What can go wrong with a feature store; each message names the culprit and the remedy.
 
+use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -93,8 +94,8 @@ pub enum Error {
     },
     /// No such encoder in the store.
     #[error(
-        "no features of encoder `{name}` in the store `{store}` ({found}); add them with `mmfnd encode --posts … --preset … --store {store}{option}`",
-        option = option_for(name)
+        "no features of encoder `{name}` in the store `{store}` ({found}); add them with {remedy}",
+        remedy = how_to_add(name, store.display())
     )]
     NoEncoder {
         /// The store.
@@ -143,12 +144,16 @@ pub struct PostRow {
     pub row: usize,
 }
 
-/// What `mmfnd encode` has to be told beside the preset.
-fn option_for(name: &str) -> &'static str {
-    match name {
-        "tokens" => " --with-tokens",
-        "resnet_map" => " --with-maps",
-        _ => "",
+/// The command that adds features of an encoder to a store.
+pub fn how_to_add(encoder: &str, store: impl Display) -> String {
+    let command = format!("mmfnd encode --posts … --preset … --store {store}");
+    match encoder {
+        "tokens" => format!("`{command} --with-tokens`"),
+        "resnet_map" => format!("`{command} --with-maps`"),
+        "vgg" | "ela" => format!(
+            "`{command}` and a preset that has it, as `python3 models/export.py PRESET --faithful` makes them"
+        ),
+        _ => format!("`{command}`"),
     }
 }
 

@@ -47,7 +47,7 @@ mod table;
 mod write;
 
 pub use disk::lock::try_for_a_second;
-pub use error::{Error, PostRow};
+pub use error::{Error, PostRow, how_to_add};
 pub use identity::{
     EncoderSpec, Input, Key, KeySet, Machine, Maker, NoShard, Precision, Shard, ValueType,
 };

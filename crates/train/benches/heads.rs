@@ -78,15 +78,13 @@ fn batch(lengths: Vec<usize>, device: &Device) -> Inputs {
     Inputs {
         bert: matrix(13 * 768).map(|layers| layers.reshape([posts, 13, 768])),
         resnet: matrix(SIZES.resnet),
-        resnet_logits: matrix(SIZES.resnet_classes),
+        image_logits: matrix(SIZES.resnet_classes),
         clip_text: matrix(SIZES.clip),
         clip_image: matrix(SIZES.clip),
         tokens: Some(Tokens {
             rows: random(lengths.iter().sum(), SIZES.tokens),
             lengths,
         }),
-        pictures: None,
-        mask: None,
         targets: Some(Targets {
             labels: (0..posts).map(|post| post % 2).collect(),
             events: (0..posts).map(|post| Some(post % SIZES.events)).collect(),
@@ -94,6 +92,7 @@ fn batch(lengths: Vec<usize>, device: &Device) -> Inputs {
             posts: (0..posts).collect(),
             classes: Arc::new([class(0), class(1)]),
         }),
+        ..Inputs::default()
     }
 }
 

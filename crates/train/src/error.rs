@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use mmfnd_features::how_to_add;
 use mmfnd_posts::Split;
 
 /// Errors of this crate.
@@ -112,12 +113,8 @@ pub enum DataProblem {
     },
     /// A column that the head needs.
     #[error(
-        "no features of encoder `{name}`; add them with `mmfnd encode --posts … --preset … --store …{}`",
-        match *name {
-            "tokens" => " --with-tokens",
-            "resnet_map" => " --with-maps",
-            _ => "",
-        }
+        "no features of encoder `{name}`; add them with {}",
+        how_to_add(name, "…")
     )]
     NoEncoder {
         /// The encoder.
@@ -152,11 +149,13 @@ pub enum DataProblem {
     Head(String),
     /// A layer that the head needs.
     #[error(
-        "head `{head}` reads the classes that ResNet tells apart, and the features of `resnet` come without its classification layer; encode the pictures with a preset whose `resnet` has a `classifier`"
+        "head `{head}` reads the classes that `{encoder}` tells apart, and its features come without its classification layer; encode the pictures with a preset whose `{encoder}` has a `classifier`"
     )]
     NoLayer {
         /// The head.
         head: &'static str,
+        /// The encoder.
+        encoder: &'static str,
     },
     /// Posts that were encoded without the text in their pictures, for a run that was trained with it, or the other way
     /// round.

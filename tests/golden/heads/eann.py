@@ -23,11 +23,12 @@ class Reverse(torch.autograd.Function):
 class Net(nn.Module):
     steps = [Kind()]
 
-    def __init__(self, bert=768, resnet_classes=1000, events=2, filters=20, hidden=32, reversal=1.0, variant="paper", **_):
+    def __init__(self, bert=768, resnet_classes=1000, vgg_classes=1000, events=2, filters=20, hidden=32, reversal=1.0, variant="paper", inputs="frozen", **_):
         super().__init__()
+        self.logits, classes = ("vgg_logits", vgg_classes) if inputs == "faithful" else ("resnet_logits", resnet_classes)
         for k in (1, 2, 3, 4):
             setattr(self, f"conv{k}", nn.Conv1d(bert, filters, k))
-        self.text, self.image = nn.Linear(4 * filters, hidden), nn.Linear(resnet_classes, hidden)
+        self.text, self.image = nn.Linear(4 * filters, hidden), nn.Linear(classes, hidden)
         self.classifier = nn.Linear(2 * hidden, 2)
         # 22: as released the slope is 1, and both cross-entropies read what a softmax made
         self.released = variant == "released"
@@ -37,7 +38,7 @@ class Net(nn.Module):
 
     def features(self, batch: dict) -> Tensor:
         c = torch.cat([pooled(getattr(self, f"conv{k}"), batch["tokens"], self.leaky) for k in (1, 2, 3, 4)], 1)
-        return torch.cat([self.leaky(self.text(c)), self.leaky(self.image(batch["resnet_logits"]))], 1)
+        return torch.cat([self.leaky(self.text(c)), self.leaky(self.image(batch[self.logits]))], 1)
 
     def forward(self, batch: dict) -> dict:
         return {"logits": self.classifier(self.features(batch))}

@@ -28,6 +28,7 @@ B, STEPS, WEIGHT_DECAY = 8, 10, 0.1
 RATES = {"cafe": 1e-4, "mcan": 3e-4}  # else 1e-3; at larger ones float32 and float64 part
 NOISE = dict(seed=7, step=3)
 SIZES = dict(layers=2, bert=6, resnet=10, resnet_classes=7, clip=5, events=3, posts=2 * B)
+FAITHFUL_SIZES = dict(vgg=12, vgg_classes=8, ela=9)  # of what only the faithful variants read
 LENGTHS = [1, 2, 9, 4, 3, 5, 8, 2, 7, 3, 1, 6, 2, 4, 10, 3]
 LABELS = [0, 1, 0, 0, 1, 0, 1, 0, 1, 0, 1, 1, 0, 1, 0, 1]  # the second batch has three real posts: too few for CAFE's alignment
 EVENTS = [0, 1, -1, 2, 0, 0, -1, 2, -1, -1, -1, -1, -1, -1, -1, -1]
@@ -47,6 +48,7 @@ SMALL = {
 WEIGHTS = {  # as docs/heads.md counts them, with two events
     "eann": 190_580, "cafe": 2_000_298, "cmc": 789_254, "fnd_clip": 3_086_671, "safe": 594_658, "mcan": 5_337_707, "liimr": 3_479_044, "mvae": 4_390_242, "mcnn": 1_321_730, "mkemn": 726_402,
 }
+FAITHFUL = {"eann": 190_580, "mvae": 8_586_594, "mcnn": 1_862_722}
 DROPOUT = ("cafe", "fnd_clip", "mcan", "liimr", "mcnn", "mkemn")
 RELEASED = ("cafe", "cmc", "eann", "fnd_clip", "liimr", "mcan", "mvae")
 
@@ -81,6 +83,16 @@ def batch() -> dict:
         "event": torch.tensor(EVENTS),
         "picture": torch.tensor(PICTURES),
         "post": torch.arange(n),
+    }
+
+
+def faithful(label: Tensor) -> dict:
+    """What a store may have beside the standard columns."""
+    n, shift = 2 * B, (2.0 * label - 1.0).view(-1, 1) * 0.5
+    return {
+        "vgg": torch.randn(n, FAITHFUL_SIZES["vgg"]) + shift,
+        "vgg_logits": torch.randn(n, FAITHFUL_SIZES["vgg_classes"]) + shift,
+        "ela": torch.randn(n, FAITHFUL_SIZES["ela"]).abs() + shift.clamp(min=0),
     }
 
 
@@ -170,10 +182,13 @@ def doubled(x):
 
 def export(file_name: str, name: str, options: dict):
     torch.manual_seed(SEED)
-    rate = RATES.get(name, 1e-3)
-    model = importlib.import_module(name).Net(**SIZES, **options)
+    rate, is_faithful = RATES.get(name, 1e-3), options.get("inputs") == "faithful"
+    sizes = SIZES | FAITHFUL_SIZES if is_faithful else SIZES
+    model = importlib.import_module(name).Net(**sizes, **options)
     randomise(model)
     data, at_first = batch(), memory(name, options.get("projection", 0))
+    if is_faithful:
+        data |= faithful(data["label"])
     inputs = {**data, "tokens": torch.cat(data["tokens"]), "lengths": torch.tensor(LENGTHS)}
     file = prefixed("input", inputs) | prefixed("weight", weights(model)) | prefixed("memory", tensors_of(at_first))
     first = posts(data, list(range(B)))
@@ -184,7 +199,7 @@ def export(file_name: str, name: str, options: dict):
     print(f"{file_name}: of {len(end)} weights and statistics {len(end) - len(kept)} are not compared at the end")
     file |= losses | prefixed("end", kept)
     about = {
-        "torch": torch.__version__.split("+")[0], "python": platform.python_version(), "seed": SEED, "sizes": SIZES, "options": options, "noise": NOISE, "batch": B,
+        "torch": torch.__version__.split("+")[0], "python": platform.python_version(), "seed": SEED, "sizes": sizes, "options": options, "noise": NOISE, "batch": B,
         "learning_rate": rate, "weight_decay": WEIGHT_DECAY,
         "stages": [[{"name": kind.name, "class": kind.class_weight} for kind in stage] for stage in stages(model)],
     }
@@ -204,6 +219,13 @@ def main():
             export(f"{name}_dropout", name, SMALL[name] | dict(dropout=0.4))
         if name in RELEASED:
             export(f"{name}_released", name, SMALL[name] | off | dict(variant="released"))
+        if name in FAITHFUL:
+            own = dict(inputs="faithful")
+            full = importlib.import_module(name).Net(**own)
+            assert sum(p.numel() for p in full.parameters()) == FAITHFUL[name], name
+            export(f"{name}_faithful", name, SMALL[name] | off | own)
+            if name in DROPOUT:
+                export(f"{name}_faithful_dropout", name, SMALL[name] | dict(dropout=0.4) | own)
 
 
 if __name__ == "__main__":

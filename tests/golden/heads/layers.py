@@ -1,6 +1,6 @@
 """What several of the ten methods are made of, in plain PyTorch. Written from docs/heads.md, not from the Rust code.
 
-A batch is a dict: `bert` [B, L, D], `resnet`, `resnet_logits`, `clip_text`, `clip_image` [B, D], `tokens` (a list of [T, D], a post each), and in training `label`, `picture`, `event` (-1: none), `post`.
+A batch is a dict: `bert` [B, L, D], `resnet`, `resnet_logits`, `clip_text`, `clip_image` [B, D] (faithful also `vgg`, `vgg_logits`, `ela`), `tokens` (a list of [T, D], a post each), and in training `label`, `picture`, `event` (-1: none), `post`.
 A network has `steps` (what a batch is trained by, in this order), `step(name, batch, noise, memory)` -> Step or None, and at inference `forward(batch)` -> dict with `logits` and further columns.
 """
 

@@ -1,4 +1,4 @@
-"""MCNN: Xue et al., Information Processing & Management 2021 (docs/heads.md, 9), without the row of tampering."""
+"""MCNN: Xue et al., Information Processing & Management 2021 (docs/heads.md, 9); faithful with the row of tampering, of error levels."""
 
 import torch
 from torch import Tensor, nn
@@ -19,12 +19,13 @@ def states(gru: nn.GRU, posts: list[Tensor]) -> list[Tensor]:
 class Net(nn.Module):
     steps = [Kind()]
 
-    def __init__(self, bert=768, resnet=2048, gru=128, image_hidden=256, width=64, agreement=0.5, dropout=0.5, **_):
+    def __init__(self, bert=768, resnet=2048, ela=2048, gru=128, image_hidden=256, width=64, agreement=0.5, dropout=0.5, inputs="frozen", **_):
         super().__init__()
         self.gru = nn.GRU(bert, gru, bidirectional=True)
         self.score = nn.Parameter(torch.empty(2 * gru).uniform_(-((2 * gru) ** -0.5), (2 * gru) ** -0.5))
         self.key, self.text = nn.Linear(2 * gru, 2 * gru), nn.Linear(2 * gru, width)
         self.image = TwoLayers(resnet, image_hidden, width, F.relu, dropout, 0)
+        self.tamper = TwoLayers(ela, image_hidden, width, F.relu, dropout, 2) if inputs == "faithful" else None
         self.weight = nn.Parameter(torch.empty(width).uniform_(-(width**-0.5), width**-0.5))
         self.query = nn.Linear(width, width)
         self.classifier = TwoLayers(width + 1, width, 2, F.relu, dropout, 1)
@@ -35,7 +36,8 @@ class Net(nn.Module):
         a = self.text(torch.stack(attended)).tanh()
         b = self.image(batch["resnet"], noise).tanh()
         s = (1 + cosine(a, b)) / 2
-        rows = torch.stack([a, b], 1)  # F  [B, M, D]
+        e = [] if self.tamper is None else [self.tamper(batch["ela"], noise).tanh()]
+        rows = torch.stack([a, b, *e], 1)  # F  [B, M, D]
         g = (self.query(rows).tanh() @ self.weight).softmax(1)
         return self.classifier(torch.cat([(g.unsqueeze(2) * rows).sum(1), s.unsqueeze(1)], 1), noise), s
 

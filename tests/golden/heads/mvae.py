@@ -1,4 +1,4 @@
-"""MVAE: Khattar et al., WWW 2019 (docs/heads.md, 7), over the four standard columns."""
+"""MVAE: Khattar et al., WWW 2019 (docs/heads.md, 7)."""
 
 import torch
 from torch import Tensor, nn
@@ -25,19 +25,22 @@ class Tanh(nn.Module):
 class Net(nn.Module):
     steps = [Kind()]
 
-    def __init__(self, bert=768, resnet=2048, text_hidden=64, image_hidden=1024, single=32, latent=64, variant="paper", **_):
+    def __init__(self, bert=768, resnet=2048, vgg=4096, text_hidden=64, image_hidden=1024, single=32, latent=64, variant="paper", inputs="frozen", **_):
         super().__init__()
-        self.text_norm, self.image_norm = nn.BatchNorm1d(bert, affine=False), nn.BatchNorm1d(resnet, affine=False)
-        self.text, self.image = Tanh(bert, text_hidden, single, ends=True), Tanh(resnet, image_hidden, single, ends=True)
+        self.faithful = inputs == "faithful"
+        image = vgg if self.faithful else resnet
+        self.text_norm, self.image_norm = nn.BatchNorm1d(bert, affine=False), nn.BatchNorm1d(image, affine=False)
+        self.text, self.image = Tanh(bert, text_hidden, single, ends=True), Tanh(image, image_hidden, single, ends=True)
         self.shared = nn.Linear(2 * single, latent)
         self.mean, self.log_variance = nn.Linear(latent, latent), nn.Linear(latent, latent)
         self.text_decoder = Tanh(latent, single, text_hidden, bert, ends=False)
-        self.image_decoder = Tanh(latent, single, image_hidden, resnet, ends=False)
+        self.image_decoder = Tanh(latent, single, image_hidden, image, ends=False)
         self.classifier = Tanh(latent, latent, single, 2, ends=False)
         self.deviation = 0.01 if variant == "released" else 1.0  # 33
 
     def encode(self, batch: dict) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        t, v = self.text_norm(last(batch)), self.image_norm(batch["resnet"])
+        image = batch["vgg"].relu() if self.faithful else batch["resnet"]
+        t, v = self.text_norm(last(batch)), self.image_norm(image)
         h = self.shared(torch.cat([self.text(t), self.image(v)], 1)).tanh()
         return t, v, self.mean(h), self.log_variance(h)
 

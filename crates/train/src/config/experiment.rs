@@ -82,11 +82,10 @@ impl Config {
             train,
         };
         config.train.check().map_err(problem)?;
-        let kind = config.head.kind();
-        if config.online().is_some() && kind.reads_resnet_logits {
+        if config.online().is_some() && config.head.reads_logits_of() == Some("resnet") {
             return Err(problem(format!(
                 "`resnet.unfreeze` is for heads that read ResNet's features; `{}` reads what its classification layer makes of them: use `fc`",
-                kind.name
+                config.head.kind().name
             )));
         }
         match config

@@ -48,6 +48,11 @@ impl HeadConfig {
         (self.kind().encoders)(&self.options)
     }
 
+    /// The encoder whose classification layer it reads the outputs of, if any.
+    pub(crate) fn reads_logits_of(&self) -> Option<&'static str> {
+        (self.kind().reads_logits_of)(&self.options)
+    }
+
     /// Why it cannot do with posts that lack a modality, if so.
     pub(super) fn needs_both(&self) -> Option<&'static str> {
         (self.kind().needs_both)(&self.options)

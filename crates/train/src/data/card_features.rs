@@ -4,26 +4,27 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use mmfnd_features::{Column, ColumnValues};
 
+use super::columns::Each;
 use crate::device::{Device as Kind, FeatureRoom};
 
 /// Values that are handed over at a time, so that features never lie in this process's memory twice.
 const BLOCK: usize = 1 << 24;
 
-/// Distinct rows of each column, `[rows, width]`, in the order of [`ENCODERS`](super::ENCODERS); none of columns that
+/// Distinct rows of each column, `[rows, width]`, in the order of [`COLUMNS`](super::COLUMNS); none of columns that
 /// stay where they are.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct CardFeatures([Option<Tensor<2>>; 4]);
+pub(crate) struct CardFeatures(Each<Option<Tensor<2>>>);
 
 impl CardFeatures {
     /// Copies columns to a card. One that stays on the disk had no room in this process's memory either and is not
     /// copied; on the processor none is.
-    pub fn new(columns: [Option<&Column>; 4], kind: Kind, device: &Device) -> Self {
+    pub fn new(columns: Each<Option<&Column>>, kind: Kind, device: &Device) -> Self {
         let room = kind.feature_room(device);
         room.map_or_else(Self::default, |room| Self::within(room, columns, device))
     }
 
     /// The smaller ones first, for as long as there is room.
-    fn within(room: FeatureRoom, columns: [Option<&Column>; 4], device: &Device) -> Self {
+    fn within(room: FeatureRoom, columns: Each<Option<&Column>>, device: &Device) -> Self {
         let device = device.clone().without_autodiff();
         let (mut found, mut left) = (Self::default(), room.all);
         let mut smallest_first: Vec<_> = (0..columns.len()).collect();
@@ -146,12 +147,20 @@ mod tests {
         one: u64::MAX,
     };
 
+    /// The first columns; none of the others.
+    fn of(first: [Option<&Column>; 4]) -> Each<Option<&Column>> {
+        let mut columns = Each::default();
+        columns[..4].copy_from_slice(&first);
+        columns
+    }
+
     #[test]
     fn batches_are_the_rows_of_their_posts() {
         let column = column(2);
         for kind in [crate::Device::Flex, crate::Device::Ndarray] {
             let device = kind.open().unwrap();
-            let card = CardFeatures::within(ENDLESS, [None, Some(&column), None, None], &device);
+            let card =
+                CardFeatures::within(ENDLESS, of([None, Some(&column), None, None]), &device);
             let mut rows = card.rows(1, Some(&column), [0, 4, 1, 3, 0].iter()).unwrap();
             let mut next =
                 |count| -> Vec<f32> { rows.next(count).into_data().try_into_vec().unwrap() };
@@ -173,7 +182,7 @@ mod tests {
     #[test]
     fn the_smaller_columns_go_first_while_there_is_room() {
         let (small, middle, large) = (column(2), column(3), column(4)); // of 24, 36 and 48 bytes
-        let columns = [Some(&large), Some(&small), None, Some(&middle)];
+        let columns = of([Some(&large), Some(&small), None, Some(&middle)]);
         let there = |all, one| {
             let card = CardFeatures::within(FeatureRoom { all, one }, columns, &Device::flex());
             ([0, 1, 2, 3].map(|index| card.has(index)), card.bytes())

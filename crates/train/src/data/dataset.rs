@@ -7,45 +7,34 @@ use mmfnd_features::{Column, Features, Key};
 use mmfnd_posts::Post;
 
 use super::card_features::CardFeatures;
+use super::class_layer::ClassLayer;
+use super::columns::{self, COLUMNS, Each, RESNET, TOKENS, VGG};
 use super::maps::{self, Source};
 use super::pixels::Pixels;
-use super::resnet_layer::ResnetLayer;
 use crate::Error;
 use crate::config::{Config, MAPS, Missing};
 use crate::device::Device;
 use crate::error::DataProblem;
 use crate::heads::{Modalities, Resnet, Sizes};
 
-/// The encoders that heads know beside [`TOKENS`].
-pub const ENCODERS: [&str; 4] = ["bert", "clip_text", "clip_image", "resnet"];
-/// What the rows of each have to be.
-const SHAPES: [(usize, &str); 4] = [
-    (2, "[layers, width]: the `[CLS]` state of each layer"),
-    (1, "[width]: one vector a text"),
-    (1, "[width]: one vector a picture"),
-    (1, "[width]: one pooled vector a picture"),
-];
-/// The feature that is a row for each token of a text.
-pub const TOKENS: &str = "tokens";
 /// What maps have to be.
 const MAP_SHAPE: &str = "[channels, height, width]: the map of ResNet's third layer";
-/// The place of `resnet` in [`ENCODERS`].
-const RESNET: usize = 3;
 /// Classes of ResNet's layer where the store has none.
 const IMAGENET_CLASSES: usize = 1000;
 
-/// The columns that a head reads, in the order of [`ENCODERS`], and which posts have what.
+/// The columns that a head reads, and which posts have what.
 #[derive(Clone, Debug)]
 pub struct Dataset<'a> {
     posts: &'a [Post],
-    columns: [Option<&'a Column>; 4],
+    /// In the order of [`COLUMNS`].
+    columns: Each<Option<&'a Column>>,
     tokens: Option<&'a Column>,
     /// What a ResNet that is trained with the head reads, in the place of ResNet's features.
     source: Option<Source<'a>>,
     on_card: CardFeatures,
     modalities: Vec<Modalities>,
-    /// The layer that makes ResNet's logits, of a head that reads those.
-    layer: Option<ResnetLayer>,
+    /// The layer that makes an encoder's logits, of a head that reads those.
+    layer: Option<ClassLayer>,
     /// Why a post cannot be used.
     problems: Vec<Option<&'static str>>,
 }
@@ -54,21 +43,20 @@ impl<'a> Dataset<'a> {
     /// Finds the columns that the head of a configuration reads, and checks their shapes.
     pub fn new(features: &'a Features, posts: &'a [Post], config: &Config) -> Result<Self, Error> {
         let encoders = config.head.encoders();
-        let mut columns = [None; 4];
-        for (index, name) in ENCODERS.into_iter().enumerate() {
-            if encoders.contains(&name) {
-                columns[index] = Some(column(features, name, SHAPES[index])?);
-            }
-        }
+        let columns = columns::read(features, &encoders)?;
         let tokens = match encoders.contains(&TOKENS) {
-            true => Some(tokens(features)?),
+            true => Some(columns::tokens(features)?),
             false => None,
         };
         let source = match config.encoders().contains(&MAPS) {
-            true => Some(Source::Maps(column(features, MAPS, (3, MAP_SHAPE))?)),
+            true => Some(Source::Maps(columns::column(
+                features,
+                MAPS,
+                (3, MAP_SHAPE),
+            )?)),
             false => None,
         };
-        if let [_, Some(text), Some(image), _] = columns
+        if let [_, Some(text), Some(image), ..] = columns
             && text.shape != image.shape
         {
             return Err(Error::Data(DataProblem::Shape {
@@ -173,12 +161,12 @@ impl<'a> Dataset<'a> {
     /// Where the features of a training on a card lie.
     pub(crate) fn card_note(&self, device: Device) -> Option<String> {
         let is_read = |index: &usize| self.columns[*index].is_some();
-        let (there, elsewhere): (Vec<_>, Vec<_>) = (0..ENCODERS.len())
+        let (there, elsewhere): (Vec<_>, Vec<_>) = (0..COLUMNS.len())
             .filter(is_read)
             .partition(|&index| self.on_card.has(index));
         let names = |of: Vec<usize>| {
             of.into_iter()
-                .map(|index| ENCODERS[index])
+                .map(|index| COLUMNS[index].name)
                 .collect::<Vec<_>>()
                 .join(", ")
         };
@@ -199,22 +187,31 @@ impl<'a> Dataset<'a> {
 
     /// Sizes of the features, 0 of those that are not read, with the classes of ResNet's layer.
     pub fn sizes(&self, resnet_classes: Option<usize>) -> Sizes {
-        let [bert, clip_text, clip_image, resnet] = self.columns;
+        let [bert, clip_text, clip_image, resnet, vgg, ela] = self.columns;
         let width = |column: Option<&Column>| column.map_or(0, Column::width);
-        let resnet_classes = resnet_classes.or(self.layer.as_ref().map(|layer| layer.classes));
+        let classes = |encoder: &str| {
+            let layer = self.layer.as_ref();
+            layer
+                .filter(|layer| layer.encoder == encoder)
+                .map(|layer| layer.classes)
+        };
+        let resnet_classes = resnet_classes.or(classes(COLUMNS[RESNET].name));
         Sizes {
             layers: bert.map_or(0, |bert| bert.shape[0]),
             bert: bert.map_or(0, |bert| bert.shape[1]),
             resnet: width(resnet),
             resnet_classes: resnet.map_or(0, |_| resnet_classes.unwrap_or(IMAGENET_CLASSES)),
             clip: width(clip_text.or(clip_image)),
+            vgg: width(vgg),
+            vgg_classes: classes(VGG).unwrap_or(0),
+            ela: width(ela),
             tokens: self.tokens.map_or(0, |tokens| tokens.shape[1]),
             ..Sizes::default()
         }
     }
 
-    /// The layer that makes ResNet's logits, of a head that reads those.
-    pub(crate) fn layer(&self) -> Option<&ResnetLayer> {
+    /// The layer that makes an encoder's logits, of a head that reads those.
+    pub(crate) fn layer(&self) -> Option<&ClassLayer> {
         self.layer.as_ref()
     }
 
@@ -233,8 +230,8 @@ impl<'a> Dataset<'a> {
         self.modalities[row]
     }
 
-    /// The columns, in the order of [`ENCODERS`]; none of those that are not read.
-    pub(crate) fn columns(&self) -> [Option<&'a Column>; 4] {
+    /// The columns, in the order of [`COLUMNS`]; none of those that are not read.
+    pub(crate) fn columns(&self) -> Each<Option<&'a Column>> {
         self.columns
     }
 
@@ -262,47 +259,15 @@ fn problem(config: &Config, modalities: Modalities) -> Option<&'static str> {
     }
 }
 
-/// ResNet's own layer, for a head that reads what it makes of the features.
-fn layer(features: &Features, config: &Config) -> Result<Option<ResnetLayer>, Error> {
-    let kind = config.head.kind();
-    if !kind.reads_resnet_logits {
+/// An encoder's own layer, for a head that reads what it makes of the features.
+fn layer(features: &Features, config: &Config) -> Result<Option<ClassLayer>, Error> {
+    let Some(encoder) = config.head.reads_logits_of() else {
         return Ok(None);
-    }
-    let layer = ResnetLayer::of(features)?;
-    let layer = layer.ok_or(DataProblem::NoLayer { head: kind.name })?;
+    };
+    let layer = ClassLayer::of(features, encoder)?;
+    let head = config.head.kind().name;
+    let layer = layer.ok_or(DataProblem::NoLayer { head, encoder })?;
     Ok(Some(layer))
-}
-
-/// The column of [`TOKENS`].
-fn tokens(features: &Features) -> Result<&Column, DataProblem> {
-    let expected = "[most tokens, width], and as many rows of that width as a text has tokens";
-    let column = column(features, TOKENS, (2, expected))?;
-    match column.starts.is_empty() {
-        false => Ok(column),
-        true => Err(DataProblem::Shape {
-            name: TOKENS,
-            shape: column.shape.clone(),
-            expected,
-        }),
-    }
-}
-
-/// The column of an encoder, with as many axes as it has to have.
-fn column<'a>(
-    features: &'a Features,
-    name: &'static str,
-    (rank, expected): (usize, &'static str),
-) -> Result<&'a Column, DataProblem> {
-    let column = features.column(name);
-    let column = column.ok_or(DataProblem::NoEncoder { name })?;
-    match column.shape.len() == rank {
-        true => Ok(column),
-        false => Err(DataProblem::Shape {
-            name,
-            shape: column.shape.clone(),
-            expected,
-        }),
-    }
 }
 
 /// Labels of posts that are trained on, 1 for fake.

@@ -3,23 +3,26 @@
 
 mod augment;
 mod card_features;
+mod class_layer;
+mod columns;
 mod dataset;
 mod identity;
 mod maps;
 mod numbering;
 mod pixels;
 mod prefetch;
-mod resnet_layer;
 mod split;
 
 pub(crate) use augment::Augment;
 pub(crate) use card_features::CardFeatures;
-pub use dataset::{Dataset, ENCODERS, TOKENS};
+pub(crate) use class_layer::ClassLayer;
+pub(crate) use columns::{COLUMNS, Each};
+pub use columns::{ENCODERS, TOKENS};
+pub use dataset::Dataset;
 pub(crate) use dataset::{Shared, labels, pictures};
 pub(crate) use identity::{fingerprint, specs};
 pub(crate) use numbering::Numbering;
 pub(crate) use pixels::Pixels;
 pub(crate) use prefetch::Prefetch;
-pub(crate) use resnet_layer::ResnetLayer;
 pub(crate) use split::Picture;
 pub use split::Splits;

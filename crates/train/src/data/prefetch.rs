@@ -5,15 +5,17 @@
 use std::cell::OnceCell;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use burn::tensor::activation::relu;
 use burn::tensor::{Device, Tensor, TensorData};
 use mmfnd_features::Column;
 use rayon::prelude::*;
 
 use super::augment::Augment;
 use super::card_features::CardRows;
+use super::class_layer::ClassLayer;
+use super::columns::{COLUMNS, Each};
 use super::dataset::Dataset;
 use super::maps::{Ahead, Distinct, Source, Unread};
-use super::resnet_layer::ResnetLayer;
 use crate::Error;
 use crate::heads::{Inputs, Modalities, ModalityMask, Tokens};
 
@@ -24,7 +26,7 @@ const WAITING: usize = 8;
 #[derive(Debug, Default)]
 struct Gathered {
     /// `[B, width]`
-    vectors: [Option<Vec<f32>>; 4],
+    vectors: Each<Option<Vec<f32>>>,
     /// `[ΣT, width]`
     tokens: Option<Vec<f32>>,
     /// Of the distinct pictures.  `[P, H, W, C]`
@@ -33,7 +35,7 @@ struct Gathered {
 
 /// Columns whose values are on the disk.
 struct OnDisk {
-    vectors: [Option<Column>; 4],
+    vectors: Each<Option<Column>>,
     tokens: Option<Column>,
     pictures: Option<Ahead>,
 }
@@ -76,9 +78,12 @@ impl Wanted {
         }
     }
 
-    /// Of the encoder with this index: the first two read texts.
-    fn rows(&self, encoder: usize) -> &[usize] {
-        &self.rows[encoder / 2]
+    /// Of the column with this index.
+    fn rows(&self, column: usize) -> &[usize] {
+        match COLUMNS[column].is_text {
+            true => self.texts(),
+            false => &self.rows[1],
+        }
     }
 
     fn texts(&self) -> &[usize] {
@@ -91,10 +96,10 @@ pub(crate) struct Prefetch<'a> {
     dataset: &'a Dataset<'a>,
     batches: std::vec::IntoIter<Wanted>,
     /// Columns that lie on a card.
-    on_card: [Option<CardRows>; 4],
+    on_card: Each<Option<CardRows>>,
     /// What was read from the disk; none when all features are in memory.
     read: Option<Receiver<Result<Gathered, UnreadRow>>>,
-    /// ResNet's own layer on the device, once a batch was asked for.
+    /// The layer that makes logits on the device, once a batch was asked for.
     layer: OnceCell<[Tensor<2>; 2]>,
 }
 
@@ -149,7 +154,7 @@ impl<'a> Prefetch<'a> {
     /// # Panics
     /// When there is none.
     pub(crate) fn next(&mut self, device: &Device) -> Result<Inputs, Error> {
-        let wanted = self
+        let mut wanted = self
             .batches
             .next()
             .expect("no more batches are taken than were asked for");
@@ -160,7 +165,7 @@ impl<'a> Prefetch<'a> {
             }
             None => Gathered::default(),
         };
-        let source = self.dataset.source().zip(wanted.pictures);
+        let source = self.dataset.source().zip(wanted.pictures.take());
         let pictures = source.map(|(source, pictures)| {
             let maps = match values.maps.take() {
                 Some(maps) => Ok(maps),
@@ -170,9 +175,9 @@ impl<'a> Prefetch<'a> {
             Ok::<_, Error>(pictures.tensors(maps, source.shape(), device))
         });
         let pictures = pictures.transpose()?;
-        let mut features = [const { None }; 4];
+        let mut features = [const { None }; COLUMNS.len()];
         for (index, column) in self.dataset.columns().into_iter().enumerate() {
-            let rows = &wanted.rows[index / 2];
+            let rows = wanted.rows(index);
             let Some(column) = column.filter(|_| !rows.is_empty()) else {
                 continue;
             };
@@ -183,7 +188,7 @@ impl<'a> Prefetch<'a> {
                 (None, None) => matrix(gather(column, rows), column, device),
             });
         }
-        let texts = &wanted.rows[0];
+        let texts = wanted.texts();
         let tokens = self.dataset.tokens().filter(|_| !texts.is_empty());
         let tokens = tokens.map(|column| {
             let read = values.tokens.take();
@@ -199,40 +204,53 @@ impl<'a> Prefetch<'a> {
 
     fn inputs(
         &self,
-        features: [Option<Tensor<2>>; 4],
+        features: Each<Option<Tensor<2>>>,
         modalities: &[Modalities],
         device: &Device,
     ) -> Inputs {
-        let [bert, clip_text, clip_image, resnet] = features;
+        let logits = self.dataset.layer().and_then(|layer| {
+            let mut columns = COLUMNS.iter().zip(&features);
+            let (_, own) = columns.find(|(known, _)| known.name == layer.encoder)?;
+            Some(self.logits(layer, own.clone()?))
+        });
+        let [bert, clip_text, clip_image, resnet, vgg, ela] = features;
         let stack = |(rows, column): (Tensor<2>, &Column)| {
             let posts = rows.dims()[0];
             rows.reshape([posts, column.shape[0], column.shape[1]])
         };
-        let logits = self.dataset.layer().zip(resnet.clone());
         Inputs {
-            resnet_logits: logits.map(|(layer, resnet)| self.logits(layer, resnet)),
+            image_logits: logits,
             bert: bert.zip(self.dataset.columns()[0]).map(stack),
             resnet,
             clip_text,
             clip_image,
+            vgg,
+            ela,
             mask: ModalityMask::new(modalities, device),
             ..Inputs::default()
         }
     }
 
-    /// What ResNet's own layer makes of its features; it is not trained, so there is no graph.
-    fn logits(&self, layer: &ResnetLayer, resnet: Tensor<2>) -> Tensor<2> {
-        let is_autodiff = resnet.is_autodiff();
-        let resnet = if is_autodiff { resnet.inner() } else { resnet };
+    /// What an encoder's own layer makes of its features; it is not trained, so there is no graph.
+    fn logits(&self, layer: &ClassLayer, features: Tensor<2>) -> Tensor<2> {
+        let is_autodiff = features.is_autodiff();
+        let features = match is_autodiff {
+            true => features.inner(),
+            false => features,
+        };
+        let features = match layer.is_after_relu() {
+            true => relu(features),
+            false => features,
+        };
         let [weight, bias] = self.layer.get_or_init(|| {
             let tensor = |values: &[f32], rows: usize| {
                 let data = TensorData::new(values.to_vec(), [rows, layer.classes]);
-                Tensor::from_data(data, &resnet.device())
+                Tensor::from_data(data, &features.device())
             };
             let width = layer.weight.len() / layer.classes;
             [tensor(&layer.weight, width), tensor(&layer.bias, 1)]
         });
-        let logits = resnet.matmul(weight.clone()) + bias.clone();
+        let logits = features.matmul(weight.clone()) + bias.clone();
         if is_autodiff {
             Tensor::from_inner(logits)
         } else {

@@ -23,8 +23,6 @@ pub trait Head: Module + ModuleDisplay + 'static {
     const ABOUT: &'static str;
     /// Whether it starts from ResNet's own classification layer.
     const HAS_RESNET_LAYER: bool = false;
-    /// Whether it reads what that layer makes of the features, and leaves the layer as it is.
-    const READS_RESNET_LOGITS: bool = false;
     /// Whether its sizes depend on how many posts it is trained on, and on their events.
     const COUNTS_POSTS: bool = false;
     /// Columns of the predictions that only this head has, in the order of [`Output::extras`].
@@ -37,6 +35,12 @@ pub trait Head: Module + ModuleDisplay + 'static {
 
     /// The encoders whose features it reads; no others are loaded.
     fn encoders(config: &Self::Config) -> Vec<&'static str>;
+
+    /// The encoder, one of those, of whose features it reads what the encoder's own classification layer makes; the
+    /// layer is left as it is.
+    fn reads_logits_of(_config: &Self::Config) -> Option<&'static str> {
+        None
+    }
 
     /// Whether a post that has only this can be scored.
     fn can_score(config: &Self::Config, modalities: Modalities) -> bool;

@@ -2,11 +2,24 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use serde::{Deserialize, Serialize};
+use strum::VariantNames;
 
 use super::layers::cosine;
 use super::modality_mask::{Branch, ModalityMask};
 use super::sequences::Tokens;
 use super::targets::Targets;
+
+/// Which features a method reads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, VariantNames)]
+#[serde(rename_all = "kebab-case")]
+#[strum(serialize_all = "kebab-case")]
+pub enum InputKind {
+    /// Those that every preset makes.
+    #[default]
+    Frozen,
+    /// Those nearest to what its authors read; a store needs a preset that makes them.
+    Faithful,
+}
 
 /// Sizes that come from the features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,6 +34,15 @@ pub struct Sizes {
     pub resnet_classes: usize,
     /// Features of CLIP.
     pub clip: usize,
+    /// Features of VGG-19.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub vgg: usize,
+    /// Classes of VGG-19, of a head that reads those.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub vgg_classes: usize,
+    /// Pooled features of the error levels.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub ela: usize,
     /// Features of a token.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub tokens: usize,
@@ -59,8 +81,12 @@ pub struct Inputs {
     pub clip_image: Option<Tensor<2>>,
     /// The last layer's state of each token of the text.
     pub tokens: Option<Tokens>,
-    /// What ResNet's own classification layer makes of its features, of a head that reads that.  `[B, D]`
-    pub resnet_logits: Option<Tensor<2>>,
+    /// VGG-19's second layer of 4096 before its ReLU.  `[B, D]`
+    pub vgg: Option<Tensor<2>>,
+    /// ResNet's pooled features of a picture's error levels.  `[B, D]`
+    pub ela: Option<Tensor<2>>,
+    /// What an encoder's own classification layer makes of its features, of a head that reads that.  `[B, D]`
+    pub image_logits: Option<Tensor<2>>,
     /// The pictures of the batch, where ResNet is trained with the head.
     pub pictures: Option<Pictures>,
     /// Which posts have what; `None` where all have both.
@@ -98,9 +124,19 @@ impl Inputs {
         self.tokens.clone().expect(DECLARED)
     }
 
-    /// ResNet's logits, of a head that declares them.
-    pub(crate) fn resnet_logits(&self) -> Tensor<2> {
-        self.resnet_logits.clone().expect(DECLARED)
+    /// VGG-19's features, of a head that declares them.
+    pub(crate) fn vgg(&self) -> Tensor<2> {
+        self.vgg.clone().expect(DECLARED)
+    }
+
+    /// Features of the error levels, of a head that declares them.
+    pub(crate) fn ela(&self) -> Tensor<2> {
+        self.ela.clone().expect(DECLARED)
+    }
+
+    /// An encoder's logits, of a head that declares them.
+    pub(crate) fn image_logits(&self) -> Tensor<2> {
+        self.image_logits.clone().expect(DECLARED)
     }
 
     /// The `[CLS]` state of BERT's last layer.  `[B, D]`
@@ -117,7 +153,7 @@ impl Inputs {
 
     /// Where they lie.
     pub(crate) fn device(&self) -> Device {
-        let matrices = [&self.resnet, &self.clip_text, &self.clip_image];
+        let matrices = [&self.resnet, &self.clip_text, &self.clip_image, &self.vgg];
         let matrix = matrices.into_iter().flatten().map(Tensor::device).next();
         let device = matrix.or_else(|| self.bert.as_ref().map(Tensor::device));
         device.expect("a head reads at least one feature")

@@ -44,7 +44,7 @@ pub(crate) use catalogue::each_head;
 pub(crate) use example::Example;
 pub use graph::{Cut, among_threads, backward};
 pub use head::Head;
-pub use inputs::{Inputs, Pictures, Sizes};
+pub use inputs::{InputKind, Inputs, Pictures, Sizes};
 pub use layers::{
     BatchNorm, Classifier, ClassifierKind, Dropout, ExpertLinear, Experts, Gate, GateShares, Init,
     LayerNorm, LayerPool, Mapping, ModalityAttention, Noise, Ple, PleLevel, Pooling, Projection,

@@ -13,7 +13,7 @@ use super::info::{Counts, RunInfo};
 use super::request::{RunRequest, RunSummary};
 use crate::config::{Augmentation, Config, Select, TrainConfig};
 use crate::data::{
-    Augment, CardFeatures, Dataset, Numbering, Pixels, ResnetLayer, Splits, TOKENS, fingerprint,
+    Augment, CardFeatures, ClassLayer, Dataset, Numbering, Pixels, Splits, TOKENS, fingerprint,
     labels, pictures, specs,
 };
 use crate::fitting::{BACKBONE, Network, State, Trainer, Watch, checkpoint};
@@ -151,9 +151,9 @@ fn counted<H: Head>(sizes: Sizes, numbering: &Numbering) -> Sizes {
 }
 
 /// ResNet's own layer, for a head that starts from it.
-fn resnet_layer<H: Head>(request: &RunRequest) -> Result<Option<ResnetLayer>, Error> {
+fn resnet_layer<H: Head>(request: &RunRequest) -> Result<Option<ClassLayer>, Error> {
     match reads_resnet::<H>(request.config) {
-        true => ResnetLayer::of(request.features),
+        true => ClassLayer::of(request.features, "resnet"),
         false => Ok(None),
     }
 }
@@ -257,7 +257,7 @@ fn start(run: &RunDir, config: &Config, info: &RunInfo) -> Result<(), Error> {
 fn fresh<H: Head>(
     config: &Config,
     sizes: &Sizes,
-    layer: Option<ResnetLayer>,
+    layer: Option<ClassLayer>,
     device: &burn::tensor::Device,
     kind: Device,
 ) -> State<H> {

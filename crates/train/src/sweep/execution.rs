@@ -18,7 +18,7 @@ use super::setup::{PlannedRun, RUNS, Sweep, run_folder};
 use super::sweep_file::SweepInfo;
 use crate::Error;
 use crate::config::{Config, Missing, TrainConfig};
-use crate::data::{CardFeatures, Dataset, Picture, Splits, pictures};
+use crate::data::{COLUMNS, CardFeatures, Dataset, Each, Picture, Splits, pictures};
 use crate::error::{DataProblem, panic_text};
 use crate::fitting::{EpochReport, Watch};
 use crate::run::{RunDir, RunOptions, RunRequest, RunSummary, train_as_asked};
@@ -81,9 +81,9 @@ impl Sweep<'_> {
 
     /// What every run of a point would fail with is an error before the first one: features that are not there, a split
     /// without posts or with one class only. The columns that any point reads.
-    fn check(&self) -> Result<[Option<&Column>; 4], Error> {
+    fn check(&self) -> Result<Each<Option<&Column>>, Error> {
         let mut checked: Vec<&Config> = Vec::new();
-        let mut columns = [None; 4];
+        let mut columns = [None; COLUMNS.len()];
         for config in self.grid.points.iter().map(|point| &point.config) {
             if checked.iter().any(|other| use_the_same(other, config)) {
                 continue;

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use mmfnd_train::heads::{
-    Cafe, Cmc, Eann, FndClip, Head, Init, Inputs, Liimr, Mcan, Mcnn, Memory, Mkemn, Mvae, Output,
-    Safe, Sizes, Step, StepOutput, Targets, Tokens, backward,
+    Cafe, CafeConfig, Cmc, CmcConfig, Eann, EannConfig, FndClip, FndClipConfig, Head, Init,
+    InputKind, Inputs, Liimr, LiimrConfig, Mcan, McanConfig, Mcnn, McnnConfig, Memory, Mkemn,
+    MkemnConfig, Mvae, MvaeConfig, Output, Safe, SafeConfig, Sizes, Step, StepOutput, Targets,
+    Tokens, backward,
 };
 use mmfnd_train::weights::{Weights, gradients, load, named};
 use mmfnd_train::{AdamW, Loss, cross_entropy};
@@ -31,6 +33,7 @@ fn options<H: Head>(golden: &Golden) -> H::Config {
 }
 
 fn sizes(golden: &Golden) -> Sizes {
+    let optional = |key: &str| golden.about["sizes"][key].as_u64().unwrap_or(0) as usize;
     let size = |key: &str| golden.about["sizes"][key].as_u64().unwrap() as usize;
     Sizes {
         layers: size("layers"),
@@ -38,6 +41,9 @@ fn sizes(golden: &Golden) -> Sizes {
         resnet: size("resnet"),
         resnet_classes: size("resnet_classes"),
         clip: size("clip"),
+        vgg: optional("vgg"),
+        vgg_classes: optional("vgg_classes"),
+        ela: optional("ela"),
         tokens: size("bert"),
         events: size("events"),
         posts: size("posts"),
@@ -75,11 +81,18 @@ fn inputs(golden: &Golden, (start, count): (usize, usize), device: &Device) -> I
         let values = golden.tensor::<2>(&format!("input.{key}"), device);
         Some(values.narrow(0, start, count))
     };
+    let is_faithful = golden.about["options"]["inputs"] == "faithful";
+    let of_faithful = |key: &str| is_faithful.then(|| matrix(key)).flatten();
     let bert = golden.tensor::<3>("input.bert", device);
     Inputs {
         bert: Some(bert.narrow(0, start, count)),
         resnet: matrix("resnet"),
-        resnet_logits: matrix("resnet_logits"),
+        image_logits: match is_faithful {
+            true => matrix("vgg_logits"),
+            false => matrix("resnet_logits"),
+        },
+        ela: of_faithful("ela"),
+        vgg: of_faithful("vgg"),
         clip_text: matrix("clip_text"),
         clip_image: matrix("clip_image"),
         tokens: Some(Tokens {
@@ -258,9 +271,8 @@ fn check_alone<H: Head>(golden: &Golden) {
 }
 
 /// Numbers of weights at full size, running statistics not among them.
-fn count<H: Head>(sizes: &Sizes) -> usize {
-    let config = H::Config::default();
-    let head = H::new(&config, sizes, &mut Init::new(0, &Device::flex()));
+fn count<H: Head>(config: &H::Config) -> usize {
+    let head = H::new(config, &FULL, &mut Init::new(0, &Device::flex()));
     let weights = named(&head).into_iter();
     let weights = weights.filter(|(name, _)| !name.contains("running_"));
     weights.map(|(_, weight)| weight.values.len()).sum()
@@ -272,6 +284,9 @@ const FULL: Sizes = Sizes {
     resnet: 2048,
     resnet_classes: 1000,
     clip: 512,
+    vgg: 4096,
+    vgg_classes: 1000,
+    ela: 2048,
     tokens: 768,
     events: 2,
     posts: 4,
@@ -279,60 +294,83 @@ const FULL: Sizes = Sizes {
 
 #[test]
 fn eann_is_pytorchs() {
-    check::<Eann>(&["eann", "eann_released"]);
-    assert_eq!(count::<Eann>(&FULL), 190_514 + 2 * 33);
+    check::<Eann>(&["eann", "eann_released", "eann_faithful"]);
+    assert_eq!(count::<Eann>(&EannConfig::default()), 190_514 + 2 * 33);
+    let faithful = EannConfig {
+        inputs: InputKind::Faithful,
+        ..EannConfig::default()
+    };
+    assert_eq!(count::<Eann>(&faithful), 190_514 + 2 * 33);
 }
 
 #[test]
 fn cafe_is_pytorchs() {
     check::<Cafe>(&["cafe", "cafe_dropout", "cafe_released"]);
-    assert_eq!(count::<Cafe>(&FULL), 2_000_298);
+    assert_eq!(count::<Cafe>(&CafeConfig::default()), 2_000_298);
 }
 
 #[test]
 fn fnd_clip_is_pytorchs() {
     check::<FndClip>(&["fnd_clip", "fnd_clip_dropout", "fnd_clip_released"]);
-    assert_eq!(count::<FndClip>(&FULL), 1_037_671 + 2_049_000);
+    assert_eq!(
+        count::<FndClip>(&FndClipConfig::default()),
+        1_037_671 + 2_049_000
+    );
 }
 
 #[test]
 fn mcan_is_pytorchs() {
     check::<Mcan>(&["mcan", "mcan_dropout", "mcan_released"]);
-    assert_eq!(count::<Mcan>(&FULL), 5_337_707);
+    assert_eq!(count::<Mcan>(&McanConfig::default()), 5_337_707);
 }
 
 #[test]
 fn mvae_is_pytorchs() {
-    check::<Mvae>(&["mvae", "mvae_released"]);
-    assert_eq!(count::<Mvae>(&FULL), 4_390_242);
+    check::<Mvae>(&["mvae", "mvae_released", "mvae_faithful"]);
+    assert_eq!(count::<Mvae>(&MvaeConfig::default()), 4_390_242);
+    let faithful = MvaeConfig {
+        inputs: InputKind::Faithful,
+        ..MvaeConfig::default()
+    };
+    assert_eq!(count::<Mvae>(&faithful), 8_586_594);
 }
 
 #[test]
 fn cmc_is_pytorchs() {
     check::<Cmc>(&["cmc", "cmc_released"]);
-    assert_eq!(count::<Cmc>(&FULL), 789_254);
+    assert_eq!(count::<Cmc>(&CmcConfig::default()), 789_254);
 }
 
 #[test]
 fn safe_is_pytorchs() {
     check::<Safe>(&["safe"]);
-    assert_eq!(count::<Safe>(&FULL), 594_658);
+    assert_eq!(count::<Safe>(&SafeConfig::default()), 594_658);
 }
 
 #[test]
 fn liimr_is_pytorchs() {
     check::<Liimr>(&["liimr", "liimr_dropout", "liimr_released"]);
-    assert_eq!(count::<Liimr>(&FULL), 3_479_044);
+    assert_eq!(count::<Liimr>(&LiimrConfig::default()), 3_479_044);
 }
 
 #[test]
 fn mcnn_is_pytorchs() {
-    check::<Mcnn>(&["mcnn", "mcnn_dropout"]);
-    assert_eq!(count::<Mcnn>(&FULL), 1_321_730);
+    check::<Mcnn>(&[
+        "mcnn",
+        "mcnn_dropout",
+        "mcnn_faithful",
+        "mcnn_faithful_dropout",
+    ]);
+    assert_eq!(count::<Mcnn>(&McnnConfig::default()), 1_321_730);
+    let faithful = McnnConfig {
+        inputs: InputKind::Faithful,
+        ..McnnConfig::default()
+    };
+    assert_eq!(count::<Mcnn>(&faithful), 1_862_722);
 }
 
 #[test]
 fn mkemn_is_pytorchs() {
     check::<Mkemn>(&["mkemn", "mkemn_dropout"]);
-    assert_eq!(count::<Mkemn>(&FULL), 726_402);
+    assert_eq!(count::<Mkemn>(&MkemnConfig::default()), 726_402);
 }

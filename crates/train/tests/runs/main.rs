@@ -1,6 +1,7 @@
 //! Whole runs over a store of made-up features.
 #![allow(clippy::unwrap_used)]
 
+mod faithful;
 mod heads;
 mod learning;
 mod methods;

@@ -7,11 +7,13 @@ use mmfnd_posts::{Label, Post, Split};
 use mmfnd_train::{ENCODERS, TOKENS};
 use tempfile::TempDir;
 
-/// Shapes of the features, in the order of [`ENCODERS`].
-const SHAPES: [&[usize]; 4] = [&[3, 8], &[6], &[6], &[10]];
+/// What a preset may make beside [`ENCODERS`].
+const OPTIONAL: [&str; 2] = ["vgg", "ela"];
+/// Shapes of the features, in the order of [`ENCODERS`] and then of [`OPTIONAL`].
+const SHAPES: [&[usize]; 6] = [&[3, 8], &[6], &[6], &[10], &[10], &[9]];
 /// Values of a token.
 const TOKEN_WIDTH: usize = 7;
-/// Classes of the layer that comes with ResNet's features.
+/// Classes of the layer that comes with ResNet's features, and with VGG's.
 pub const CLASSES: usize = 5;
 
 pub struct World {
@@ -40,16 +42,24 @@ pub fn posts(count: usize) -> Vec<Post> {
 
 impl World {
     pub fn new(posts: Vec<Post>) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        write_store(&folder.path().join("store"), &posts, &ENCODERS, "1f2e");
-        Self { folder, posts }
+        Self::with(posts, &[])
     }
 
     /// With the states of tokens in its store.
     #[allow(dead_code, reason = "not every test reads tokens")]
     pub fn with_tokens(posts: Vec<Post>) -> Self {
+        Self::with(posts, &[TOKENS])
+    }
+
+    /// With the states of tokens and all that a preset may make.
+    #[allow(dead_code, reason = "not every test reads them")]
+    pub fn with_all(posts: Vec<Post>) -> Self {
+        Self::with(posts, &[&[TOKENS], &OPTIONAL[..]].concat())
+    }
+
+    fn with(posts: Vec<Post>, more: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let encoders = [&ENCODERS[..], &[TOKENS]].concat();
+        let encoders = [&ENCODERS[..], more].concat();
         write_store(&folder.path().join("store"), &posts, &encoders, "1f2e");
         Self { folder, posts }
     }
@@ -67,7 +77,8 @@ pub fn write_store(store: &Path, posts: &[Post], encoders: &[&str], fingerprint:
             write_tokens(&mut writer, posts, fingerprint);
             continue;
         }
-        let index = ENCODERS.iter().position(|other| other == name).unwrap();
+        let mut known = ENCODERS.iter().chain(&OPTIONAL);
+        let index = known.position(|other| other == name).unwrap();
         let spec = spec(name, SHAPES[index], fingerprint);
         let is_image = spec.input == Input::Image;
         let mut encoder = writer.encoder(&spec, false).unwrap();
@@ -78,7 +89,7 @@ pub fn write_store(store: &Path, posts: &[Post], encoders: &[&str], fingerprint:
         let keys: Vec<_> = posts.iter().map(|post| key(post, is_image)).collect();
         let values: Vec<_> = posts.iter().flat_map(|post| row(post, index)).collect();
         encoder.append(&keys, &values).unwrap();
-        if *name == "resnet" {
+        if ["resnet", "vgg"].contains(name) {
             encoder.set_classifier(&classifier(store)).unwrap();
         }
     }

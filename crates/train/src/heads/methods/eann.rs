@@ -12,8 +12,8 @@ use crate::heads::graph::affine;
 use crate::heads::losses::{one_hot, plain_cross_entropy};
 use crate::heads::sequences::indices;
 use crate::heads::{
-    Conv, Head, Init, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes, StepOutput,
-    Training, Variant,
+    Conv, Head, Init, InputKind, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes,
+    StepOutput, Training, Variant,
 };
 use crate::options::options;
 
@@ -25,6 +25,8 @@ options! {
     pub struct EannConfig in "head" {
         /// as released the slope is 1, and both cross-entropies read a softmax (22)
         variant: Variant = Variant::Paper, words Variant::VARIANTS;
+        /// whose classes are read: ResNet's, or VGG-19's of the column `vgg`
+        inputs: InputKind = InputKind::Frozen, words InputKind::VARIANTS;
         /// outputs of each convolution
         filters: usize = 20, range 1..=8192;
         /// width of either modality and of the adversary
@@ -56,11 +58,14 @@ impl Head for Eann {
 
     const NAME: &'static str = "eann";
     const ABOUT: &'static str = "EANN (KDD 2018): an adversary makes the features forget the event";
-    const READS_RESNET_LOGITS: bool = true;
     const COUNTS_POSTS: bool = true;
 
-    fn encoders(_config: &EannConfig) -> Vec<&'static str> {
-        vec!["tokens", "resnet"]
+    fn encoders(config: &EannConfig) -> Vec<&'static str> {
+        vec!["tokens", image(config)]
+    }
+
+    fn reads_logits_of(config: &EannConfig) -> Option<&'static str> {
+        Some(image(config))
     }
 
     fn can_score(_config: &EannConfig, modalities: Modalities) -> bool {
@@ -87,6 +92,10 @@ impl Head for Eann {
 
     fn new(config: &EannConfig, sizes: &Sizes, init: &mut Init) -> Self {
         let (filters, hidden) = (config.filters, config.hidden);
+        let classes = match config.inputs {
+            InputKind::Frozen => sizes.resnet_classes,
+            InputKind::Faithful => sizes.vgg_classes,
+        };
         let [conv1, conv2, conv3, conv4] =
             WINDOWS.map(|window| Conv::new(window, sizes.tokens, filters, init));
         Self {
@@ -95,7 +104,7 @@ impl Head for Eann {
             conv3,
             conv4,
             text: init.linear(WINDOWS.len() * filters, hidden),
-            image: init.linear(sizes.resnet_classes, hidden),
+            image: init.linear(classes, hidden),
             classifier: init.linear(2 * hidden, 2),
             event: Pair::new([2 * hidden, hidden, sizes.events], init),
             reversal: config.reversal,
@@ -131,7 +140,7 @@ impl Eann {
         let largest = |conv: &Conv| self.leaky(conv.largest(&tokens));
         let text = Tensor::cat(convolutions.map(largest).to_vec(), 1);
         let text = self.leaky(affine(text, &self.text));
-        let image = self.leaky(affine(inputs.resnet_logits(), &self.image));
+        let image = self.leaky(affine(inputs.image_logits(), &self.image));
         Tensor::cat(vec![text, image], 1)
     }
 
@@ -149,6 +158,14 @@ impl Eann {
             Variant::Paper => logits,
             Variant::Released => softmax(logits, 1),
         }
+    }
+}
+
+/// The encoder whose classes are read.
+fn image(config: &EannConfig) -> &'static str {
+    match config.inputs {
+        InputKind::Frozen => "resnet",
+        InputKind::Faithful => "vgg",
     }
 }
 

@@ -4,13 +4,14 @@
 use burn::module::{Module, RunningState};
 use burn::nn::Linear;
 use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
 use strum::VariantNames;
 
 use crate::heads::graph::{affine, mean_squares, tanh};
 use crate::heads::layers::{normalise, running};
 use crate::heads::{
-    Head, Init, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes, StepOutput, Training,
-    Variant,
+    Head, Init, InputKind, Inputs, LossTerm, Memory, Modalities, Noise, Output, Sizes, StepOutput,
+    Training, Variant,
 };
 use crate::options::options;
 
@@ -19,6 +20,8 @@ options! {
     pub struct MvaeConfig in "head" {
         /// as released what is drawn while training deviates by 0.01, not by 1 (33)
         variant: Variant = Variant::Paper, words Variant::VARIANTS;
+        /// whose features are read: ResNet's, or VGG-19's of the column `vgg`
+        inputs: InputKind = InputKind::Frozen, words InputKind::VARIANTS;
         /// hidden width of the text
         text_hidden: usize = 64, range 1..=8192;
         /// hidden width of the picture
@@ -104,6 +107,8 @@ pub struct Mvae {
     /// Of ε.
     #[module(skip)]
     deviation: f64,
+    #[module(skip)]
+    inputs: InputKind,
 }
 
 /// A batch on its way: t̄, v̄, μ, ρ.
@@ -122,8 +127,11 @@ impl Head for Mvae {
         "MVAE (WWW 2019): a latent from which both modalities can be rebuilt";
     const EXTRAS: &'static [&'static str] = &["error_text", "error_image"];
 
-    fn encoders(_config: &MvaeConfig) -> Vec<&'static str> {
-        vec!["bert", "resnet"]
+    fn encoders(config: &MvaeConfig) -> Vec<&'static str> {
+        match config.inputs {
+            InputKind::Frozen => vec!["bert", "resnet"],
+            InputKind::Faithful => vec!["bert", "vgg"],
+        }
     }
 
     fn can_score(_config: &MvaeConfig, modalities: Modalities) -> bool {
@@ -145,22 +153,28 @@ impl Head for Mvae {
             single,
             latent,
             variant,
+            inputs,
         } = *config;
+        let image = match inputs {
+            InputKind::Frozen => sizes.resnet,
+            InputKind::Faithful => sizes.vgg,
+        };
         Self {
             text_norm: Standard::new(sizes.bert, init),
-            image_norm: Standard::new(sizes.resnet, init),
+            image_norm: Standard::new(image, init),
             text: Tanh::two([sizes.bert, text_hidden, single], init),
-            image: Tanh::two([sizes.resnet, image_hidden, single], init),
+            image: Tanh::two([image, image_hidden, single], init),
             shared: init.glorot(2 * single, latent),
             mean: init.glorot(latent, latent),
             log_variance: init.glorot(latent, latent),
             text_decoder: Tanh::three([latent, single, text_hidden, sizes.bert], init),
-            image_decoder: Tanh::three([latent, single, image_hidden, sizes.resnet], init),
+            image_decoder: Tanh::three([latent, single, image_hidden, image], init),
             classifier: Tanh::three([latent, latent, single, 2], init),
             deviation: match variant {
                 Variant::Paper => 1.0,
                 Variant::Released => 0.01, // 33
             },
+            inputs,
         }
     }
 
@@ -195,7 +209,11 @@ impl Head for Mvae {
 impl Mvae {
     fn encode(&self, inputs: &Inputs) -> Encoded {
         let text = self.text_norm.forward(inputs.last_layer());
-        let image = self.image_norm.forward(inputs.resnet());
+        let image = match self.inputs {
+            InputKind::Frozen => inputs.resnet(),
+            InputKind::Faithful => relu(inputs.vgg()),
+        };
+        let image = self.image_norm.forward(image);
         let single = vec![
             tanh(self.text.forward(text.clone())),
             tanh(self.image.forward(image.clone())),

@@ -1,7 +1,9 @@
-//! ResNet's own classification layer, which comes with its features and is trained on (difference 10).
+//! The classification layer that comes with an encoder's features: ResNet's, which is trained on (difference 10), or
+//! one whose outputs a head reads.
 
 use mmfnd_features::Features;
 
+use super::columns::VGG;
 use crate::Error;
 use crate::error::WeightsProblem;
 use crate::weights::file;
@@ -9,7 +11,9 @@ use crate::weights::{Weight, transpose};
 
 /// The layer, laid out as ours are.
 #[derive(Clone, Debug)]
-pub(crate) struct ResnetLayer {
+pub(crate) struct ClassLayer {
+    /// Whose it is.
+    pub encoder: &'static str,
     /// Outputs.
     pub classes: usize,
     /// `[D, classes]`, row by row.
@@ -18,10 +22,10 @@ pub(crate) struct ResnetLayer {
     pub bias: Vec<f32>,
 }
 
-impl ResnetLayer {
-    /// That of the encoder `resnet`; `None` where it comes without one.
-    pub fn of(features: &Features) -> Result<Option<Self>, Error> {
-        let index = features.specs.iter().position(|spec| spec.name == "resnet");
+impl ClassLayer {
+    /// That of an encoder; `None` where it comes without one.
+    pub fn of(features: &Features, encoder: &'static str) -> Result<Option<Self>, Error> {
+        let index = features.specs.iter().position(|spec| spec.name == encoder);
         let Some((spec, Some(path))) =
             index.map(|index| (&features.specs[index], &features.classifiers[index]))
         else {
@@ -47,9 +51,14 @@ impl ResnetLayer {
         fits("weight", &weight, vec![classes, spec.width()])?;
         fits("bias", &bias, vec![classes])?;
         Ok(Some(Self {
+            encoder,
             classes,
             weight: transpose(&weight.values, [classes, spec.width()]),
             bias: bias.values,
         }))
+    }
+    /// Whether it reads the features through a ReLU: VGG-19's are those before it.
+    pub fn is_after_relu(&self) -> bool {
+        self.encoder == VGG
     }
 }
