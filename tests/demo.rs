@@ -118,13 +118,19 @@ fn figures(demo: &Path, run: &str) -> Vec<(f64, f64)> {
         let of = &shown["test"][class];
         figures.extend(["precision", "recall", "f1"].map(|name| of[name].as_f64().unwrap()));
     }
-    let mut figures: Vec<_> = figures.into_iter().map(|figure| (figure, 0.02)).collect();
-    figures[0].1 = 0.01; // five of the 480 test posts
+    // the picture alone tells little, and where the line is drawn moves
+    let far = if run.ends_with("image-only") {
+        0.13
+    } else {
+        0.06
+    };
+    let mut figures: Vec<_> = figures.into_iter().map(|figure| (figure, far)).collect();
+    figures[0].1 = 0.02; // the accuracy
     for cause in ["mismatch", "style", "tamper", "overlay", "real"] {
         let all = shown["causes"].as_array().unwrap();
         let of = all.iter().find(|of| of["kind"] == cause).unwrap();
         let (accuracy, posts) = (of["accuracy"].as_f64().unwrap(), of["n"].as_f64().unwrap());
-        figures.push((accuracy, f64::max(2.0 / posts, 0.02)));
+        figures.push((accuracy, f64::max(3.0 / posts, far)));
     }
     figures
 }
@@ -175,8 +181,9 @@ fn area_of_similarity(demo: &Path) -> f64 {
     won as f64 / (mismatched.len() * others.len()) as f64
 }
 
-/// CI runs the demo once and names its folder here. Another processor's last bits (the README's are of one with matrix
-/// tiles) are worth up to two posts of a cause after 15 epochs.
+/// CI runs the demo once and names its folder here. Another processor has other last bits. What they are worth after 15
+/// epochs was measured with learning rates a ten-millionth apart, seven of them: accuracies of 0.906 to 0.921, precisions
+/// of 0.922 to 0.976 (of the picture alone 0.846 to 0.985), up to four of a cause's 74 posts.
 #[test]
 fn the_figures_of_the_readme_are_those_of_the_demo() {
     let Some(demo) = std::env::var_os("MMFND_TEST_DEMO").map(PathBuf::from) else {
