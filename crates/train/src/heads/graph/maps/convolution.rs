@@ -5,7 +5,6 @@
 //! few pictures at a time, into rows that a product can read; the derivatives are the same products transposed.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
 
 use burn::backend::autodiff::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -22,18 +21,12 @@ use super::super::flex::{Plain, is_flex, plain, tensor, tracked, values};
 use super::super::product::{
     Matrix, add_product, product, product_of, product_over, room, written,
 };
+use super::buffer::{room_in, with_buffer};
+use super::sizes::{Sizes, Window};
 use super::winograd;
 
 /// Values that are unfolded at a time: 32 MB, or a picture where that is more.
 const UNFOLDED: usize = 1 << 23;
-
-/// The window that a convolution moves over a map.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::heads) struct Window {
-    pub size: usize,
-    pub stride: usize,
-    pub padding: usize,
-}
 
 /// # Shapes
 /// - `x`: `[N, H, W, C_input]`
@@ -66,60 +59,8 @@ pub(in crate::heads) fn convolution(x: Tensor<4>, weight: Tensor<4>, window: Win
     Tensor::from_primitive::<Autodiff<Flex>>(output)
 }
 
-/// Numbers of pictures, places and channels.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Sizes {
-    pub pictures: usize,
-    /// Height and width.
-    pub input: [usize; 2],
-    pub output: [usize; 2],
-    pub d_input: usize,
-    pub d_output: usize,
-    pub window: Window,
-}
-
+/// How a convolution is unfolded.
 impl Sizes {
-    fn of(x: &Tensor<4>, weight: &Tensor<4>, window: Window) -> Self {
-        let ([pictures, height, width, d_input], [d_output, read, rows, columns]) =
-            (x.dims(), weight.dims());
-        assert_eq!([read, rows, columns], [d_input, window.size, window.size]);
-        let output = [height, width]
-            .map(|side| (side + 2 * window.padding - window.size) / window.stride + 1);
-        Self {
-            pictures,
-            input: [height, width],
-            output,
-            d_input,
-            d_output,
-            window,
-        }
-    }
-
-    /// Places of a picture's output.
-    pub fn places(self) -> usize {
-        self.output[0] * self.output[1]
-    }
-
-    /// Values of a picture's input.
-    pub fn picture(self) -> usize {
-        self.input[0] * self.input[1] * self.d_input
-    }
-
-    /// Of the convolution, of stride 1, whose output is the gradient of the input.
-    pub fn turned(self) -> Self {
-        Self {
-            input: self.output,
-            output: self.input,
-            d_input: self.d_output,
-            d_output: self.d_input,
-            window: Window {
-                padding: self.window.size - 1 - self.window.padding,
-                ..self.window
-            },
-            ..self
-        }
-    }
-
     /// Values that a place of the output reads.
     fn reads(self) -> usize {
         self.window.size * self.window.size * self.d_input
@@ -237,30 +178,6 @@ fn transposed(values: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     turned
 }
 
-thread_local! {
-    /// What is unfolded, from one convolution to the next: fresh pages of the system cost a seventh of a step.
-    static BUFFER: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
-}
-
-/// The first values of a buffer, whatever they are.
-fn room_in(buffer: &mut Vec<f32>, length: usize) -> &mut [f32] {
-    if buffer.len() < length {
-        buffer.resize(length, 0.0);
-    }
-    &mut buffer[..length]
-}
-
-/// Two buffers of so many values, whatever they are.
-pub(super) fn with_buffers<R>(
-    [first, second]: [usize; 2],
-    run: impl FnOnce([&mut [f32]; 2]) -> R,
-) -> R {
-    BUFFER.with_borrow_mut(|buffer| {
-        let (first, second) = room_in(buffer, first + second).split_at_mut(first);
-        run([first, second])
-    })
-}
-
 fn forward(x: &Plain, weight: &Plain, sizes: Sizes) -> Plain {
     let (places, reads, d_output) = (sizes.places(), sizes.reads(), sizes.d_output);
     let [height, width] = sizes.output;
@@ -272,7 +189,7 @@ fn forward(x: &Plain, weight: &Plain, sizes: Sizes) -> Plain {
     let weight = Matrix::new(&weight, d_output, reads);
     let mut output = room(sizes.pictures * places * d_output);
     let bands = output.chunks_mut(sizes.band() * places * d_output);
-    BUFFER.with_borrow_mut(|buffer| {
+    with_buffer(|buffer| {
         for (output, x) in bands.zip(values(x).chunks(sizes.band() * sizes.picture())) {
             let unfolded = sizes.unfold(x, buffer);
             let rows = unfolded.len() / reads;
@@ -328,7 +245,7 @@ fn d_input(weight: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
     let mut d_x = vec![0.0; sizes.pictures * sizes.picture()];
     let bands = d_x.chunks_mut(sizes.band() * sizes.picture());
     let gradients = values(gradient).chunks(sizes.band() * sizes.places() * d_output);
-    BUFFER.with_borrow_mut(|buffer| {
+    with_buffer(|buffer| {
         for (d_x, gradient) in bands.zip(gradients) {
             let gradient = Matrix::new(gradient, rows_of(gradient), d_output);
             let unfolded = room_in(buffer, gradient.rows() * reads);
@@ -357,7 +274,7 @@ fn d_weight_of_reads(x: &Plain, gradient: &Plain, sizes: Sizes) -> Vec<f32> {
     let mut d_weight = vec![0.0; d_output * reads];
     let bands = values(x).chunks(sizes.band() * sizes.picture());
     let gradients = values(gradient).chunks(sizes.band() * sizes.places() * d_output);
-    BUFFER.with_borrow_mut(|buffer| {
+    with_buffer(|buffer| {
         for (x, gradient) in bands.zip(gradients) {
             let unfolded = sizes.unfold(x, buffer);
             let rows = gradient.len() / d_output;

@@ -11,7 +11,8 @@ use std::mem::MaybeUninit;
 use rayon::prelude::*;
 
 use super::super::product::{Matrix, add_product, product_over, room, written};
-use super::convolution::{Sizes, with_buffers};
+use super::buffer::{room_in, with_buffer};
+use super::sizes::Sizes;
 
 /// Channels that are worked on together.
 const LANES: usize = 16;
@@ -115,8 +116,11 @@ fn with_planes<R>(sizes: Sizes, run: impl FnOnce([&mut [f32]; 2]) -> R) -> R {
     let channels = [sizes.d_input, sizes.d_output];
     let tiles = Tiles::of(sizes);
     let held = tiles.together() * tiles.count() * (channels[0] + channels[1]);
-    let lengths = [channels[0] * channels[1], held].map(|length| PLANES * length);
-    with_buffers(lengths, run)
+    let [weights, held] = [channels[0] * channels[1], held].map(|count| PLANES * count);
+    with_buffer(|buffer| {
+        let (planes, held) = room_in(buffer, weights + held).split_at_mut(weights);
+        run([planes, held])
+    })
 }
 
 /// The planes of a list of them.
