@@ -5,6 +5,7 @@
 //! uncut graph, in the same order.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use burn::tensor::{Device, Gradients, Tensor};
 use rayon::prelude::*;
@@ -20,6 +21,9 @@ pub struct Cut {
 
 /// Threads that are kept awake for a step.
 const AWAKE: usize = 8;
+/// For so long without work. It has to end: a thread may come to it while it waits for what its own work, further down
+/// its stack, has shared out, and the step may wait for that work.
+const PATIENCE: Duration = Duration::from_micros(500);
 
 /// Runs a training step among the threads that its operations are shared by. Called from outside, each operation would
 /// be handed over and waited for; and a thread that sleeps between two operations wakes too late for small ones.
@@ -30,16 +34,24 @@ pub fn among_threads<R: Send>(step: impl FnOnce() -> R + Send) -> R {
         let own = rayon::current_thread_index();
         // a task for each thread, which no other takes: this one must not wait for itself
         scope.spawn_broadcast(move |_, thread| {
-            let index = thread.index();
-            while index < AWAKE && Some(index) != own && !is_done.load(Ordering::Acquire) {
-                if rayon::yield_now() != Some(rayon::Yield::Executed) {
-                    std::thread::yield_now();
-                }
+            if thread.index() < AWAKE && Some(thread.index()) != own {
+                stay_awake(is_done);
             }
         });
         let _done = Done(is_done);
         step()
     })
+}
+
+/// Does what there is to do, until a step is over or there has been nothing for a while.
+fn stay_awake(is_done: &AtomicBool) {
+    let mut worked = Instant::now();
+    while !is_done.load(Ordering::Acquire) && worked.elapsed() < PATIENCE {
+        match rayon::yield_now() {
+            Some(rayon::Yield::Executed) => worked = Instant::now(),
+            _ => std::thread::yield_now(),
+        }
+    }
 }
 
 /// Says that a step is over, also where it panics.
@@ -124,5 +136,59 @@ impl Cut {
             Some((end * Tensor::from_inner(gradient)).sum())
         });
         products.reduce(|a, b| a + b)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+
+    use super::*;
+
+    fn wait_for(flag: &AtomicBool) {
+        while !flag.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+    }
+
+    /// A step waits for work that another thread took before it was asked to stay awake, and that thread comes to its
+    /// task while it waits for a part of this work.
+    fn step_that_waits_for_a_thread_that_stays_awake() {
+        let [taken, begun, shared, worked] = [const { AtomicBool::new(false) }; 4];
+        let step = || {
+            begun.store(true, Ordering::Release);
+            while !worked.load(Ordering::Acquire) {
+                rayon::yield_now(); // here the part is done
+            }
+        };
+        let work = || {
+            taken.store(true, Ordering::Release);
+            wait_for(&begun);
+            let part = || {
+                shared.store(true, Ordering::Release);
+                thread::sleep(Duration::from_millis(20));
+            };
+            rayon::join(|| wait_for(&shared), part);
+            worked.store(true, Ordering::Release);
+        };
+        let take_step = || {
+            wait_for(&taken);
+            among_threads(step);
+        };
+        rayon::join(take_step, work);
+    }
+
+    #[test]
+    fn no_step_waits_for_a_thread_that_waits_for_the_step() {
+        let (over, is_over) = mpsc::channel();
+        thread::spawn(move || {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(2);
+            (pool.build().unwrap()).install(step_that_waits_for_a_thread_that_stays_awake);
+            over.send(()).unwrap();
+        });
+        let end = is_over.recv_timeout(Duration::from_secs(60));
+        assert!(end.is_ok(), "they wait for each other");
     }
 }
