@@ -58,7 +58,7 @@ def derive(path, target, precision):
 
         logging.getLogger().setLevel(logging.ERROR)
         large = weights_of(path).exists()
-        quantize_dynamic(path, target, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul", "Gemm", "Conv"], use_external_data_format=large)
+        quantize_dynamic(path, target, weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul", "Gemm"], use_external_data_format=large)
 
 
 def calibrate(path, target, pixels):

@@ -109,10 +109,23 @@ class ClipImage(nn.Module):
     def __init__(self, clip):
         super().__init__()
         self.vision, self.projection = clip.vision_model, clip.visual_projection
+        # Patches do not overlap: a linear map, where a convolution has no fast kernel in int8.
+        patches = self.vision.embeddings.patch_embedding
+        self.patches = nn.Linear(patches.weight[0].numel(), patches.out_channels, bias=False)
+        self.patches.weight = nn.Parameter(patches.weight.detach().flatten(1))
+
+    def embeddings(self, pixel_values):
+        """The class token and the patches row by row, with their places, [B, 1 + P, D]."""
+        own = self.vision.embeddings
+        channels, size, side = own.patch_embedding.in_channels, own.patch_size, own.image_size // own.patch_size
+        places = pixel_values.reshape(-1, channels, side, size, side, size)
+        rows = self.patches(places.permute(0, 2, 4, 1, 3, 5).reshape(-1, side * side, channels * size * size))
+        first = own.class_embedding.expand(rows.shape[0], 1, -1)
+        return torch.cat([first, rows], dim=1) + own.position_embedding(own.position_ids)
 
     def forward(self, pixel_values):
         vision = self.vision
-        states = vision.pre_layrnorm(vision.embeddings(pixel_values))
+        states = vision.pre_layrnorm(self.embeddings(pixel_values))
         *layers, last = vision.encoder.layers
         for layer in layers:
             states = layer(states, None)
